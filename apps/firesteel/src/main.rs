@@ -1,0 +1,3 @@
+//! The one binary: picks the program by subcommand or link name; `up`.
+
+fn main() {}

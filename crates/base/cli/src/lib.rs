@@ -1,0 +1,1 @@
+//! Command lines in upstream's manners, logging, exit codes.

@@ -1,0 +1,1 @@
+//! Go's accents: float, duration, quote and URL formatting.

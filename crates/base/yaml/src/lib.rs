@@ -1,0 +1,1 @@
+//! YAML to a tree with places, strict decoding and diagnostics.

@@ -1,0 +1,1 @@
+//! Node collectors over /proc and /sys.

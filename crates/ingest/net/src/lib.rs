@@ -1,0 +1,1 @@
+//! HTTP server kit and client kit.

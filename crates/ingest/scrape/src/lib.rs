@@ -1,0 +1,1 @@
+//! Discovery, scrape pools, loops, targets and the scrape cache.

@@ -1,0 +1,1 @@
+//! The instrumentation library: counters, gauges, histograms, registry.

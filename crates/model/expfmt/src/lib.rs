@@ -1,0 +1,1 @@
+//! Exposition formats: zero-copy readers and writers.

@@ -1,0 +1,1 @@
+//! Labels, matchers, samples, annotations, relabelling: the vocabulary.

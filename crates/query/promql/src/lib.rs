@@ -1,0 +1,1 @@
+//! PromQL: plan, columnar operators, functions, test scripts.

@@ -1,0 +1,1 @@
+//! The database: head, write-ahead log, blocks.

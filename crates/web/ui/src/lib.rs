@@ -1,0 +1,1 @@
+//! Embedded web page and routes to it.

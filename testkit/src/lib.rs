@@ -1,0 +1,1 @@
+//! Fake targets, processes, peers and data for tests.

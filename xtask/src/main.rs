@@ -1,0 +1,3 @@
+//! Chores: test, tidy, bench, ui.
+
+fn main() {}
