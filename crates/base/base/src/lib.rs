@@ -1,1 +1,9 @@
-//! Newtypes, clocks, file-system seam, byte and bit cursors: stones that know nothing of metrics.
+//! Stones that know nothing of metrics: time and byte newtypes, clocks, hashing.
+
+mod clock;
+mod hash;
+mod time;
+
+pub use clock::{Clock, ManualClock, SystemClock};
+pub use hash::{FastBuildHasher, FastHashMap, FastHashSet};
+pub use time::{TimeRange, TimestampMs};

@@ -1,1 +1,5 @@
-//! RE2 syntax on regex-automata, with literal, prefix and set shortcuts.
+//! Go's regular expressions (RE2 syntax) on `regex-automata`, fully anchored as label matchers and relabelling use them.
+
+mod anchored;
+
+pub use anchored::{AnchoredRegex, RegexError};

@@ -1,1 +1,20 @@
-//! Labels, matchers, samples, annotations, relabelling: the vocabulary.
+//! The vocabulary: labels, matchers, series references, samples, metadata, annotations, relabelling.
+
+mod labels;
+mod labels_builder;
+mod matcher;
+mod metadata;
+mod sample;
+mod series_ref;
+
+pub use labels::{Labels, LabelsIter};
+pub use labels_builder::LabelsBuilder;
+pub use matcher::{MatchType, Matcher};
+pub use metadata::{Metadata, MetricType};
+pub use sample::{STALE_NAN_BITS, is_stale_nan, stale_nan};
+pub use series_ref::SeriesRef;
+
+/// The label that holds the metric's name.
+pub const METRIC_NAME: &str = "__name__";
+/// The upper bound label of a classic histogram's bucket.
+pub const BUCKET_LABEL: &str = "le";

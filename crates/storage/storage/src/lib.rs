@@ -1,1 +1,16 @@
-//! The hinge between those who append and those who query, and the chunk encodings.
+//! The hinge between those who append and those who query, and the chunk encodings they share.
+//!
+//! Nothing here knows that a TSDB exists: [`Appendable`] and [`Queryable`] are what the scrape loop, rules, the query
+//! engine and the API see of any store.
+
+mod append;
+mod error;
+mod query;
+
+pub use append::{
+    AppendError, AppendOptions, Appendable, Appender, Committed, Exemplar, Rejected, SampleBatch, SeriesMeta,
+};
+pub use error::StorageError;
+pub use query::{
+    ChunkBytes, ChunkView, Encoding, Order, Querier, Queryable, Selected, Selection, SelectionHints, SeriesEntry,
+};
