@@ -1,3 +1,51 @@
-//! Chores: test, tidy, bench, ui.
+//! Chores of the house: `cargo xtask test|tidy|peers|ui|bench`.
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a chore talks to the person who runs it")]
 
-fn main() {}
+mod bench;
+mod hot;
+mod peers;
+mod shell;
+mod test;
+mod tidy;
+mod ui;
+
+use std::process::ExitCode;
+
+const USAGE: &str = "\
+usage: cargo xtask <chore>
+
+  test            everything CI runs: fmt, clippy, tidy, tests against real peers, the page in a browser
+  tidy            the walls of the house: floors, module docs, file sizes, links of the compat tables
+  peers           unpack Debian's reference programs into target/peers (nothing is installed or started)
+  ui [--check]    build the page into crates/web/ui/dist; --check only proves that it matches its source
+  hot [--update]  instruction counts of the hot functions against docs/figures/hot.json (needs valgrind)
+  bench <what>    the server under load, beside a `prometheus` on PATH; what: scrape
+";
+
+fn main() -> ExitCode {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let words: Vec<&str> = args.iter().map(String::as_str).collect();
+    let done = match words.as_slice() {
+        ["test", rest @ ..] => test::run(rest),
+        ["tidy"] => tidy::run(),
+        ["peers"] => peers::unpack().map(|_| ()),
+        ["ui", rest @ ..] => ui::run(rest.contains(&"--check")),
+        ["hot", rest @ ..] => hot::run(rest.contains(&"--update")),
+        ["bench", rest @ ..] => bench::run(rest),
+        ["help" | "-h" | "--help"] => {
+            print!("{USAGE}");
+            return ExitCode::SUCCESS;
+        }
+        _ => {
+            eprint!("{USAGE}");
+            return ExitCode::from(2);
+        }
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("xtask: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

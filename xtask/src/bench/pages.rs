@@ -1,0 +1,116 @@
+//! Fake targets: pages of metrics whose values move as real ones do, served over keep-alive HTTP.
+//!
+//! About 40 % of the series belong to histograms, 35 % are counters, 25 % gauges; about 103 bytes a line.
+
+use std::fmt::Write as _;
+use std::io::{BufRead, BufReader, Write};
+use std::net::{TcpListener, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
+
+use anyhow::Result;
+
+/// Serves every path; target `/t/<n>/metrics` shows `series` series of its own.
+#[derive(Debug)]
+pub(crate) struct Pages {
+    pub(crate) address: String,
+    pub(crate) requests: Arc<AtomicU64>,
+}
+
+const METHODS: [&str; 4] = ["GET", "POST", "PUT", "DELETE"];
+const BOUNDS: [&str; 10] = ["0.005", "0.01", "0.025", "0.05", "0.1", "0.25", "0.5", "1", "2.5", "+Inf"];
+
+impl Pages {
+    pub(crate) fn start(series: usize) -> Result<Self> {
+        let listener = TcpListener::bind("127.0.0.1:0")?;
+        let address = listener.local_addr()?.to_string();
+        let requests = Arc::new(AtomicU64::new(0));
+        let (count, start) = (Arc::clone(&requests), Instant::now());
+        std::thread::Builder::new().name("pages".into()).spawn(move || {
+            for stream in listener.incoming().flatten() {
+                let count = Arc::clone(&count);
+                std::thread::spawn(move || {
+                    // A scraper that hangs up ends its thread; nothing is lost with it.
+                    let _hung_up = serve(stream, series, start, &count);
+                });
+            }
+        })?;
+        Ok(Self { address, requests })
+    }
+}
+
+fn serve(stream: TcpStream, series: usize, start: Instant, count: &AtomicU64) -> std::io::Result<()> {
+    stream.set_nodelay(true)?;
+    let mut reader = BufReader::new(stream.try_clone()?);
+    let mut writer = stream;
+    let (mut line, mut body, mut response) = (String::new(), String::new(), Vec::new());
+    loop {
+        line.clear();
+        if reader.read_line(&mut line)? == 0 {
+            return Ok(());
+        }
+        loop {
+            let mut header = String::new();
+            if reader.read_line(&mut header)? <= 2 {
+                break;
+            }
+        }
+        count.fetch_add(1, Ordering::Relaxed);
+        // One page for all who ask within the same second, so that two servers see the same load.
+        page(series, start.elapsed().as_secs(), &mut body);
+        response.clear();
+        write!(
+            response,
+            "HTTP/1.1 200 OK\r\nContent-Type: text/plain; version=0.0.4; charset=utf-8\r\nContent-Length: {}\r\n\r\n",
+            body.len()
+        )?;
+        response.extend_from_slice(body.as_bytes());
+        writer.write_all(&response)?;
+    }
+}
+
+/// Writes a page of exactly `series` lines as it stands `second` seconds after the start.
+fn page(series: usize, second: u64, out: &mut String) {
+    out.clear();
+    let (histograms, counters) = (series * 40 / 100 / 12 * 12, series * 35 / 100);
+    let put = |out: &mut String, args: std::fmt::Arguments<'_>| {
+        // Writing to a String cannot fail.
+        let _ok = out.write_fmt(args);
+    };
+    out.push_str("# HELP http_request_duration_seconds Time that requests take.\n# TYPE http_request_duration_seconds histogram\n");
+    for h in 0..histograms / 12 {
+        let labels =
+            format!("handler=\"/api/v1/resource/{h}\",method=\"{}\",service=\"checkout-service\"", METHODS[h % 4]);
+        let rate = (h as u64 % 17) + 1;
+        for (i, bound) in BOUNDS.iter().enumerate() {
+            let v = second * rate * (i as u64 + 1);
+            put(out, format_args!("http_request_duration_seconds_bucket{{{labels},le=\"{bound}\"}} {v}\n"));
+        }
+        put(out, format_args!("http_request_duration_seconds_sum{{{labels}}} {}\n", (second * rate) as f64 * 0.137));
+        put(out, format_args!("http_request_duration_seconds_count{{{labels}}} {}\n", second * rate * 10));
+    }
+    out.push_str("# HELP app_operations_total Operations so far.\n# TYPE app_operations_total counter\n");
+    for c in 0..counters {
+        let v = second * (c as u64 % 23) + c as u64;
+        put(
+            out,
+            format_args!(
+                "app_operations_total{{operation=\"operation-{c:04}\",component=\"storage-engine\",result=\"success\",zone=\"zone-{}\"}} {v}\n",
+                c % 3
+            ),
+        );
+    }
+    out.push_str("# HELP app_pool_usage_ratio Usage of a pool.\n# TYPE app_pool_usage_ratio gauge\n");
+    for g in 0..series - histograms - counters {
+        let mixed =
+            (second.wrapping_mul(6_364_136_223_846_793_005) ^ (g as u64).wrapping_mul(1_442_695_040_888_963_407)) >> 40;
+        let v = (mixed % 1_000_000) as f64 / 1e6;
+        put(
+            out,
+            format_args!(
+                "app_pool_usage_ratio{{pool=\"connection-pool-{g:04}\",component=\"database-client\",region=\"eu-central\"}} {v}\n"
+            ),
+        );
+    }
+}

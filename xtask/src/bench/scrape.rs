@@ -1,0 +1,157 @@
+//! Scraping under load: CPU-seconds per million samples and bytes per series, ours beside a `prometheus`.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use serde_json::{Value, json};
+
+use super::pages::Pages;
+use super::process::{Server, Usage};
+use crate::{peers, shell};
+
+/// Series on one target.
+const PAGE_SERIES: usize = 1_000;
+
+struct Options {
+    series: usize,
+    interval: u64,
+    seconds: u64,
+    save: bool,
+}
+
+struct Measured {
+    name: String,
+    samples: f64,
+    missed: f64,
+    idle: Usage,
+    first: Usage,
+    last: Usage,
+}
+
+pub(crate) fn run(args: &[&str]) -> Result<()> {
+    let options = parse(args)?;
+    let targets = options.series.div_ceil(PAGE_SERIES);
+    let pages = Pages::start(PAGE_SERIES)?;
+    let config = config(&pages.address, targets, options.interval);
+    let quiet = format!("global:\n  scrape_interval: {}s\n", options.interval);
+
+    let home = shell::target_dir().join("bench-scrape");
+    if home.exists() {
+        fs::remove_dir_all(&home)?;
+    }
+    shell::run(shell::command(&["cargo", "build", "--release", "-p", "firesteel"]))?;
+    let ours = shell::target_dir().join("release/firesteel");
+    let mut servers = vec![Server::start("firesteel", &ours, &["prometheus"], &home.join("firesteel"), &quiet)?];
+    let peer = shell::which("prometheus").or_else(|| Some(peers::unpack().ok()?.join("prometheus")));
+    if let Some(peer) = peer.filter(|p: &PathBuf| p.is_file()) {
+        servers.push(Server::start("prometheus", &peer, &[], &home.join("prometheus"), &quiet)?);
+    } else {
+        println!("no `prometheus` on PATH and none in target/peers: figures of Firesteel alone");
+    }
+    std::thread::sleep(Duration::from_secs(3));
+    let idle: Vec<Usage> = servers.iter().map(Server::usage).collect::<Result<_>>()?;
+    for server in &servers {
+        server.reload(&config)?;
+    }
+    // The first scrapes create the series; they are a figure of their own.
+    std::thread::sleep(Duration::from_secs(options.interval * 2));
+    let first: Vec<Usage> = servers.iter().map(Server::usage).collect::<Result<_>>()?;
+    std::thread::sleep(Duration::from_secs(options.seconds));
+
+    let mut measured = Vec::new();
+    for ((server, idle), first) in servers.iter().zip(idle).zip(first) {
+        let last = server.usage()?;
+        let window = options.seconds;
+        let samples = server.query(&format!("sum(sum_over_time(scrape_samples_scraped[{window}s]))"))?;
+        let missed = server.query(&format!(
+            "sum(clamp_min({} - sum_over_time(up[{window}s]), 0)) or vector(0)",
+            (window / options.interval).saturating_sub(1)
+        ))?;
+        measured.push(Measured { name: server.name.clone(), samples, missed, idle, first, last });
+    }
+    report(&options, targets, &measured)
+}
+
+fn parse(args: &[&str]) -> Result<Options> {
+    let mut options = Options { series: 100_000, interval: 5, seconds: 120, save: false };
+    let mut rest = args.iter();
+    while let Some(arg) = rest.next() {
+        let mut number = || -> Result<u64> {
+            rest.next().with_context(|| format!("{arg} needs a number"))?.parse().context("not a number")
+        };
+        match *arg {
+            "--series" => options.series = usize::try_from(number()?)?,
+            "--interval" => options.interval = number()?,
+            "--seconds" => options.seconds = number()?,
+            "--save" => options.save = true,
+            other => bail!("bench scrape: unknown option {other}"),
+        }
+    }
+    Ok(options)
+}
+
+fn config(address: &str, targets: usize, interval: u64) -> String {
+    let mut config =
+        format!("global:\n  scrape_interval: {interval}s\n  scrape_timeout: {interval}s\nscrape_configs:\n");
+    for t in 0..targets {
+        // One job a target: the path tells the pages apart, the job keeps the series apart.
+        let _ok = write!(
+            config,
+            "- job_name: app-{t:03}\n  metrics_path: /t/{t}/metrics\n  static_configs:\n  - targets: ['{address}']\n"
+        );
+    }
+    config
+}
+
+fn report(options: &Options, targets: usize, measured: &[Measured]) -> Result<()> {
+    let series = (targets * PAGE_SERIES) as f64;
+    println!("\n{} targets x {PAGE_SERIES} series every {} s for {} s\n", targets, options.interval, options.seconds);
+    println!(
+        "{:<12} {:>12} {:>8} {:>16} {:>16} {:>14} {:>14} {:>10}",
+        "server", "samples", "missed", "CPU-s/M samples", "us/new series", "B/series RSS", "B/series anon", "idle MB"
+    );
+    let mut rows = Vec::new();
+    for m in measured {
+        let cpu = (m.last.cpu_seconds - m.first.cpu_seconds) / (m.samples / 1e6);
+        let create = (m.first.cpu_seconds - m.idle.cpu_seconds) * 1e6 / series;
+        let rss = m.last.rss_bytes.saturating_sub(m.idle.rss_bytes) as f64 / series;
+        let anon = m.last.rss_anon_bytes.saturating_sub(m.idle.rss_anon_bytes) as f64 / series;
+        println!(
+            "{:<12} {:>12} {:>8} {cpu:>16.3} {create:>16.2} {rss:>14.0} {anon:>14.0} {:>10.1}",
+            m.name,
+            m.samples,
+            m.missed,
+            m.idle.rss_bytes as f64 / 1e6
+        );
+        rows.push((m, cpu, create, rss, anon));
+    }
+    if let [ours, theirs] = rows.as_slice() {
+        println!(
+            "\nratio ours/theirs: CPU 1/{:.1}, new series 1/{:.1}, RSS per series 1/{:.1}, idle 1/{:.1}",
+            theirs.1 / ours.1,
+            theirs.2 / ours.2,
+            theirs.3 / ours.3,
+            theirs.0.idle.rss_bytes as f64 / ours.0.idle.rss_bytes as f64
+        );
+    }
+    if options.save {
+        let version = shell::output(shell::command(&["git", "rev-parse", "HEAD"])).unwrap_or_default();
+        let servers: Vec<Value> = rows.iter().map(|(m, cpu, create, rss, anon)| json!({
+            "server": m.name, "samples": m.samples, "missed_scrapes": m.missed, "cpu_seconds_per_million_samples": cpu,
+            "cpu_us_per_new_series": create, "rss_bytes_per_series": rss, "rss_anon_bytes_per_series": anon,
+            "idle_rss_bytes": m.idle.rss_bytes,
+        })).collect();
+        let figures = json!({
+            "command": format!("cargo xtask bench scrape --series {} --interval {} --seconds {} --save", options.series, options.interval, options.seconds),
+            "commit": version.trim(), "peer": "Debian prometheus 2.42", "servers": servers,
+        });
+        fs::write(shell::root().join("docs/figures/scrape.json"), format!("{figures:#}\n"))?;
+    }
+    match measured.iter().find(|m| m.name == "firesteel" && m.missed > 0.0) {
+        Some(m) => bail!("firesteel missed {} scrapes", m.missed),
+        None => Ok(()),
+    }
+}
