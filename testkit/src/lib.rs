@@ -1,1 +1,18 @@
-//! Fake targets, processes, peers and data for tests.
+//! What tests of several rooms share: processes, reference programs, fake targets, the corpus.
+//!
+//! Only ever a dev-dependency. With `CI=true` nothing here skips: a missing corpus or peer is a failure.
+
+mod corpus;
+mod page_server;
+mod peers;
+mod process;
+
+pub use corpus::corpus;
+pub use page_server::{Page, PageServer};
+pub use peers::peer;
+pub use process::{Server, ServerError};
+
+/// Returns whether this runs in CI, where nothing may be skipped.
+pub fn in_ci() -> bool {
+    std::env::var("CI").is_ok_and(|v| v == "true")
+}

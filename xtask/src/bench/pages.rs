@@ -3,72 +3,25 @@
 //! About 40 % of the series belong to histograms, 35 % are counters, 25 % gauges; about 103 bytes a line.
 
 use std::fmt::Write as _;
-use std::io::{BufRead, BufReader, Write};
-use std::net::{TcpListener, TcpStream};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use anyhow::Result;
+use firesteel_testkit::{Page, PageServer};
 
-/// Serves every path; target `/t/<n>/metrics` shows `series` series of its own.
-#[derive(Debug)]
-pub(crate) struct Pages {
-    pub(crate) address: String,
-    pub(crate) requests: Arc<AtomicU64>,
+/// Serves every path with the same page of `series` series, which moves once a second: one page for all who ask within
+/// the same second, so that two servers see the same load.
+pub(crate) fn start(series: usize) -> Result<PageServer> {
+    let start = Instant::now();
+    let server = PageServer::start(move |_path| {
+        let mut body = String::new();
+        page(series, start.elapsed().as_secs(), &mut body);
+        Page::metrics(body)
+    });
+    Ok(server?)
 }
 
 const METHODS: [&str; 4] = ["GET", "POST", "PUT", "DELETE"];
 const BOUNDS: [&str; 10] = ["0.005", "0.01", "0.025", "0.05", "0.1", "0.25", "0.5", "1", "2.5", "+Inf"];
-
-impl Pages {
-    pub(crate) fn start(series: usize) -> Result<Self> {
-        let listener = TcpListener::bind("127.0.0.1:0")?;
-        let address = listener.local_addr()?.to_string();
-        let requests = Arc::new(AtomicU64::new(0));
-        let (count, start) = (Arc::clone(&requests), Instant::now());
-        std::thread::Builder::new().name("pages".into()).spawn(move || {
-            for stream in listener.incoming().flatten() {
-                let count = Arc::clone(&count);
-                std::thread::spawn(move || {
-                    // A scraper that hangs up ends its thread; nothing is lost with it.
-                    let _hung_up = serve(stream, series, start, &count);
-                });
-            }
-        })?;
-        Ok(Self { address, requests })
-    }
-}
-
-fn serve(stream: TcpStream, series: usize, start: Instant, count: &AtomicU64) -> std::io::Result<()> {
-    stream.set_nodelay(true)?;
-    let mut reader = BufReader::new(stream.try_clone()?);
-    let mut writer = stream;
-    let (mut line, mut body, mut response) = (String::new(), String::new(), Vec::new());
-    loop {
-        line.clear();
-        if reader.read_line(&mut line)? == 0 {
-            return Ok(());
-        }
-        loop {
-            let mut header = String::new();
-            if reader.read_line(&mut header)? <= 2 {
-                break;
-            }
-        }
-        count.fetch_add(1, Ordering::Relaxed);
-        // One page for all who ask within the same second, so that two servers see the same load.
-        page(series, start.elapsed().as_secs(), &mut body);
-        response.clear();
-        write!(
-            response,
-            "HTTP/1.1 200 OK\r\nContent-Type: text/plain; version=0.0.4; charset=utf-8\r\nContent-Length: {}\r\n\r\n",
-            body.len()
-        )?;
-        response.extend_from_slice(body.as_bytes());
-        writer.write_all(&response)?;
-    }
-}
 
 /// Writes a page of exactly `series` lines as it stands `second` seconds after the start.
 fn page(series: usize, second: u64, out: &mut String) {

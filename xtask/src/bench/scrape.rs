@@ -6,10 +6,11 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
+use firesteel_testkit::Server;
 use serde_json::{Value, json};
 
-use super::pages::Pages;
-use super::process::{Server, Usage};
+use super::pages;
+use super::process::Usage;
 use crate::{peers, shell};
 
 /// Series on one target.
@@ -34,8 +35,8 @@ struct Measured {
 pub(crate) fn run(args: &[&str]) -> Result<()> {
     let options = parse(args)?;
     let targets = options.series.div_ceil(PAGE_SERIES);
-    let pages = Pages::start(PAGE_SERIES)?;
-    let config = config(&pages.address, targets, options.interval);
+    let pages = pages::start(PAGE_SERIES)?;
+    let config = config(&pages.address(), targets, options.interval);
     let quiet = format!("global:\n  scrape_interval: {}s\n", options.interval);
 
     let home = shell::target_dir().join("bench-scrape");
@@ -44,35 +45,47 @@ pub(crate) fn run(args: &[&str]) -> Result<()> {
     }
     shell::run(shell::command(&["cargo", "build", "--release", "-p", "firesteel"]))?;
     let ours = shell::target_dir().join("release/firesteel");
-    let mut servers = vec![Server::start("firesteel", &ours, &["prometheus"], &home.join("firesteel"), &quiet)?];
+    let mut servers = vec![("firesteel", Server::start(&ours, &["prometheus"], &home.join("firesteel"), &quiet)?)];
     let peer = shell::which("prometheus").or_else(|| Some(peers::unpack().ok()?.join("prometheus")));
     if let Some(peer) = peer.filter(|p: &PathBuf| p.is_file()) {
-        servers.push(Server::start("prometheus", &peer, &[], &home.join("prometheus"), &quiet)?);
+        servers.push(("prometheus", Server::start(&peer, &[], &home.join("prometheus"), &quiet)?));
     } else {
         println!("no `prometheus` on PATH and none in target/peers: figures of Firesteel alone");
     }
+    let usage = || servers.iter().map(|(_, server)| Usage::of(server.pid())).collect::<Result<Vec<_>>>();
     std::thread::sleep(Duration::from_secs(3));
-    let idle: Vec<Usage> = servers.iter().map(Server::usage).collect::<Result<_>>()?;
-    for server in &servers {
-        server.reload(&config)?;
+    let idle = usage()?;
+    for (_, server) in &servers {
+        server.write_config(&config)?;
+        server.signal("HUP")?;
     }
     // The first scrapes create the series; they are a figure of their own.
     std::thread::sleep(Duration::from_secs(options.interval * 2));
-    let first: Vec<Usage> = servers.iter().map(Server::usage).collect::<Result<_>>()?;
+    let first = usage()?;
     std::thread::sleep(Duration::from_secs(options.seconds));
+    let last = usage()?;
 
     let mut measured = Vec::new();
-    for ((server, idle), first) in servers.iter().zip(idle).zip(first) {
-        let last = server.usage()?;
+    for ((((name, server), idle), first), last) in servers.iter().zip(idle).zip(first).zip(last) {
         let window = options.seconds;
-        let samples = server.query(&format!("sum(sum_over_time(scrape_samples_scraped[{window}s]))"))?;
-        let missed = server.query(&format!(
-            "sum(clamp_min({} - sum_over_time(up[{window}s]), 0)) or vector(0)",
-            (window / options.interval).saturating_sub(1)
-        ))?;
-        measured.push(Measured { name: server.name.clone(), samples, missed, idle, first, last });
+        let samples = value(server, &format!("sum(sum_over_time(scrape_samples_scraped[{window}s]))"))?;
+        let missed = value(
+            server,
+            &format!(
+                "sum(clamp_min({} - sum_over_time(up[{window}s]), 0)) or vector(0)",
+                (window / options.interval).saturating_sub(1)
+            ),
+        )?;
+        measured.push(Measured { name: (*name).to_owned(), samples, missed, idle, first, last });
     }
     report(&options, targets, &measured)
+}
+
+/// Returns the first value of an instant query.
+fn value(server: &Server, expr: &str) -> Result<f64> {
+    let result = server.query(expr)?;
+    let value = result[0]["value"][1].as_str().and_then(|v| v.parse().ok());
+    value.with_context(|| format!("{expr}: {result}"))
 }
 
 fn parse(args: &[&str]) -> Result<Options> {
