@@ -4,6 +4,7 @@ mod labels;
 mod labels_builder;
 mod matcher;
 mod metadata;
+mod metric_family;
 mod sample;
 mod series_ref;
 
@@ -11,6 +12,7 @@ pub use labels::{Labels, LabelsIter};
 pub use labels_builder::LabelsBuilder;
 pub use matcher::{MatchType, Matcher};
 pub use metadata::{Metadata, MetricType};
+pub use metric_family::{Bucket, ClassicHistogram, Exemplar, Metric, MetricFamily, MetricValue, Summary};
 pub use sample::{STALE_NAN_BITS, is_stale_nan, stale_nan};
 pub use series_ref::SeriesRef;
 
