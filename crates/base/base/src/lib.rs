@@ -1,5 +1,7 @@
-//! Stones that know nothing of metrics: time and byte newtypes, clocks, hashing.
+//! Stones that know nothing of metrics: time and byte newtypes, clocks, hashing, byte and bit cursors.
 
+pub mod bits;
+pub mod bytes;
 mod clock;
 mod hash;
 mod time;

@@ -4,6 +4,7 @@
 //! engine and the API see of any store.
 
 mod append;
+pub mod chunkenc;
 mod error;
 mod query;
 

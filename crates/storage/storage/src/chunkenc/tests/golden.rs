@@ -1,0 +1,23 @@
+//! The bytes that Prometheus 3.14 makes of our samples, from `testdata/xor-chunks.txt`: name, samples, chunk.
+
+use super::{decode, encode};
+
+#[test]
+fn bytes_are_upstreams() {
+    let mut cases = 0;
+    for line in include_str!("../../../testdata/xor-chunks.txt").lines().filter(|l| !l.starts_with('#')) {
+        let [name, samples, chunk] = line.split('\t').collect::<Vec<_>>()[..] else { panic!("bad line {line}") };
+        let samples: Vec<(i64, u64)> = samples
+            .split_whitespace()
+            .map(|s| {
+                let (t, v) = s.split_once(':').expect("time:value");
+                (t.parse().expect("a time"), u64::from_str_radix(v, 16).expect("a value's bits"))
+            })
+            .collect();
+        let hex: String = encode(&samples).iter().map(|b| format!("{b:02x}")).collect();
+        assert_eq!(hex, chunk, "{name}");
+        assert_eq!(decode(&encode(&samples), 11).as_deref(), Ok(&samples[..]), "{name}");
+        cases += 1;
+    }
+    assert!(cases >= 8, "the file has been emptied");
+}
