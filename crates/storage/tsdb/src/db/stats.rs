@@ -1,0 +1,55 @@
+//! What a database tells about itself.
+
+use std::time::Duration;
+
+use firesteel_base::TimestampMs;
+
+/// The head in numbers.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct HeadStats {
+    pub series: u64,
+    /// Series whose newest sample is a staleness marker.
+    pub stale_series: u64,
+    /// Distinct name/value pairs.
+    pub label_pairs: u64,
+    /// Open and sealed chunks.
+    pub chunks: u64,
+    /// Bytes of the sealed chunks.
+    pub chunk_bytes: u64,
+    /// Time of the oldest sample; `None` while the head is empty.
+    pub min_time: Option<TimestampMs>,
+    /// Time of the newest sample; `None` while the head is empty.
+    pub max_time: Option<TimestampMs>,
+}
+
+/// The largest contributors to cardinality, as `/api/v1/status/tsdb` lists them.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Cardinality {
+    pub series_by_metric_name: Vec<NamedCount>,
+    pub values_by_label_name: Vec<NamedCount>,
+    /// Sum over series of the lengths of the label's value.
+    pub memory_bytes_by_label_name: Vec<NamedCount>,
+    /// Names are `label=value`.
+    pub series_by_label_pair: Vec<NamedCount>,
+}
+
+/// One line of a cardinality list.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct NamedCount {
+    pub name: String,
+    pub count: u64,
+}
+
+/// What opening a database read from its log.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct ReplayStats {
+    pub series: u64,
+    pub samples: u64,
+    /// Samples of series that no record declared.
+    pub unknown_refs: u64,
+    /// Records of kinds that the head does not keep yet (histograms, exemplars, tombstones).
+    pub skipped_records: u64,
+    /// Segments read, the checkpoint's not counted.
+    pub segments: u64,
+    pub duration: Duration,
+}
