@@ -1,0 +1,50 @@
+// The shapes of /api/v1 as far as the page reads them.
+
+export type Metric = Record<string, string>;
+/** Seconds since the epoch, and the value as Go prints it ("+Inf", "NaN"). */
+export type Point = [number, string];
+
+export interface VectorSample {
+  metric: Metric;
+  value?: Point;
+  histogram?: [number, unknown];
+}
+
+export interface MatrixSeries {
+  metric: Metric;
+  values?: Point[];
+  histograms?: [number, unknown][];
+}
+
+export type QueryData =
+  | { resultType: "vector"; result: VectorSample[] }
+  | { resultType: "matrix"; result: MatrixSeries[] }
+  | { resultType: "scalar"; result: Point }
+  | { resultType: "string"; result: Point };
+
+export interface ActiveTarget {
+  discoveredLabels: Metric;
+  labels: Metric;
+  scrapePool: string;
+  scrapeUrl: string;
+  globalUrl: string;
+  lastError: string;
+  lastScrape: string;
+  lastScrapeDuration: number;
+  health: "up" | "down" | "unknown";
+  scrapeInterval: string;
+  scrapeTimeout: string;
+}
+
+export interface TargetsData {
+  activeTargets: ActiveTarget[];
+  droppedTargetCounts?: Record<string, number>;
+}
+
+export interface TsdbStatus {
+  headStats: { numSeries: number; numLabelPairs: number; chunkCount: number; minTime: number; maxTime: number };
+  seriesCountByMetricName: { name: string; value: number }[];
+  labelValueCountByLabelName: { name: string; value: number }[];
+  memoryInBytesByLabelName: { name: string; value: number }[];
+  seriesCountByLabelValuePair: { name: string; value: number }[];
+}
