@@ -1,1 +1,4 @@
 //! HTTP server kit and client kit.
+#![forbid(unsafe_code)]
+
+pub mod server;

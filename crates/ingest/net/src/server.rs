@@ -1,0 +1,14 @@
+//! The HTTP server kit: listeners, connections, compression, cross-origin headers, TLS and passwords.
+//!
+//! hyper speaks HTTP/1.1 and HTTP/2, axum routes; endpoints live elsewhere. [`serve`] owns the connections it accepts: it
+//! returns when told to stop and all of them have finished, so that nothing outlives its caller.
+
+mod compress;
+mod cors;
+mod listener;
+mod serve;
+
+pub use compress::compress;
+pub use cors::{Cors, cors};
+pub use listener::{BindError, Listener};
+pub use serve::{ServeOptions, serve};

@@ -1,0 +1,56 @@
+//! Cross-origin headers, as upstream sets them on its API.
+
+use std::sync::Arc;
+
+use axum::extract::{Request, State};
+use axum::middleware::Next;
+use axum::response::{IntoResponse as _, Response};
+use firesteel_re2::AnchoredRegex;
+use http::header::{
+    ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
+    ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue, ORIGIN, VARY,
+};
+use http::{Method, StatusCode};
+
+/// Which pages elsewhere may read the API.
+#[derive(Clone, Debug)]
+pub enum Cors {
+    /// Every page (`.*`): the answer names no origin.
+    Any,
+    /// Pages whose origin matches.
+    Matching(Arc<AnchoredRegex>),
+    /// None: no headers at all.
+    Off,
+}
+
+/// Sets the headers on the answers of the routes behind it, and answers `OPTIONS` with 204.
+pub async fn cors(State(cors): State<Cors>, request: Request, next: Next) -> Response {
+    let origin = request.headers().get(ORIGIN).cloned();
+    let mut response = if request.method() == Method::OPTIONS {
+        StatusCode::NO_CONTENT.into_response()
+    } else {
+        next.run(request).await
+    };
+    let allowed = match (&cors, &origin) {
+        (Cors::Off, _) => return response,
+        (Cors::Any, _) => Some(HeaderValue::from_static("*")),
+        (Cors::Matching(regex), Some(origin)) => {
+            origin.to_str().is_ok_and(|text| regex.is_match(text)).then(|| origin.clone())
+        }
+        (Cors::Matching(_), None) => None,
+    };
+    let headers = response.headers_mut();
+    headers.append(VARY, HeaderValue::from_static("Origin"));
+    if origin.is_some() {
+        headers.insert(
+            ACCESS_CONTROL_ALLOW_HEADERS,
+            HeaderValue::from_static("Accept, Authorization, Content-Type, Origin"),
+        );
+        headers.insert(ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static("GET, POST, OPTIONS"));
+        headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static("Date"));
+        if let Some(allowed) = allowed {
+            headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, allowed);
+        }
+    }
+    response
+}
