@@ -97,7 +97,7 @@ pub fn format_duration_ms(ms: i64) -> String {
     for (unit, unit_ns) in UNITS {
         let unit_ms = unit_ns / MILLISECOND_NS;
         // upstream: years and weeks only when nothing remains, as 90d reads easier than 12w6d.
-        if matches!(unit, "y" | "w") && left % unit_ms != 0 {
+        if matches!(unit, "y" | "w") && !left.is_multiple_of(unit_ms) {
             continue;
         }
         if left >= unit_ms {

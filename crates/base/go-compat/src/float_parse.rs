@@ -23,13 +23,17 @@ pub fn parse_float_bytes(text: &[u8]) -> Result<f64, NumberFault> {
     }
 }
 
+/// Go's NaN, which is also upstream's `value.NormalNaN`: its bits reach the disk.
+const NORMAL_NAN: f64 = f64::from_bits(0x7ff8_0000_0000_0001);
+
 const EXACT_POWERS: [f64; 23] = [
     1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20,
     1e21, 1e22,
 ];
 
 /// Reads decimals of which digits and power of ten are exact floats, so that one rounding step gives the right value
-/// (Clinger's fast path): nearly all numbers of an exposition. `None` says nothing about validity.
+/// (Clinger's fast path): nearly all numbers of an exposition. Longer ones go to the standard library. `None` says
+/// nothing about validity.
 #[inline]
 fn parse_short_decimal(text: &[u8]) -> Option<f64> {
     let (negative, unsigned) = match text {
@@ -57,13 +61,18 @@ fn parse_short_decimal(text: &[u8]) -> Option<f64> {
             return None;
         }
     }
-    if seen_digits == 0 || seen_digits > 19 || mantissa > 1 << 53 {
+    if seen_digits == 0 {
         return None;
     }
     let power = exponent - fraction_digits;
-    let scale = *EXACT_POWERS.get(power.unsigned_abs() as usize)?;
-    let mantissa = mantissa as f64;
-    let v = if power < 0 { mantissa / scale } else { mantissa * scale };
+    let v = match EXACT_POWERS.get(power.unsigned_abs() as usize) {
+        Some(scale) if seen_digits <= 19 && mantissa <= 1 << 53 => {
+            let mantissa = mantissa as f64;
+            if power < 0 { mantissa / scale } else { mantissa * scale }
+        }
+        // The text is known to be a decimal by now.
+        _ => std::str::from_utf8(unsigned).ok()?.parse().ok().filter(|v: &f64| v.is_finite())?,
+    };
     Some(if negative { -v } else { v })
 }
 
@@ -96,7 +105,7 @@ fn parse_any(text: &[u8]) -> Result<f64, NumberFault> {
         return Ok(if negative { f64::NEG_INFINITY } else { f64::INFINITY });
     }
     if unsigned.eq_ignore_ascii_case(b"nan") && !signed {
-        return Ok(f64::NAN);
+        return Ok(NORMAL_NAN);
     }
     let without_underscores: Vec<u8>;
     let digits = if unsigned.contains(&b'_') {

@@ -49,7 +49,7 @@ pub fn format_go_duration(ns: i64) -> String {
 
 fn with_fraction(v: u64, digits: u32) -> String {
     let unit = 10u64.pow(digits);
-    if v % unit == 0 {
+    if v.is_multiple_of(unit) {
         return (v / unit).to_string();
     }
     let text = format!("{}.{:0width$}", v / unit, v % unit, width = digits as usize);
@@ -121,7 +121,7 @@ fn quote_time(text: &str) -> String {
         if c < ' ' || !c.is_ascii() {
             let mut bytes = [0; 4];
             for byte in c.encode_utf8(&mut bytes).bytes() {
-                out.push_str(&format!("\\x{byte:02x}"));
+                out.extend(['\\', 'x', hex_digit(byte >> 4), hex_digit(byte & 15)]);
             }
         } else {
             if c == '"' || c == '\\' {
@@ -132,6 +132,10 @@ fn quote_time(text: &str) -> String {
     }
     out.push('"');
     out
+}
+
+fn hex_digit(v: u8) -> char {
+    char::from_digit(u32::from(v), 16).unwrap_or('0')
 }
 
 #[cfg(test)]

@@ -12,6 +12,8 @@ mod duration;
 mod float_format;
 mod float_parse;
 mod go_duration;
+#[cfg(test)]
+mod golden;
 mod hex_float;
 mod int_parse;
 mod integer;

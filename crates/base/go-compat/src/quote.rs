@@ -91,7 +91,8 @@ fn unescape(inner: &[u8], quote: u8) -> Result<Vec<u8>, UnquoteError> {
             _ => copy_character(rest, &mut out),
         };
     }
-    if quote == b'\'' && characters != 1 {
+    // upstream: '' is taken as an empty text.
+    if quote == b'\'' && characters > 1 {
         return Err(UnquoteError);
     }
     Ok(out)
