@@ -1,1 +1,32 @@
 //! Exposition formats: zero-copy readers and writers.
+//!
+//! [`Parser`] pulls [`Event`]s from a body in the text format 0.0.4 or OpenMetrics 1.0: borrowed bytes, labels only on
+//! demand. [`write_text`] and [`write_openmetrics`] write gathered families. [`choose`] finds the parser for a content
+//! type.
+
+mod content_type;
+mod error;
+mod escape;
+mod event;
+mod float;
+mod lexer;
+mod normalise;
+mod openmetrics;
+mod openmetrics_lexer;
+mod parser;
+mod quoted;
+mod text;
+mod text_lexer;
+mod token;
+mod write_labels;
+mod write_openmetrics;
+mod write_text;
+
+pub use content_type::{ContentTypeError, MediaType, choose};
+pub use error::{Fault, LabelsError, NumberFault, ParseError};
+pub use event::{Event, ExemplarValue, Sample, SampleLabels};
+pub use float::{NORMAL_NAN_BITS, parse_value, short_decimal};
+pub use normalise::{openmetrics_float, push_openmetrics_float};
+pub use parser::{Format, Parser, ParserOptions};
+pub use write_openmetrics::write_openmetrics;
+pub use write_text::write_text;

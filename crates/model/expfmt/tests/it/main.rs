@@ -1,0 +1,5 @@
+//! The readers and writers against upstream's verdicts and against each other.
+
+mod corpus;
+mod golden;
+mod round_trip;
