@@ -33,4 +33,13 @@ impl AnchoredRegex {
     pub fn is_match(&self, text: &str) -> bool {
         self.program.is_match(text)
     }
+
+    /// Returns `template` with `$1`, `${1}`, `$name` replaced by what the groups matched, if the whole of `text` matches.
+    ///
+    /// As Go's `Regexp.ExpandString`: `$$` is a dollar sign, a group that does not exist is empty.
+    pub fn expand(&self, text: &str, template: &str) -> Option<String> {
+        let mut captures = self.program.create_captures();
+        self.program.captures(text, &mut captures);
+        captures.is_match().then(|| captures.interpolate_string(text, template))
+    }
 }

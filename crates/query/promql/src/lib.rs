@@ -1,12 +1,34 @@
 //! PromQL: plan, columnar operators, functions, test scripts.
+//!
+//! An [`Engine`] evaluates a parsed expression over anything [`Queryable`](firesteel_storage::Queryable). A query is
+//! lowered to a plan with its times resolved, the plan becomes operators, and those pull tiles of series × steps:
+//! selectors decode each chunk once into columns, kernels walk windows over the columns, aggregations add whole rows.
+//! Answers are those of Prometheus 3.14.
+#![forbid(unsafe_code)]
 
 mod cancel;
+mod engine;
 mod error;
+mod gate;
 mod options;
 mod stats;
 mod value;
 
+mod aggregate;
+mod annotations;
+mod binary;
+mod columns;
+mod context;
+mod functions;
+mod grid;
+mod kernels;
+mod operators;
+mod plan;
+mod series;
+mod tile;
+
 pub use cancel::CancelFlag;
+pub use engine::Engine;
 pub use error::QueryError;
 pub use options::{EngineFeatures, EngineOptions, QueryOptions};
 pub use stats::QueryStats;

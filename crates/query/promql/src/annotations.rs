@@ -1,0 +1,174 @@
+//! Warnings and infos: what an answer's reader should know. They never change values.
+//!
+//! Texts are upstream's (`util/annotations/annotations.go`, 3.14). Two of the same text are one, whatever their place in
+//! the query; the last one added keeps its place.
+
+use firesteel_go_compat::{FloatForm, Instant, format_float_as, push_float_precision, quote};
+use firesteel_promql_syntax::Span;
+
+/// How many of each level an answer carries; a last line counts the rest.
+const MAX_SHOWN: usize = 10;
+
+/// Something to be said about an answer.
+#[derive(Clone, PartialEq, Debug)]
+pub(crate) enum Note {
+    /// `quantile value should be between 0 and 1`.
+    InvalidQuantile(f64),
+    /// `ratio value should be between -1 and 1`.
+    InvalidRatio { got: f64, capped_to: f64 },
+    /// A bucket without an upper bound that is a number.
+    BadBucketLabel { le: String, metric: String },
+    /// `sort` in a range query.
+    SortInRangeQuery,
+    /// `rate` or `increase` of a metric whose name does not say counter.
+    PossibleNonCounter { metric: String },
+    /// The same by the `__type__` label.
+    PossibleNonCounterLabel { metric: String, type_label: String },
+    /// Buckets that decrease with their bounds.
+    ForcedMonotonicity { metric: String, fixed: Monotonicity },
+    /// An operator that is for histograms only met two floats.
+    IncompatibleTypes { op: &'static str },
+    /// What storage had to say.
+    Storage(String),
+}
+
+/// What had to be fixed in classic histograms, over all steps and series.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub(crate) struct Monotonicity {
+    pub(crate) min_t: i64,
+    pub(crate) max_t: i64,
+    pub(crate) min_bucket: f64,
+    pub(crate) max_bucket: f64,
+    pub(crate) max_diff: f64,
+    pub(crate) samples: u64,
+}
+
+impl Monotonicity {
+    fn merge(&mut self, other: Self) {
+        self.min_t = self.min_t.min(other.min_t);
+        self.max_t = self.max_t.max(other.max_t);
+        self.min_bucket = self.min_bucket.min(other.min_bucket);
+        self.max_bucket = self.max_bucket.max(other.max_bucket);
+        self.max_diff = self.max_diff.max(other.max_diff);
+        self.samples += other.samples;
+    }
+}
+
+impl Note {
+    fn is_info(&self) -> bool {
+        matches!(
+            self,
+            Self::PossibleNonCounter { .. }
+                | Self::PossibleNonCounterLabel { .. }
+                | Self::ForcedMonotonicity { .. }
+                | Self::IncompatibleTypes { .. }
+        )
+    }
+
+    /// Returns the text without place and details: what makes two notes the same.
+    fn text(&self) -> String {
+        let general = |v: f64| format_float_as(v, FloatForm::General);
+        match self {
+            Self::InvalidQuantile(q) => {
+                format!("PromQL warning: quantile value should be between 0 and 1, got {}", general(*q))
+            }
+            Self::InvalidRatio { got, capped_to } => format!(
+                "PromQL warning: ratio value should be between -1 and 1, got {}, capping to {}",
+                general(*got),
+                general(*capped_to)
+            ),
+            Self::BadBucketLabel { le, metric } => with_metric(
+                format!("PromQL warning: bucket label \"le\" is missing or has a malformed value of {}", quote(le)),
+                metric,
+            ),
+            Self::SortInRangeQuery => {
+                "PromQL warning: sort is ineffective for range queries since results are always ordered by labels"
+                    .to_owned()
+            }
+            Self::PossibleNonCounter { metric } => format!(
+                "PromQL info: metric might not be a counter, name does not end in _total/_sum/_count/_bucket: {}",
+                quote(metric)
+            ),
+            Self::PossibleNonCounterLabel { metric, type_label } => format!(
+                "PromQL info: metric might not be a counter, __type__ label is not set to \"counter\" or \
+                 \"histogram\", got {}: {}",
+                quote(type_label),
+                quote(metric)
+            ),
+            Self::ForcedMonotonicity { metric, .. } => with_metric(
+                "PromQL info: input to histogram_quantile needed to be fixed for monotonicity (see \
+                 https://prometheus.io/docs/prometheus/latest/querying/functions/#histogram_quantile)"
+                    .to_owned(),
+                metric,
+            ),
+            Self::IncompatibleTypes { op } => format!(
+                "PromQL info: incompatible sample types encountered for binary operator \"{op}\": float {op} float"
+            ),
+            Self::Storage(text) => text.clone(),
+        }
+    }
+
+    /// Returns the whole text, with its place in `query`.
+    fn render(&self, span: Span, query: &str) -> String {
+        let text = self.text();
+        if query.is_empty() || matches!(self, Self::Storage(_)) {
+            return text;
+        }
+        let place = span.position(query);
+        let Self::ForcedMonotonicity { fixed, .. } = self else {
+            return format!("{text} ({place})");
+        };
+        let mut diff = Vec::new();
+        push_float_precision(&mut diff, fixed.max_diff, FloatForm::General, 2);
+        let second = |ms: i64| Instant::from_unix_ms(ms / 1000 * 1000).to_rfc3339();
+        format!(
+            "{text}, from buckets {} to {}, with a max diff of {}, over {} samples from {} to {} ({place})",
+            format_float_as(fixed.min_bucket, FloatForm::General),
+            format_float_as(fixed.max_bucket, FloatForm::General),
+            String::from_utf8_lossy(&diff),
+            fixed.samples,
+            second(fixed.min_t),
+            second(fixed.max_t),
+        )
+    }
+}
+
+fn with_metric(text: String, metric: &str) -> String {
+    if metric.is_empty() { text } else { format!("{text} for metric name {}", quote(metric)) }
+}
+
+/// The notes of one query.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Annotations {
+    notes: Vec<(String, Note, Span)>,
+}
+
+impl Annotations {
+    /// Adds a note, or moves the place of the one that says the same.
+    pub(crate) fn add(&mut self, note: Note, span: Span) {
+        let text = note.text();
+        let Some((_, old, place)) = self.notes.iter_mut().find(|(known, ..)| *known == text) else {
+            self.notes.push((text, note, span));
+            return;
+        };
+        match (old, note) {
+            (Note::ForcedMonotonicity { fixed: old, .. }, Note::ForcedMonotonicity { fixed, .. }) => old.merge(fixed),
+            _ => *place = span,
+        }
+    }
+
+    /// Returns warnings and infos as the API shows them.
+    pub(crate) fn render(&self, query: &str) -> (Vec<String>, Vec<String>) {
+        let level = |info: bool, name: &str| {
+            let mut all = self.notes.iter().filter(|(_, note, _)| note.is_info() == info);
+            let mut shown: Vec<String> =
+                all.by_ref().take(MAX_SHOWN).map(|(_, note, span)| note.render(*span, query)).collect();
+            let left = all.count();
+            if left > 0 {
+                shown.push(format!("{left} more {name} annotations omitted"));
+            }
+            shown
+        };
+        (level(false, "warning"), level(true, "info"))
+    }
+}

@@ -1,0 +1,146 @@
+//! What all operators of one query share: its querier, its limits, its notes, its counts.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
+
+use firesteel_model::Matcher;
+use firesteel_promql_syntax::Span;
+use firesteel_storage::{Querier, Selected, Selection, SelectionHints};
+use parking_lot::Mutex;
+
+use crate::annotations::{Annotations, Note};
+use crate::{CancelFlag, EngineFeatures, QueryError};
+
+/// Where a query is when it is told to stop.
+const EVALUATION: &str = "expression evaluation";
+
+/// One query's surroundings; shared by the threads that evaluate it.
+pub(crate) struct Context<'q> {
+    querier: &'q dyn Querier,
+    pub(crate) lookback_ms: i64,
+    pub(crate) features: EngineFeatures,
+    /// How many threads the pool has.
+    pub(crate) threads: usize,
+    cancel: CancelFlag,
+    deadline: Option<Instant>,
+    max_samples: u64,
+    // Counters: nothing is published through them, so relaxed ordering is enough.
+    held: AtomicU64,
+    peak: AtomicU64,
+    total: AtomicU64,
+    read: AtomicU64,
+    notes: Mutex<Annotations>,
+    /// Selections made, so that equal selectors of one query share their look-up.
+    selections: Mutex<Vec<(Vec<Matcher>, Arc<dyn Selected>)>>,
+}
+
+/// The limits of one query.
+pub(crate) struct Limits {
+    pub(crate) cancel: CancelFlag,
+    pub(crate) deadline: Option<Instant>,
+    /// 0 = no limit.
+    pub(crate) max_samples: usize,
+}
+
+impl<'q> Context<'q> {
+    pub(crate) fn new(
+        querier: &'q dyn Querier,
+        lookback_ms: i64,
+        features: EngineFeatures,
+        threads: usize,
+        limits: Limits,
+    ) -> Self {
+        Self {
+            querier,
+            lookback_ms,
+            features,
+            threads,
+            cancel: limits.cancel,
+            deadline: limits.deadline,
+            max_samples: if limits.max_samples == 0 { u64::MAX } else { limits.max_samples as u64 },
+            held: AtomicU64::new(0),
+            peak: AtomicU64::new(0),
+            total: AtomicU64::new(0),
+            read: AtomicU64::new(0),
+            notes: Mutex::default(),
+            selections: Mutex::default(),
+        }
+    }
+
+    /// Returns whether metric names go at the end only.
+    pub(crate) fn delayed_names(&self) -> bool {
+        self.features.delayed_name_removal
+    }
+
+    /// Errors when the query was canceled or its time is over; asked once a tile.
+    pub(crate) fn check(&self) -> Result<(), QueryError> {
+        if self.cancel.is_canceled() {
+            return Err(QueryError::Canceled(EVALUATION));
+        }
+        if self.deadline.is_some_and(|deadline| Instant::now() >= deadline) {
+            return Err(QueryError::Timeout(EVALUATION));
+        }
+        Ok(())
+    }
+
+    /// Counts samples that are now held; errors when they are too many.
+    pub(crate) fn hold(&self, n: u64) -> Result<(), QueryError> {
+        let held = self.held.fetch_add(n, Ordering::Relaxed) + n;
+        self.note_peak(held)
+    }
+
+    /// Counts samples that are held for a moment only, beside all others.
+    pub(crate) fn touch(&self, n: u64) -> Result<(), QueryError> {
+        self.note_peak(self.held.load(Ordering::Relaxed) + n)
+    }
+
+    fn note_peak(&self, held: u64) -> Result<(), QueryError> {
+        self.peak.fetch_max(held, Ordering::Relaxed);
+        if held > self.max_samples { Err(QueryError::TooManySamples) } else { Ok(()) }
+    }
+
+    /// Counts samples that are no longer held.
+    pub(crate) fn release(&self, n: u64) {
+        self.held.fetch_sub(n, Ordering::Relaxed);
+    }
+
+    /// Counts samples looked at, and those read for the first time.
+    pub(crate) fn count(&self, total: u64, read: u64) {
+        self.total.fetch_add(total, Ordering::Relaxed);
+        self.read.fetch_add(read, Ordering::Relaxed);
+    }
+
+    /// Returns total, read and peak.
+    pub(crate) fn counts(&self) -> (u64, u64, u64) {
+        let load = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        (load(&self.total), load(&self.read), load(&self.peak))
+    }
+
+    /// Says something about the answer.
+    pub(crate) fn note(&self, note: Note, span: Span) {
+        self.notes.lock().add(note, span);
+    }
+
+    /// Returns warnings and infos with their places in `query`.
+    pub(crate) fn notes(&self, query: &str) -> (Vec<String>, Vec<String>) {
+        self.notes.lock().render(query)
+    }
+
+    /// Selects the series that satisfy the matchers, once per query.
+    pub(crate) fn select(&self, matchers: &[Matcher], hints: SelectionHints) -> Result<Arc<dyn Selected>, QueryError> {
+        let known =
+            self.selections.lock().iter().find(|(of, _)| of == matchers).map(|(_, selected)| Arc::clone(selected));
+        if let Some(selected) = known {
+            return Ok(selected);
+        }
+        self.check()?;
+        let what = Selection { matchers, hints, limit: 0, sorted: false };
+        let selected: Arc<dyn Selected> = Arc::from(self.querier.select(&what)?);
+        for warning in selected.warnings() {
+            self.note(Note::Storage(warning), Span::default());
+        }
+        self.selections.lock().push((matchers.to_vec(), Arc::clone(&selected)));
+        Ok(selected)
+    }
+}

@@ -1,0 +1,80 @@
+//! Windows that move along a series: `(end - range, end]` for each step, found by two indexes that only go forward.
+
+use firesteel_base::TimestampMs;
+
+use crate::tile::RowMut;
+
+/// The windows of all steps.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Windows {
+    /// Where the first step's window ends, the selector's offset or `@` applied.
+    pub(crate) first_end: i64,
+    /// How far each next window lies; 0 when `@` pins them all to one place.
+    pub(crate) stride_ms: i64,
+    pub(crate) range_ms: i64,
+    pub(crate) n: usize,
+}
+
+impl Windows {
+    /// Returns where the window of step `i` ends (its last moment).
+    #[inline]
+    pub(crate) fn end(&self, i: usize) -> i64 {
+        self.first_end.saturating_add(self.stride_ms.saturating_mul(i as i64))
+    }
+
+    /// Returns where the window of step `i` begins (the moment before its first).
+    #[inline]
+    pub(crate) fn start(&self, i: usize) -> i64 {
+        self.end(i).saturating_sub(self.range_ms)
+    }
+
+    /// Returns the range in seconds as Go's `Duration.Seconds` computes it.
+    pub(crate) fn range_seconds(&self) -> f64 {
+        go_seconds(self.range_ms)
+    }
+}
+
+/// Returns milliseconds as seconds, rounding like Go's `time.Duration.Seconds`: whole seconds and nanoseconds apart.
+pub(crate) fn go_seconds(ms: i64) -> f64 {
+    (ms / 1000) as f64 + (ms % 1000 * 1_000_000) as f64 / 1e9
+}
+
+/// How many samples the windows held.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(crate) struct WindowCounts {
+    /// Every window in full.
+    pub(crate) total: u64,
+    /// Every sample of a window that lies after the end of the window before.
+    pub(crate) read: u64,
+}
+
+/// Calls `f(step, lo, hi)` for each window that holds samples `lo..hi`, and writes what it returns into `row`.
+#[inline(always)]
+pub(crate) fn fill(
+    t: &[TimestampMs],
+    windows: &Windows,
+    row: &mut RowMut<'_>,
+    mut f: impl FnMut(usize, usize, usize) -> Option<f64>,
+) -> WindowCounts {
+    let (mut lo, mut hi) = (0, 0);
+    let mut counts = WindowCounts::default();
+    for step in 0..windows.n {
+        let (start, end) = (windows.start(step), windows.end(step));
+        let before = hi;
+        while hi < t.len() && t[hi].0 <= end {
+            hi += 1;
+        }
+        while lo < hi && t[lo].0 <= start {
+            lo += 1;
+        }
+        if lo == hi {
+            continue;
+        }
+        counts.total += (hi - lo) as u64;
+        counts.read += (hi - before.max(lo)) as u64;
+        if let Some(v) = f(step, lo, hi) {
+            row.set(step, v);
+        }
+    }
+    counts
+}

@@ -1,0 +1,51 @@
+//! Drops series that have no value: what the answer to an instant query shows, in the order of appearance.
+
+use std::sync::Arc;
+
+use super::{Flow, Input, Operator};
+use crate::QueryError;
+use crate::context::Context;
+use crate::series::OutputSeries;
+use crate::tile::Tile;
+
+/// Evaluates its input when it is prepared.
+pub(crate) struct Exact {
+    input: Input,
+    rows: Option<Tile>,
+}
+
+impl Exact {
+    pub(crate) fn new(operator: Box<dyn Operator>) -> Self {
+        Self { input: Input::new(operator), rows: None }
+    }
+}
+
+impl Operator for Exact {
+    fn prepare(&mut self, cx: &Context<'_>) -> Result<Arc<[OutputSeries]>, QueryError> {
+        let series = self.input.prepare(cx)?;
+        let mut present = Vec::new();
+        let mut rows = Tile::default();
+        let mut tile = Tile::default();
+        while self.input.next(cx, &mut tile)? == Flow::More {
+            for i in 0..tile.n_rows() {
+                let row = tile.row(i);
+                if !row.is_empty() {
+                    present.push(series[tile.first + i].clone());
+                    rows.push_row(row);
+                }
+            }
+        }
+        self.rows = Some(rows);
+        Ok(present.into())
+    }
+
+    fn next(&mut self, _: &Context<'_>, out: &mut Tile) -> Result<Flow, QueryError> {
+        match self.rows.take() {
+            Some(rows) if rows.n_rows() > 0 => {
+                *out = rows;
+                Ok(Flow::More)
+            }
+            _ => Ok(Flow::End),
+        }
+    }
+}

@@ -1,0 +1,227 @@
+//! Functions of range vectors over selectors, and raw range vectors.
+
+use std::sync::Arc;
+
+use firesteel_base::TimestampMs;
+use firesteel_model::Labels;
+use firesteel_promql_syntax::Span;
+use firesteel_storage::{Selected, SelectionHints};
+
+use super::Input;
+use super::leaf::{RowSource, Scratch};
+use crate::annotations::Note;
+use crate::columns::Columns;
+use crate::context::Context;
+use crate::grid::Grid;
+use crate::kernels::extrapolate::{Extrapolation, extrapolated};
+use crate::kernels::window::{WindowCounts, Windows};
+use crate::kernels::{counting, extremes, instant_rate, quantile, regression, smoothing, sums, variance};
+use crate::plan::{RangeFunction, SelectorPlan};
+use crate::series::OutputSeries;
+use crate::tile::RowMut;
+use crate::{MatrixSeries, QueryError};
+
+/// A range function with its scalar parameters.
+pub(crate) struct RangeCall {
+    pub(crate) function: RangeFunction,
+    pub(crate) grid: Grid,
+    pub(crate) windows: Windows,
+    param_inputs: Vec<Input>,
+    /// One column a parameter, one value a step.
+    params: Vec<Vec<f64>>,
+    arg: Span,
+}
+
+impl RangeCall {
+    pub(crate) fn new(
+        function: RangeFunction,
+        grid: Grid,
+        windows: Windows,
+        param_inputs: Vec<Input>,
+        arg: Span,
+    ) -> Self {
+        Self { function, grid, windows, param_inputs, params: Vec::new(), arg }
+    }
+
+    /// Evaluates the parameters.
+    pub(crate) fn prepare(&mut self, cx: &Context<'_>) -> Result<(), QueryError> {
+        for input in &mut self.param_inputs {
+            self.params.push(input.scalar(cx, self.grid)?);
+        }
+        Ok(())
+    }
+
+    /// Returns what the function makes of a series' identity.
+    pub(crate) fn output(&self, series: &OutputSeries, cx: &Context<'_>) -> OutputSeries {
+        if self.function.keeps_name() && !series.drop_name {
+            return series.clone();
+        }
+        series.renamed(cx.delayed_names())
+    }
+
+    /// Applies the function to the columns of one series.
+    pub(crate) fn apply(
+        &self,
+        cx: &Context<'_>,
+        labels: &Labels,
+        columns: &Columns,
+        resets: &mut Vec<u32>,
+        values: &mut Vec<f64>,
+        out: &mut RowMut<'_>,
+    ) -> Result<WindowCounts, QueryError> {
+        let (t, v, windows) = (columns.t(), columns.v(), &self.windows);
+        if t.is_empty() {
+            return Ok(WindowCounts::default());
+        }
+        let param = |i: usize| self.params.get(i).map_or(&[][..], Vec::as_slice);
+        use RangeFunction as F;
+        let counts = match self.function {
+            F::Rate => extrapolated(Extrapolation::Rate, t, v, windows, resets, out),
+            F::Increase => extrapolated(Extrapolation::Increase, t, v, windows, resets, out),
+            F::Delta => extrapolated(Extrapolation::Delta, t, v, windows, resets, out),
+            F::Irate => instant_rate::last_two(true, t, v, windows, out),
+            F::Idelta => instant_rate::last_two(false, t, v, windows, out),
+            F::Deriv => regression::deriv(t, v, windows, out),
+            F::PredictLinear => regression::predict_linear(param(0), |step| self.grid.at(step), t, v, windows, out),
+            F::DoubleExponentialSmoothing => {
+                check_factor("smoothing", param(0))?;
+                check_factor("trend", param(1))?;
+                smoothing::double_exponential(param(0), param(1), t, v, windows, out)
+            }
+            F::SumOverTime => sums::sum_over_time(t, v, windows, out),
+            F::AvgOverTime => sums::avg_over_time(t, v, windows, out),
+            F::MinOverTime => extremes::min_over_time(t, v, windows, out),
+            F::MaxOverTime => extremes::max_over_time(t, v, windows, out),
+            F::CountOverTime => counting::count_over_time(t, windows, out),
+            F::PresentOverTime => counting::present_over_time(t, windows, out),
+            F::FirstOverTime => counting::first_over_time(t, v, windows, out),
+            F::LastOverTime => counting::last_over_time(t, v, windows, out),
+            F::TsOfFirstOverTime => counting::ts_of_first(t, windows, out),
+            F::TsOfLastOverTime => counting::ts_of_last(t, windows, out),
+            F::TsOfMinOverTime => extremes::ts_of_extreme(false, t, v, windows, out),
+            F::TsOfMaxOverTime => extremes::ts_of_extreme(true, t, v, windows, out),
+            F::StddevOverTime => variance::over_time(true, t, v, windows, out),
+            F::StdvarOverTime => variance::over_time(false, t, v, windows, out),
+            F::QuantileOverTime => quantile::quantile_over_time(param(0), t, v, windows, values, out),
+            F::MadOverTime => quantile::mad_over_time(t, v, windows, values, out),
+            F::Changes => counting::changes(t, v, windows, out),
+            F::Resets => counting::resets(t, v, windows, out),
+        };
+        self.remark(cx, labels, out);
+        Ok(counts)
+    }
+
+    /// Notes what is odd about a series that yielded something.
+    fn remark(&self, cx: &Context<'_>, labels: &Labels, out: &RowMut<'_>) {
+        if self.function == RangeFunction::QuantileOverTime {
+            let odd = |q: f64| q.is_nan() || !(0.0..=1.0).contains(&q);
+            for (step, q) in self.params.first().into_iter().flatten().enumerate() {
+                if odd(*q) && out.as_row().get(step).is_some() {
+                    cx.note(Note::InvalidQuantile(*q), self.arg);
+                }
+            }
+        }
+        if !self.function.wants_counter() || out.as_row().is_empty() {
+            return;
+        }
+        let metric = labels.metric_name();
+        if metric.is_empty() {
+            return;
+        }
+        if cx.features.type_and_unit_labels {
+            let type_label = labels.value("__type__");
+            if type_label != "counter" && type_label != "histogram" {
+                let (metric, type_label) = (metric.to_owned(), type_label.to_owned());
+                cx.note(Note::PossibleNonCounterLabel { metric, type_label }, self.arg);
+            }
+        } else if !["_total", "_sum", "_count", "_bucket"].iter().any(|suffix| metric.ends_with(suffix)) {
+            cx.note(Note::PossibleNonCounter { metric: metric.to_owned() }, self.arg);
+        }
+    }
+}
+
+fn check_factor(name: &str, factors: &[f64]) -> Result<(), QueryError> {
+    match factors.iter().find(|factor| **factor <= 0.0 || **factor >= 1.0) {
+        Some(factor) => Err(QueryError::Execution(format!(
+            "invalid {name} factor. Expected: 0 < {}f < 1, got: {factor:.6}",
+            &name[..1]
+        ))),
+        None => Ok(()),
+    }
+}
+
+/// A range function over the samples of a selector.
+pub(crate) struct RangeSelector {
+    call: RangeCall,
+    plan: SelectorPlan,
+    selected: Option<Arc<dyn Selected>>,
+}
+
+impl RangeSelector {
+    pub(crate) fn new(call: RangeCall, plan: SelectorPlan) -> Self {
+        Self { call, plan, selected: None }
+    }
+}
+
+/// Returns the windows of a range of `range_ms` on `grid` under the modifiers.
+pub(crate) fn windows(at: Option<i64>, offset_ms: i64, range_ms: i64, grid: Grid) -> Windows {
+    let first_end = at.unwrap_or(grid.start).saturating_sub(offset_ms);
+    Windows { first_end, stride_ms: if at.is_some() { 0 } else { grid.step_ms }, range_ms, n: grid.n }
+}
+
+impl RowSource for RangeSelector {
+    fn prepare(&mut self, cx: &Context<'_>) -> Result<Arc<[OutputSeries]>, QueryError> {
+        self.call.prepare(cx)?;
+        let windows = &self.call.windows;
+        let hints = SelectionHints { step_ms: self.call.grid.step_ms, range_ms: windows.range_ms };
+        let selected = cx.select(&self.plan.matchers, hints)?;
+        let series = selected
+            .series()
+            .iter()
+            .map(|entry| self.call.output(&OutputSeries::plain(entry.labels.clone()), cx))
+            .collect();
+        self.selected = Some(selected);
+        Ok(series)
+    }
+
+    fn fill(&self, cx: &Context<'_>, i: usize, scratch: &mut Scratch, out: &mut RowMut<'_>) -> Result<(), QueryError> {
+        let Some(selected) = &self.selected else { return Ok(()) };
+        let windows = &self.call.windows;
+        let Scratch { columns, resets, values } = scratch;
+        columns.load(selected.as_ref(), i, windows.start(0).saturating_add(1), windows.end(windows.n - 1))?;
+        columns.drop_stale();
+        let labels = &selected.series()[i].labels;
+        let counts = self.call.apply(cx, labels, columns, resets, values, out)?;
+        cx.count(counts.total, counts.read);
+        Ok(())
+    }
+}
+
+/// Returns the samples of a range selector as they are, at one evaluation time.
+pub(crate) fn range_samples(
+    cx: &Context<'_>,
+    plan: &SelectorPlan,
+    range_ms: i64,
+    at: i64,
+) -> Result<Vec<MatrixSeries>, QueryError> {
+    let grid = Grid::instant(TimestampMs(at));
+    let windows = windows(plan.at, plan.offset_ms, range_ms, grid);
+    let selected = cx.select(&plan.matchers, SelectionHints { step_ms: 0, range_ms })?;
+    let mut columns = Columns::default();
+    let mut matrix = Vec::new();
+    for (i, entry) in selected.series().iter().enumerate() {
+        cx.check()?;
+        columns.load(selected.as_ref(), i, windows.start(0).saturating_add(1), windows.end(0))?;
+        columns.drop_stale();
+        let lo = columns.t().partition_point(|t| t.0 <= windows.start(0));
+        let hi = columns.t().partition_point(|t| t.0 <= windows.end(0));
+        if lo < hi {
+            let n = (hi - lo) as u64;
+            cx.count(n, n);
+            cx.hold(n)?;
+            let (t, v) = (columns.t()[lo..hi].to_vec(), columns.v()[lo..hi].to_vec());
+            matrix.push(MatrixSeries { labels: entry.labels.clone(), t, v });
+        }
+    }
+    Ok(matrix)
+}

@@ -1,0 +1,81 @@
+//! Instant selectors: the newest sample of each series within the lookback.
+
+use std::sync::Arc;
+
+use firesteel_model::is_stale_nan;
+use firesteel_storage::{Selected, SelectionHints};
+
+use super::leaf::{RowSource, Scratch};
+use crate::QueryError;
+use crate::context::Context;
+use crate::grid::Grid;
+use crate::plan::SelectorPlan;
+use crate::series::OutputSeries;
+use crate::tile::RowMut;
+
+/// What of the sample is wanted.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Wanted {
+    Value,
+    /// Its time in seconds: `timestamp(selector)`.
+    Time,
+}
+
+pub(crate) struct InstantSelector {
+    plan: SelectorPlan,
+    grid: Grid,
+    wanted: Wanted,
+    selected: Option<Arc<dyn Selected>>,
+}
+
+impl InstantSelector {
+    pub(crate) fn new(plan: SelectorPlan, grid: Grid, wanted: Wanted) -> Self {
+        Self { plan, grid, wanted, selected: None }
+    }
+
+    /// Returns the moment that step `i` looks at.
+    #[inline]
+    fn moment(&self, i: usize) -> i64 {
+        self.plan.at.unwrap_or_else(|| self.grid.at(i)).saturating_sub(self.plan.offset_ms)
+    }
+}
+
+impl RowSource for InstantSelector {
+    fn prepare(&mut self, cx: &Context<'_>) -> Result<Arc<[OutputSeries]>, QueryError> {
+        let hints = SelectionHints { step_ms: self.grid.step_ms, range_ms: 0 };
+        let selected = cx.select(&self.plan.matchers, hints)?;
+        let series = selected.series().iter().map(|entry| {
+            let plain = OutputSeries::plain(entry.labels.clone());
+            if self.wanted == Wanted::Time { plain.renamed(cx.delayed_names()) } else { plain }
+        });
+        let series = series.collect();
+        self.selected = Some(selected);
+        Ok(series)
+    }
+
+    fn fill(&self, cx: &Context<'_>, i: usize, scratch: &mut Scratch, out: &mut RowMut<'_>) -> Result<(), QueryError> {
+        let Some(selected) = &self.selected else { return Ok(()) };
+        let first = self.moment(0).saturating_sub(cx.lookback_ms);
+        scratch.columns.load(selected.as_ref(), i, first.saturating_add(1), self.moment(self.grid.n - 1))?;
+        let (t, v) = (scratch.columns.t(), scratch.columns.v());
+        let mut seen = 0;
+        let mut found = 0;
+        for step in 0..self.grid.n {
+            let moment = self.moment(step);
+            while seen < t.len() && t[seen].0 <= moment {
+                seen += 1;
+            }
+            // The newest sample alone decides: a stale or too old one hides those before it.
+            if seen > 0 && t[seen - 1].0 > moment.saturating_sub(cx.lookback_ms) && !is_stale_nan(v[seen - 1]) {
+                let value = match self.wanted {
+                    Wanted::Value => v[seen - 1],
+                    Wanted::Time => t[seen - 1].as_secs_f64(),
+                };
+                out.set(step, value);
+                found += 1;
+            }
+        }
+        cx.count(found, found);
+        Ok(())
+    }
+}

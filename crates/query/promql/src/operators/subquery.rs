@@ -1,0 +1,73 @@
+//! Range functions over subqueries: an instant expression on its own absolute grid, streamed through windows.
+
+use std::sync::Arc;
+
+use super::leaf::Scratch;
+use super::range_call::RangeCall;
+use super::{Flow, Input, Operator};
+use crate::QueryError;
+use crate::context::Context;
+use crate::grid::Grid;
+use crate::plan::SubqueryPlan;
+use crate::series::OutputSeries;
+use crate::tile::Tile;
+
+/// Returns the grid of a subquery below `parent`: multiples of its step, the first after the window's left edge, none
+/// when there is no such moment. The end is the parent's last real step.
+pub(crate) fn inner_grid(plan: &SubqueryPlan, parent: Grid) -> Option<Grid> {
+    let (first, last) = plan.at.map_or((parent.start, parent.last()), |at| (at, at));
+    let left = first.saturating_sub(plan.offset_ms).saturating_sub(plan.range_ms);
+    let step = plan.step_ms.max(1);
+    // Division truncates towards zero, as upstream's.
+    let mut start = step * (left / step);
+    if start <= left {
+        start += step;
+    }
+    Grid::range(start, last.saturating_sub(plan.offset_ms), step)
+}
+
+pub(crate) struct SubqueryCall {
+    call: RangeCall,
+    /// `None`: the grid holds no step.
+    input: Option<Input>,
+    inner: Option<Grid>,
+    inner_series: Arc<[OutputSeries]>,
+    tile: Tile,
+    scratch: Scratch,
+}
+
+impl SubqueryCall {
+    pub(crate) fn new(call: RangeCall, input: Option<Input>, inner: Option<Grid>) -> Self {
+        Self { call, input, inner, inner_series: Arc::default(), tile: Tile::default(), scratch: Scratch::default() }
+    }
+}
+
+impl Operator for SubqueryCall {
+    fn prepare(&mut self, cx: &Context<'_>) -> Result<Arc<[OutputSeries]>, QueryError> {
+        self.call.prepare(cx)?;
+        if let Some(input) = &mut self.input {
+            self.inner_series = input.prepare(cx)?;
+        }
+        Ok(self.inner_series.iter().map(|series| self.call.output(series, cx)).collect())
+    }
+
+    fn next(&mut self, cx: &Context<'_>, out: &mut Tile) -> Result<Flow, QueryError> {
+        let (Some(input), Some(inner)) = (&mut self.input, self.inner) else {
+            return Ok(Flow::End);
+        };
+        if input.next(cx, &mut self.tile)? == Flow::End {
+            return Ok(Flow::End);
+        }
+        out.reset(self.tile.first, self.tile.n_rows(), self.call.grid.n);
+        for i in 0..self.tile.n_rows() {
+            let Scratch { columns, resets, values } = &mut self.scratch;
+            columns.load_points(self.tile.row(i).points().map(|(step, v)| (inner.at(step), v)));
+            columns.drop_stale();
+            let labels = &self.inner_series[self.tile.first + i].labels;
+            let counts = self.call.apply(cx, labels, columns, resets, values, &mut out.row_mut(i))?;
+            // What is read was counted below.
+            cx.count(counts.total, 0);
+        }
+        Ok(Flow::More)
+    }
+}

@@ -1,0 +1,152 @@
+//! The identity of an operator's output rows.
+
+use firesteel_base::FastHashMap;
+use firesteel_model::{Labels, LabelsBuilder, METRIC_NAME};
+
+/// The labels that say what a metric is rather than which: arithmetic drops them together.
+const METADATA_LABELS: [&str; 3] = [METRIC_NAME, "__type__", "__unit__"];
+
+/// One output series of an operator.
+#[derive(Clone, PartialEq, Debug)]
+pub(crate) struct OutputSeries {
+    pub(crate) labels: Labels,
+    /// Whether the metadata labels are to go at the end of evaluation (delayed name removal).
+    pub(crate) drop_name: bool,
+}
+
+impl OutputSeries {
+    /// Returns a series that keeps all its labels.
+    pub(crate) fn plain(labels: Labels) -> Self {
+        Self { labels, drop_name: false }
+    }
+
+    /// Returns the series after an operation that changes what the metric means: without name, type and unit, at once
+    /// or, with `delayed` name removal, at the end.
+    pub(crate) fn renamed(&self, delayed: bool) -> Self {
+        let labels = if delayed { self.labels.clone() } else { without_metadata(&self.labels) };
+        Self { labels, drop_name: true }
+    }
+}
+
+/// Returns the labels without name, type and unit.
+pub(crate) fn without_metadata(labels: &Labels) -> Labels {
+    if METADATA_LABELS.iter().all(|name| labels.get(name).is_none()) {
+        return labels.clone();
+    }
+    let mut builder = LabelsBuilder::from_labels(labels);
+    remove_metadata(&mut builder);
+    builder.build()
+}
+
+/// Removes name, type and unit.
+pub(crate) fn remove_metadata(builder: &mut LabelsBuilder) {
+    for name in METADATA_LABELS {
+        builder.del(name);
+    }
+}
+
+/// Returns for each series the number of its label set in order of first appearance, and how many sets there are.
+pub(crate) fn number_label_sets(series: &[OutputSeries]) -> (Vec<usize>, usize) {
+    let mut numbers: FastHashMap<&Labels, usize> = FastHashMap::default();
+    let of_series = series
+        .iter()
+        .map(|one| {
+            let next = numbers.len();
+            *numbers.entry(&one.labels).or_insert(next)
+        })
+        .collect();
+    (of_series, numbers.len())
+}
+
+/// Chooses labels by name: `by (…)`/`on (…)`, or `without (…)`/`ignoring (…)`.
+#[derive(Clone, Debug)]
+pub(crate) struct LabelChoice {
+    names: Vec<String>,
+    keep: bool,
+}
+
+impl LabelChoice {
+    /// Chooses the labels named.
+    pub(crate) fn only(names: &[String]) -> Self {
+        Self { names: sorted(names), keep: true }
+    }
+
+    /// Chooses all labels but the ones named and the metric name.
+    pub(crate) fn all_but(names: &[String]) -> Self {
+        let mut names = sorted(names);
+        if let Err(at) = names.binary_search_by(|name| name.as_str().cmp(METRIC_NAME)) {
+            names.insert(at, METRIC_NAME.to_owned());
+        }
+        Self { names, keep: false }
+    }
+
+    /// Returns whether a label of that name is chosen.
+    #[inline]
+    pub(crate) fn takes(&self, name: &str) -> bool {
+        self.names.binary_search_by(|known| known.as_str().cmp(name)).is_ok() == self.keep
+    }
+
+    /// Writes a key into `out` that is equal for equal chosen labels.
+    pub(crate) fn key(&self, labels: &Labels, out: &mut Vec<u8>) {
+        out.clear();
+        if self.keep && self.names.is_empty() {
+            return;
+        }
+        for (name, value) in labels {
+            if self.takes(name) {
+                out.extend_from_slice(name.as_bytes());
+                // Neither byte occurs in UTF-8.
+                out.push(0xff);
+                out.extend_from_slice(value.as_bytes());
+                out.push(0xfe);
+            }
+        }
+    }
+
+    /// Returns the chosen labels.
+    pub(crate) fn apply(&self, labels: &Labels) -> Labels {
+        if self.keep && self.names.is_empty() {
+            return Labels::empty();
+        }
+        let mut builder = LabelsBuilder::from_labels(labels);
+        builder.retain(|name, _| self.takes(name));
+        builder.build()
+    }
+}
+
+fn sorted(names: &[String]) -> Vec<String> {
+    let mut names = names.to_vec();
+    names.sort();
+    names.dedup();
+    names
+}
+
+/// Numbers series by the chosen labels, in order of first appearance.
+#[derive(Debug)]
+pub(crate) struct Grouping {
+    choice: LabelChoice,
+    numbers: FastHashMap<Vec<u8>, usize>,
+    key: Vec<u8>,
+}
+
+impl Grouping {
+    pub(crate) fn new(choice: LabelChoice) -> Self {
+        Self { choice, numbers: FastHashMap::default(), key: Vec::new() }
+    }
+
+    /// Returns the number of the group of `labels`, and whether it is new.
+    pub(crate) fn number(&mut self, labels: &Labels) -> (usize, bool) {
+        self.choice.key(labels, &mut self.key);
+        if let Some(&known) = self.numbers.get(&self.key) {
+            return (known, false);
+        }
+        let next = self.numbers.len();
+        self.numbers.insert(self.key.clone(), next);
+        (next, true)
+    }
+
+    /// Returns how many groups were met.
+    pub(crate) fn len(&self) -> usize {
+        self.numbers.len()
+    }
+}
