@@ -1,0 +1,177 @@
+//! Text to tree: the library's events, with budgets that no file can overrun.
+//!
+//! Only the first document counts, as in upstream. Aliases share their anchor's node, so they cost nothing here; what
+//! they would cost to whoever walks the tree is bounded as Go's decoder bounds it.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use saphyr_parser::{Event, Parser, ScalarStyle, Tag};
+
+use crate::syntax_fault::{budget_fault, syntax_fault};
+use crate::{Diagnostic, Kind, Node, Source, Span};
+
+/// Deeper than any schema asks for, and shallow enough for every recursion over a tree.
+const MAX_DEPTH: usize = 200;
+
+/// Parses the first document. `Ok(None)` when there is nothing but blanks and comments.
+///
+/// Errors: one diagnostic, for the first place that is not YAML.
+pub fn parse(source: &Source) -> Result<Option<Node>, Box<Diagnostic>> {
+    let text = source.text().strip_prefix('\u{feff}').unwrap_or(source.text());
+    if let Some(fault) = crate::syntax_fault::before_parsing(source) {
+        return Err(Box::new(fault));
+    }
+    let mut tree = Tree { source, open: Vec::new(), anchors: HashMap::new(), nodes: 0, through_aliases: 0, root: None };
+    let mut parser = Parser::new_from_str(text).keep_tags(true);
+    while let Some(event) = parser.next_event() {
+        let (event, span) = event.map_err(|e| Box::new(syntax_fault(source, &e)))?;
+        let place = |at: saphyr_parser::Marker| source.offset(at.line(), at.col() + 1);
+        let span = Span {
+            line: span.start.line(),
+            column: span.start.col() + 1,
+            start: place(span.start),
+            end: place(span.end),
+        };
+        match event {
+            Event::DocumentEnd => break,
+            Event::Scalar(text, style, anchor, tag) => {
+                let plain = style == ScalarStyle::Plain;
+                tree.scalar(text, plain, span, anchor, tag)?;
+            }
+            Event::SequenceStart(anchor, tag) => tree.start(Kind::Seq(Arc::default()), span, anchor, tag)?,
+            Event::MappingStart(anchor, tag) => tree.start(Kind::Map(Arc::default()), span, anchor, tag)?,
+            Event::SequenceEnd | Event::MappingEnd => tree.end(span)?,
+            Event::Alias(anchor) => tree.alias(anchor, span)?,
+            _ => {}
+        }
+    }
+    Ok(tree.root)
+}
+
+struct Open {
+    node: Node,
+    anchor: usize,
+    children: Vec<Node>,
+    weight: usize,
+}
+
+struct Tree<'s> {
+    source: &'s Source,
+    open: Vec<Open>,
+    /// Finished anchors: the node and how many nodes it stands for.
+    anchors: HashMap<usize, (Node, usize)>,
+    nodes: usize,
+    through_aliases: usize,
+    root: Option<Node>,
+}
+
+impl Tree<'_> {
+    fn start(
+        &mut self,
+        kind: Kind,
+        span: Span,
+        anchor: usize,
+        tag: Option<Cow<'_, Tag>>,
+    ) -> Result<(), Box<Diagnostic>> {
+        if self.open.len() >= MAX_DEPTH {
+            return Err(budget_fault(self.source, span, "lists and blocks are nested too deeply", "yaml: exceeded max depth of 10000"));
+        }
+        let node = Node { span, tag: tag.map(long_tag), kind };
+        self.open.push(Open { node, anchor, children: Vec::new(), weight: 1 });
+        Ok(())
+    }
+
+    fn end(&mut self, span: Span) -> Result<(), Box<Diagnostic>> {
+        let Some(open) = self.open.pop() else { return Ok(()) };
+        let Open { mut node, anchor, children, weight } = open;
+        node.span.end = span.end.max(node.span.start);
+        if let Some(last) = children.last() {
+            // A block's end event stands where the next token is; its text ends with its last child.
+            let flow = self.source.text().get(node.span.start..).is_some_and(|t| t.starts_with(['[', '{']));
+            if !flow {
+                node.span.end = last.span.end;
+            }
+        }
+        node.kind = match node.kind {
+            Kind::Seq(_) => Kind::Seq(Arc::new(children)),
+            _ => {
+                let mut pairs = Vec::with_capacity(children.len() / 2);
+                let mut rest = children.into_iter();
+                while let (Some(key), Some(value)) = (rest.next(), rest.next()) {
+                    pairs.push((key, value));
+                }
+                Kind::Map(Arc::new(pairs))
+            }
+        };
+        self.add(node, anchor, weight)
+    }
+
+    fn scalar(
+        &mut self,
+        text: Cow<'_, str>,
+        plain: bool,
+        mut span: Span,
+        anchor: usize,
+        tag: Option<Cow<'_, Tag>>,
+    ) -> Result<(), Box<Diagnostic>> {
+        let own = self.source.text().get(span.start..span.end).unwrap_or("");
+        span.end = span.start + own.trim_end().len();
+        let node = Node { span, tag: tag.map(long_tag), kind: Kind::Scalar { text: Arc::from(&*text), plain } };
+        self.add(node, anchor, 1)
+    }
+
+    fn alias(&mut self, anchor: usize, span: Span) -> Result<(), Box<Diagnostic>> {
+        let Some((node, weight)) = self.anchors.get(&anchor).cloned() else {
+            return Err(budget_fault(
+                self.source,
+                span,
+                "this alias stands inside what it names",
+                "yaml: anchor value contains itself",
+            ));
+        };
+        self.through_aliases = self.through_aliases.saturating_add(weight);
+        self.add(node, 0, weight)
+    }
+
+    fn add(&mut self, node: Node, anchor: usize, weight: usize) -> Result<(), Box<Diagnostic>> {
+        self.nodes += 1;
+        self.check_aliases(node.span)?;
+        if anchor > 0 {
+            self.anchors.insert(anchor, (node.clone(), weight));
+        }
+        match self.open.last_mut() {
+            Some(parent) => {
+                parent.weight = parent.weight.saturating_add(weight);
+                parent.children.push(node);
+            }
+            None => self.root = Some(node),
+        }
+        Ok(())
+    }
+
+    /// Go's rule (yaml.v2 decode.go, `allowedAliasRatio`): up to 400,000 nodes 99 of 100 may come through aliases, at
+    /// 4,000,000 only one in ten.
+    fn check_aliases(&self, span: Span) -> Result<(), Box<Diagnostic>> {
+        let (aliased, all) = (self.through_aliases as f64, self.nodes.saturating_add(self.through_aliases) as f64);
+        let allowed = match all {
+            n if n <= 400_000.0 => 0.99,
+            n if n >= 4_000_000.0 => 0.10,
+            n => 0.99 - 0.89 * (n - 400_000.0) / 3_600_000.0,
+        };
+        if aliased > 1000.0 && all > 100.0 && aliased / all > allowed {
+            return Err(budget_fault(
+                self.source,
+                span,
+                "the aliases of this file unfold to far more than the file itself holds",
+                "yaml: document contains excessive aliasing",
+            ));
+        }
+        Ok(())
+    }
+}
+
+fn long_tag(tag: Cow<'_, Tag>) -> Arc<str> {
+    Arc::from(format!("{}{}", tag.handle, tag.suffix))
+}
