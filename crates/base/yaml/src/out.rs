@@ -11,6 +11,24 @@ pub enum Out {
     Str(String),
     Seq(Vec<Out>),
     Map(Vec<(String, Out)>),
+    /// A list in brackets, on one line.
+    Flow(Vec<Out>),
+}
+
+impl Out {
+    /// Makes a mapping in the order in which Go prints map keys.
+    pub fn sorted_map(pairs: impl IntoIterator<Item = (String, Out)>) -> Self {
+        Self::Map(pairs.into_iter().collect())
+    }
+
+    /// Turns a list into one in brackets.
+    #[must_use]
+    pub fn in_flow(self) -> Self {
+        match self {
+            Self::Seq(items) => Self::Flow(items),
+            other => other,
+        }
+    }
 }
 
 /// Prints a document.

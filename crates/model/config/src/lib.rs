@@ -1,1 +1,49 @@
-//! The schema of every YAML file: defaults, validation, secrets.
+//! The schema of every YAML file: what may stand where, its defaults, what must hold, and how it prints.
+//!
+//! Plain data: how anything is run is not here. [`load`] reads a `prometheus.yml`; all faults of the file come back at
+//! once as diagnostics with places. [`Config::unsupported`] tells which sections are known but do not act yet.
+#![forbid(unsafe_code)]
+
+mod any_value;
+mod byte_size;
+mod config;
+mod decode;
+mod empty_item;
+mod file_path;
+mod global;
+pub mod http;
+mod label_set;
+mod load;
+mod naming;
+mod regex_fault;
+mod relabel;
+mod relabel_check;
+mod rules_of_choice;
+mod scrape;
+mod scrape_protocol;
+pub mod sd;
+mod secret;
+mod section;
+mod target_group;
+mod url;
+mod web;
+
+pub use any_value::AnyValue;
+pub use byte_size::ByteSize;
+pub use config::Config;
+pub use decode::Decode;
+pub use file_path::FilePath;
+pub use firesteel_yaml::{Diagnostic, Severity, apply_fixes};
+pub use global::GlobalConfig;
+pub use http::HttpClientConfig;
+pub use label_set::LabelSet;
+pub use load::{Loaded, load};
+pub use naming::ValidationScheme;
+pub use relabel::{LabelName, Modulus, RegexText, RelabelAction, RelabelConfig};
+pub use scrape::ScrapeConfig;
+pub use scrape_protocol::ScrapeProtocol;
+pub use sd::SdConfigs;
+pub use secret::Secret;
+pub use target_group::TargetGroup;
+pub use url::Url;
+pub use web::{ClientAuth, WebConfig, WebHttpConfig, WebRateLimit, WebTlsConfig, load_web_config};
