@@ -45,7 +45,7 @@ impl<'a> BitWindow<'a> {
         if let Some(word) = self.stream.get(self.next..self.next + 8).and_then(|rest| rest.first_chunk::<8>()) {
             self.window |= u64::from_be_bytes(*word) >> self.have;
             self.next += ((63 - self.have) >> 3) as usize;
-            self.have |= 56;
+            self.have |= 0b11_1000; // 56 to 63 bits
         }
     }
 

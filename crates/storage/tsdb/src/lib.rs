@@ -7,5 +7,6 @@
 #![forbid(unsafe_code)]
 
 mod db;
+pub mod wal;
 
 pub use db::{Cardinality, Db, DbError, DbOptions, HeadStats, NamedCount, ReplayStats};

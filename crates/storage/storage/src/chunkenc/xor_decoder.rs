@@ -70,9 +70,9 @@ impl<'a> XorDecoder<'a> {
         let mut done = 0;
         while done < want && self.read < 2 {
             if self.read == 0 {
-                self.first()?
+                self.first()?;
             } else {
-                self.second()?
+                self.second()?;
             }
             self.read += 1;
             self.left -= 1;

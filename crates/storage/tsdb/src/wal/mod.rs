@@ -1,0 +1,3 @@
+//! The write-ahead log: segments of checksummed record fragments, checkpoints, repair.
+
+pub mod records;
