@@ -57,6 +57,10 @@ impl ParseErrors {
         (!errors.is_empty()).then_some(Self(errors))
     }
 
+    pub(crate) fn one(error: ParseError) -> Self {
+        Self(vec![error])
+    }
+
     /// Returns the fault that is shown.
     pub fn first(&self) -> &ParseError {
         self.0.first().expect("from_vec refuses an empty list")

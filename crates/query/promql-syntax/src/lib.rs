@@ -14,16 +14,22 @@
 //! ```
 #![forbid(unsafe_code)]
 
+mod check;
 mod duration_expr;
 mod error;
 mod expr;
 mod functions;
+mod lexer;
 mod operators;
 mod options;
 mod parse;
+mod parser;
+mod pretty;
+mod print;
 mod selector;
 mod series_desc;
 mod span;
+mod token;
 mod value_type;
 mod visit;
 
@@ -35,10 +41,10 @@ pub use expr::{
 pub use functions::{FUNCTIONS, Function, Variadic, function};
 pub use operators::{AggregateOp, BinaryOp, FillValues, MatchCardinality, UnaryOp, VectorMatching};
 pub use options::ParserOptions;
-pub use parse::{MAX_DEPTH, parse, parse_metric, parse_metric_selector};
+pub use parse::{MAX_DEPTH, parse, parse_metric, parse_metric_selector, parse_series_desc};
 pub use selector::{AtModifier, MatrixSelector, RangeMode, VectorSelector};
 pub use series_desc::{
-    CounterResetHint, HistogramChange, HistogramLiteral, SeriesDescription, SeriesItem, parse_series_desc,
+    CounterResetHint, HistogramChange, HistogramLiteral, HistogramRun, SeriesDescription, SeriesItem,
 };
 pub use span::Span;
 pub use value_type::ValueType;

@@ -5,8 +5,6 @@
 
 use firesteel_model::Labels;
 
-use crate::error::ParseErrors;
-
 /// A series and its values, one position each.
 #[derive(Clone, PartialEq, Debug)]
 pub struct SeriesDescription {
@@ -22,7 +20,16 @@ pub enum SeriesItem {
     /// `1`, `1x3`, `1+2x3`, `stale`: the i-th position holds `value` plus i times `increment`, summed up one by one.
     Float { value: f64, increment: f64, count: u64 },
     /// `{{…}}`, `{{…}}x3`, `{{…}}+{{…}}x3`.
-    Histogram { base: HistogramLiteral, change: Option<(HistogramChange, HistogramLiteral)>, count: u64 },
+    Histogram(Box<HistogramRun>),
+}
+
+/// Histograms at neighbouring positions.
+#[derive(Clone, PartialEq, Debug)]
+pub struct HistogramRun {
+    pub base: HistogramLiteral,
+    /// What is added to, or subtracted from, the histogram before. Its schema is not below that of `base`.
+    pub change: Option<(HistogramChange, HistogramLiteral)>,
+    pub count: u64,
 }
 
 /// How a histogram changes from one position to the next.
@@ -61,9 +68,4 @@ pub enum CounterResetHint {
     Reset,
     NotReset,
     Gauge,
-}
-
-/// Parses a series description; errors in upstream's words.
-pub fn parse_series_desc(input: &str) -> Result<SeriesDescription, ParseErrors> {
-    crate::parse::unfinished(input)
 }
