@@ -1,1 +1,34 @@
 //! The Prometheus HTTP API: handlers and JSON shapes.
+//!
+//! Handlers know the managers only through the small read-only traits of [`source`], which the server implements; so the
+//! API runs in a test without a scrape manager or a database. JSON is written by hand in upstream's field order and
+//! spelling: a query's points never pass through a tree of values, and large answers leave in pieces of 64 KiB while
+//! they are being written ([`result_body`]).
+//!
+//! Queries run on threads for blocking work behind a gate of `--query.max-concurrency` places, never on the runtime's own;
+//! a client that hangs up raises the query's cancel flag.
+#![forbid(unsafe_code)]
+
+mod error;
+mod json;
+mod label_name;
+mod labels;
+mod manage;
+mod metadata;
+mod params;
+mod query;
+mod readiness;
+mod respond;
+mod result_body;
+mod router;
+mod rules;
+pub mod source;
+mod state;
+mod status;
+mod targets;
+
+pub use error::ApiError;
+pub use json::Json;
+pub use readiness::{Readiness, Ready};
+pub use router::router;
+pub use state::{Api, ApiOptions};

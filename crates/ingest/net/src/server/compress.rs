@@ -27,7 +27,9 @@ pub async fn compress(request: Request, next: Next) -> Response {
     let mut response = next.run(request).await;
     response.headers_mut().append(VARY, HeaderValue::from_static("Accept-Encoding"));
     let Some(wanted) = wanted else { return response };
-    if response.headers().contains_key(CONTENT_ENCODING) || response.body().size_hint().upper().is_some_and(|n| n < LEAST_BYTES) {
+    if response.headers().contains_key(CONTENT_ENCODING)
+        || response.body().size_hint().upper().is_some_and(|n| n < LEAST_BYTES)
+    {
         return response;
     }
     let (mut parts, inner) = response.into_parts();

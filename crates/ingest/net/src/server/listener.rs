@@ -38,8 +38,7 @@ impl Listener {
     /// Binds a socket; port 0 takes a free one.
     pub fn bind(address: &str) -> Result<Self, BindError> {
         let fault = |source| BindError::Bind { address: address.to_owned(), source };
-        let (host, port) =
-            address.rsplit_once(':').ok_or_else(|| BindError::NoPort { address: address.to_owned() })?;
+        let (host, port) = address.rsplit_once(':').ok_or_else(|| BindError::NoPort { address: address.to_owned() })?;
         let candidates: Vec<SocketAddr> = if host.is_empty() {
             // No host: every address of the machine, by one socket for both families where there is IPv6.
             let port = port.parse().map_err(|_| BindError::NoPort { address: address.to_owned() })?;

@@ -1,0 +1,92 @@
+//! How a request fails: upstream's `errorType` words, codes and texts.
+
+use axum::response::{IntoResponse, Response};
+use firesteel_go_compat::quote;
+use firesteel_promql::QueryError;
+use firesteel_storage::StorageError;
+use http::StatusCode;
+
+use crate::Json;
+use crate::respond::json_response;
+
+/// A request that gets no data.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum ApiError {
+    /// The request is wrong (400).
+    #[error("{0}")]
+    BadData(String),
+    /// The query cannot be answered from the data (422).
+    #[error("{0}")]
+    Execution(String),
+    /// The client went away or cancelled (499).
+    #[error("{0}")]
+    Canceled(String),
+    /// It took too long (503).
+    #[error("{0}")]
+    Timeout(String),
+    /// The server failed (500).
+    #[error("{0}")]
+    Internal(String),
+    /// What is asked for is switched off or not ready (500).
+    #[error("{0}")]
+    Unavailable(String),
+    /// There is no such thing (404).
+    #[error("{0}")]
+    NotFound(String),
+}
+
+impl ApiError {
+    /// Returns `invalid parameter "x": reason`.
+    pub fn parameter(name: &str, why: impl std::fmt::Display) -> Self {
+        Self::BadData(format!("invalid parameter {}: {why}", quote(name)))
+    }
+
+    fn kind(&self) -> (&'static str, StatusCode) {
+        match self {
+            Self::BadData(_) => ("bad_data", StatusCode::BAD_REQUEST),
+            Self::Execution(_) => ("execution", StatusCode::UNPROCESSABLE_ENTITY),
+            // nginx' code for a client that closed the connection; hyper knows no name for it.
+            Self::Canceled(_) => ("canceled", StatusCode::from_u16(499).unwrap_or(StatusCode::SERVICE_UNAVAILABLE)),
+            Self::Timeout(_) => ("timeout", StatusCode::SERVICE_UNAVAILABLE),
+            Self::Internal(_) => ("internal", StatusCode::INTERNAL_SERVER_ERROR),
+            Self::Unavailable(_) => ("unavailable", StatusCode::INTERNAL_SERVER_ERROR),
+            Self::NotFound(_) => ("not_found", StatusCode::NOT_FOUND),
+        }
+    }
+}
+
+impl From<QueryError> for ApiError {
+    fn from(error: QueryError) -> Self {
+        let text = error.to_string();
+        match error {
+            QueryError::Parse(_) => Self::parameter("query", text),
+            QueryError::Timeout(_) => Self::Timeout(text),
+            QueryError::Canceled(_) => Self::Canceled(text),
+            QueryError::Storage(StorageError::Closed) => Self::Unavailable(StorageError::Closed.to_string()),
+            QueryError::Storage(_) => Self::Internal(text),
+            _ => Self::Execution(text),
+        }
+    }
+}
+
+impl From<StorageError> for ApiError {
+    fn from(error: StorageError) -> Self {
+        match error {
+            StorageError::Closed => Self::Unavailable(error.to_string()),
+            _ => Self::Execution(error.to_string()),
+        }
+    }
+}
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        let (kind, code) = self.kind();
+        let mut json = Json::default();
+        json.raw(r#"{"status":"error","errorType":"#)
+            .string(kind)
+            .raw(r#","error":"#)
+            .string(&self.to_string())
+            .raw("}");
+        json_response(code, json.0)
+    }
+}

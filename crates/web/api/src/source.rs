@@ -1,0 +1,128 @@
+//! What the handlers need to know, as small read-only traits that the server implements.
+
+use std::pin::Pin;
+
+use firesteel_base::TimestampMs;
+use firesteel_go_compat::Instant;
+use firesteel_model::{Labels, MetricType};
+use firesteel_promql::{QueryError, QueryOptions, QueryResult};
+use firesteel_promql_syntax::Expr;
+
+/// Answers queries over the server's own store. Called on threads that may block.
+pub trait QuerySource: Send + Sync {
+    /// Evaluates at one moment.
+    fn instant(&self, expr: &Expr, at: TimestampMs, options: &QueryOptions) -> Result<QueryResult, QueryError>;
+    /// Evaluates at every `step_ms` from `start` to `end`.
+    fn range(
+        &self,
+        expr: &Expr,
+        start: TimestampMs,
+        end: TimestampMs,
+        step_ms: i64,
+        options: &QueryOptions,
+    ) -> Result<QueryResult, QueryError>;
+}
+
+/// The targets being scraped.
+pub trait TargetSource: Send + Sync {
+    /// Returns the targets in force, pools sorted by name and targets as their pool orders them.
+    fn active(&self) -> Vec<ActiveTarget>;
+    /// Returns the targets that relabelling dropped, in the same order, as far as they were kept.
+    fn dropped(&self) -> Vec<DroppedTarget>;
+    /// Returns how many were dropped in each pool, sorted by pool.
+    fn dropped_counts(&self) -> Vec<(String, usize)>;
+    /// Returns the names of the pools, sorted.
+    fn pools(&self) -> Vec<String>;
+    /// Calls `each` with what the targets in force say about their metrics.
+    fn metadata(&self, each: &mut dyn FnMut(&Labels, TargetMetadata<'_>));
+}
+
+/// A target in force.
+#[derive(Clone, Debug)]
+pub struct ActiveTarget {
+    pub discovered: Labels,
+    pub labels: Labels,
+    pub pool: String,
+    pub url: String,
+    /// Empty when the last scrape succeeded.
+    pub last_error: String,
+    /// `None` before the first scrape.
+    pub last_scrape: Option<Instant>,
+    pub last_duration_secs: f64,
+    /// `up`, `down` or `unknown`.
+    pub health: &'static str,
+    pub interval: String,
+    pub timeout: String,
+}
+
+/// A target that relabelling dropped.
+#[derive(Clone, Debug)]
+pub struct DroppedTarget {
+    pub discovered: Labels,
+    pub pool: String,
+}
+
+/// One metric family of one target.
+#[derive(Clone, Copy, Debug)]
+pub struct TargetMetadata<'a> {
+    pub family: &'a str,
+    pub metric_type: MetricType,
+    pub help: &'a str,
+    pub unit: &'a str,
+}
+
+/// The server itself.
+pub trait StatusSource: Send + Sync {
+    /// Returns the configuration in force as YAML, secrets hidden.
+    fn config_yaml(&self) -> String;
+    /// Returns every flag with its value.
+    fn flags(&self) -> Vec<(&'static str, String)>;
+    /// Returns what runtimeinfo tells.
+    fn runtime(&self) -> RuntimeInfo;
+    /// Returns the head's statistics, each table with at most `limit` rows.
+    fn tsdb(&self, limit: usize) -> TsdbStatus;
+    /// Appends the server's own metrics in the form that `accept` asks for; returns the content type.
+    fn write_metrics(&self, accept: &str, out: &mut Vec<u8>) -> &'static str;
+}
+
+/// Runtime facts; the fields are upstream's, the Go ones mapped to what comes nearest.
+#[derive(Clone, Debug)]
+pub struct RuntimeInfo {
+    pub start_time: Instant,
+    pub cwd: String,
+    pub hostname: String,
+    pub reload_success: bool,
+    pub last_config_time: Instant,
+    pub corruption_count: i64,
+    /// Threads stand in for goroutines.
+    pub threads: i64,
+    pub max_threads: i64,
+    /// Bytes; `i64::MAX` = no limit.
+    pub memory_limit: i64,
+    pub retention: String,
+}
+
+/// The head's statistics.
+#[derive(Clone, Debug, Default)]
+pub struct TsdbStatus {
+    pub series: u64,
+    pub label_pairs: u64,
+    pub chunks: i64,
+    pub min_time: TimestampMs,
+    pub max_time: TimestampMs,
+    pub series_by_metric: Vec<(String, u64)>,
+    pub values_by_label: Vec<(String, u64)>,
+    pub bytes_by_label: Vec<(String, u64)>,
+    pub series_by_pair: Vec<(String, u64)>,
+}
+
+/// A future that a trait object can return.
+pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// What the lifecycle endpoints set in motion.
+pub trait Control: Send + Sync {
+    /// Loads the configuration again; the error's text goes to the client.
+    fn reload(&self) -> BoxFuture<'_, Result<(), String>>;
+    /// Begins the end; returns false when it had begun before.
+    fn quit(&self) -> bool;
+}
