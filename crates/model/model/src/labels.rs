@@ -163,7 +163,7 @@ impl<'a> Iterator for LabelsIter<'a> {
 
 /// Appends one text in the packed form. Texts of 16 MiB and more cannot be packed and are cut there; limits on label
 /// lengths stand far below.
-pub(crate) fn push_packed(out: &mut Vec<u8>, text: &str) {
+pub fn push_packed(out: &mut Vec<u8>, text: &str) {
     let bytes = text.as_bytes();
     let len = bytes.len().min(0x00ff_ffff);
     if len < 255 {

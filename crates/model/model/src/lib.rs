@@ -8,7 +8,7 @@ mod metric_family;
 mod sample;
 mod series_ref;
 
-pub use labels::{Labels, LabelsIter};
+pub use labels::{Labels, LabelsIter, push_packed};
 pub use labels_builder::LabelsBuilder;
 pub use matcher::{MatchType, Matcher};
 pub use metadata::{Metadata, MetricType};

@@ -48,8 +48,11 @@ impl Columns {
             }
             let entry = selected.series().get(i);
             if chunk.encoding != Encoding::Xor {
-                let labels = entry.map(|entry| &entry.labels);
-                return Err(QueryError::unsupported(&format!("{:?} samples (series {labels:?})", chunk.encoding)));
+                return Err(QueryError::Execution(format!(
+                    "cannot evaluate {:?} samples yet: series {:?}",
+                    chunk.encoding,
+                    entry.map(|entry| &entry.labels)
+                )));
             }
             let mut decoder = XorDecoder::with_samples(chunk.bytes.as_slice(), chunk.samples);
             while self.len < end {

@@ -14,8 +14,6 @@ mod options;
 mod stats;
 mod value;
 
-pub mod testscript;
-
 mod aggregate;
 mod annotations;
 mod binary;

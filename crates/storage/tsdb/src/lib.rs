@@ -7,6 +7,7 @@
 #![forbid(unsafe_code)]
 
 mod db;
+mod head;
 pub mod wal;
 
 pub use db::{Cardinality, Db, DbError, DbOptions, HeadStats, NamedCount, ReplayStats};

@@ -1,4 +1,0 @@
-//! Scraping against an in-memory store that records what it is given.
-
-mod ingest;
-mod recorder;

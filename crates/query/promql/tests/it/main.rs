@@ -1,6 +1,0 @@
-//! Integration tests of the query engine.
-
-mod corpus_scripts;
-mod engine;
-mod naive;
-mod own_scripts;

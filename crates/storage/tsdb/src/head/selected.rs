@@ -1,0 +1,169 @@
+//! The series of a selection, and their chunks when they are asked for.
+//!
+//! A selection notes how far each series may be read; bytes are copied later, for 64 series at a time into one buffer,
+//! since whoever asks for one series asks for its neighbours next.
+
+use std::sync::Arc;
+
+use firesteel_base::{TimeRange, TimestampMs};
+use firesteel_model::SeriesRef;
+use firesteel_storage::{ChunkBytes, ChunkView, Encoding, Order, Selected, SeriesEntry, StorageError};
+use parking_lot::Mutex;
+
+use super::Head;
+use super::series::Slot;
+use super::shard::Shard;
+use super::visibility::Extent;
+
+/// Where a selected series was and how far it may be read.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Note {
+    pub(super) shard: u32,
+    pub(super) slot: Slot,
+    pub(super) extent: Extent,
+}
+
+/// See [`Selected`].
+#[derive(Debug)]
+pub(super) struct HeadSelected {
+    head: Arc<Head>,
+    range: TimeRange,
+    order: Order,
+    series: Vec<SeriesEntry>,
+    notes: Vec<Note>,
+    /// The groups copied last, so that readers of neighbouring series do not copy them again.
+    recent: Mutex<Vec<Arc<Group>>>,
+}
+
+const GROUP: usize = 64;
+/// One for each thread that reads a selection, about.
+const RECENT_MAX: usize = 8;
+
+/// The chunks of neighbouring series.
+#[derive(Debug)]
+struct Group {
+    number: usize,
+    bytes: Arc<[u8]>,
+    chunks: Vec<Copied>,
+    /// For each series where its chunks end in `chunks`.
+    ends: Vec<u32>,
+}
+
+#[derive(Debug)]
+struct Copied {
+    min: i64,
+    max: i64,
+    samples: u32,
+    from: u32,
+    to: u32,
+}
+
+impl HeadSelected {
+    pub(super) fn new(head: Arc<Head>, range: TimeRange, order: Order, found: Vec<(SeriesEntry, Note)>) -> Self {
+        let (series, notes) = found.into_iter().unzip();
+        Self { head, range, order, series, notes, recent: Mutex::default() }
+    }
+
+    fn group(&self, number: usize) -> Arc<Group> {
+        if let Some(group) = self.recent.lock().iter().find(|g| g.number == number) {
+            return Arc::clone(group);
+        }
+        let group = Arc::new(self.copy(number));
+        let mut recent = self.recent.lock();
+        if recent.len() == RECENT_MAX {
+            recent.remove(0);
+        }
+        recent.push(Arc::clone(&group));
+        group
+    }
+
+    fn copy(&self, number: usize) -> Group {
+        let from = number * GROUP;
+        let to = (from + GROUP).min(self.series.len());
+        let (mut bytes, mut chunks, mut ends) = (Vec::new(), Vec::new(), Vec::new());
+        for i in from..to {
+            let (note, series) = (self.notes[i], self.series[i].series);
+            let shard = self.head.shards[note.shard as usize].lock();
+            let slot = match shard.series(note.slot, series) {
+                Some(_) => Some(note.slot),
+                None => self.moved(&shard, series),
+            };
+            if let Some(slot) = slot {
+                copy_series(&shard, slot, note.extent, self.range, &mut bytes, &mut chunks);
+            }
+            ends.push(chunks.len() as u32);
+        }
+        Group { number, bytes: Arc::from(bytes), chunks, ends }
+    }
+
+    /// Returns the slot of a series whose shard was compacted since it was selected.
+    fn moved(&self, shard: &Shard, series: SeriesRef) -> Option<Slot> {
+        let place = self.head.place_of(series)?;
+        shard.series(place.slot, series).map(|_| place.slot)
+    }
+}
+
+/// Copies the visible chunks of one series that overlap the range, oldest first.
+fn copy_series(
+    shard: &Shard,
+    slot: Slot,
+    extent: Extent,
+    range: TimeRange,
+    bytes: &mut Vec<u8>,
+    chunks: &mut Vec<Copied>,
+) {
+    let first = chunks.len();
+    let hot = shard.hot(slot);
+    let mut add = |min: i64, max: i64, samples: u16, data: &[u8]| {
+        if samples > 0 && min <= range.max.0 && range.min.0 <= max {
+            let from = bytes.len() as u32;
+            bytes.extend_from_slice(data);
+            chunks.push(Copied { min, max, samples: u32::from(samples), from, to: bytes.len() as u32 });
+        }
+    };
+    if hot.chunk_id == extent.chunk_id
+        && let Some(data) = shard.open_bytes(slot)
+    {
+        add(hot.min_t, hot.xor.last_t().0, extent.samples, data);
+    }
+    let mut id = hot.chunk_id;
+    for chunk in shard.sealed.newest_first(shard.chain(slot)) {
+        id = id.wrapping_sub(1);
+        if chunk.max_t < range.min.0 {
+            break;
+        }
+        if id > extent.chunk_id {
+            continue;
+        }
+        let samples = if id == extent.chunk_id { extent.samples } else { chunk.samples };
+        add(chunk.min_t, chunk.max_t, samples, shard.sealed.bytes(chunk));
+    }
+    chunks[first..].reverse();
+}
+
+impl Selected for HeadSelected {
+    fn series(&self) -> &[SeriesEntry] {
+        &self.series
+    }
+
+    fn order(&self) -> Order {
+        self.order
+    }
+
+    fn chunks(&self, i: usize, out: &mut Vec<ChunkView>) -> Result<(), StorageError> {
+        if i >= self.series.len() {
+            return Ok(());
+        }
+        let group = self.group(i / GROUP);
+        let at = i % GROUP;
+        let from = if at == 0 { 0 } else { group.ends[at - 1] as usize };
+        out.extend(group.chunks[from..group.ends[at] as usize].iter().map(|c| ChunkView {
+            min: TimestampMs(c.min),
+            max: TimestampMs(c.max),
+            encoding: Encoding::Xor,
+            samples: c.samples,
+            bytes: ChunkBytes::Copied(Arc::clone(&group.bytes), c.from as usize..c.to as usize),
+        }));
+        Ok(())
+    }
+}

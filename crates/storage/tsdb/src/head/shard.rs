@@ -1,0 +1,359 @@
+//! One shard of the head: series by slot, behind one lock that a batch takes once.
+
+use firesteel_model::{Labels, SeriesRef};
+use firesteel_storage::AppendError;
+use hashbrown::HashTable;
+
+use super::paged::{Paged, Spans};
+use super::pairs::{PairId, Pairs};
+use super::postings::Postings;
+use super::sealed::{Chain, SealedChunks};
+use super::series::{HotSeries, Slot};
+use super::slabs::Slabs;
+use super::visibility::{Extent, OpenBatches};
+
+/// When chunks end.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ChunkRules {
+    /// Chunks end at multiples of this.
+    pub(crate) range_ms: i64,
+    /// How many samples a chunk aims at.
+    pub(crate) samples: u16,
+}
+
+/// What an append does not touch.
+#[derive(Debug)]
+struct ColdSeries {
+    /// Middle bits of the label set's hash; the low ones choose the shard.
+    hash: u32,
+    labels_at: u32,
+    labels_len: u16,
+    sealed: Chain,
+}
+
+/// Series, their chunks and their postings.
+#[derive(Debug, Default)]
+pub(crate) struct Shard {
+    index: HashTable<u32>,
+    hot: Paged<HotSeries>,
+    cold: Paged<ColdSeries>,
+    spans: Spans,
+    slabs: Slabs,
+    pub(crate) sealed: SealedChunks,
+    pub(crate) postings: Postings,
+    pub(crate) open_batches: OpenBatches,
+    live: usize,
+    stale: usize,
+    scratch: Vec<u8>,
+}
+
+/// Sums over a shard.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct ShardStats {
+    pub(crate) series: usize,
+    pub(crate) stale: usize,
+    pub(crate) chunks: usize,
+    pub(crate) sealed_bytes: usize,
+    pub(crate) heap_bytes: usize,
+}
+
+/// What a row did.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Appended {
+    /// A sample more; the series went this far before.
+    After(Extent),
+    /// As `After`, and a chunk began with it.
+    NewChunk(Extent),
+    /// The newest sample again, bit for bit.
+    Same,
+}
+
+impl Shard {
+    /// Finds a series by its labels.
+    pub(crate) fn find(&self, pairs: &Pairs, hash: u64, labels: &Labels) -> Option<Slot> {
+        self.index
+            .find(spread(short(hash)), |&slot| {
+                let cold = &self.cold[slot as usize];
+                cold.hash == short(hash) && pairs.spell(self.ids_of(cold), labels)
+            })
+            .map(|&slot| Slot(slot))
+    }
+
+    /// Adds a series whose labels are spelled by `ids`.
+    pub(crate) fn create(&mut self, series: SeriesRef, hash: u64, ids: &[u32]) -> Slot {
+        let slot = self.hot.push(HotSeries::new(series)) as u32;
+        let labels_at = self.spans.push(ids);
+        let cold = ColdSeries { hash: short(hash), labels_at, labels_len: ids.len() as u16, sealed: Chain::default() };
+        self.cold.push(cold);
+        let Self { index, cold, .. } = self;
+        index.insert_unique(spread(short(hash)), slot, |&other| spread(cold[other as usize].hash));
+        for &id in ids {
+            self.postings.add(PairId(id), Slot(slot));
+        }
+        self.live += 1;
+        Slot(slot)
+    }
+
+    /// Returns the hot record if the slot is that series'.
+    #[inline]
+    pub(crate) fn series(&self, slot: Slot, series: SeriesRef) -> Option<&HotSeries> {
+        let slot = slot.0 as usize;
+        if slot >= self.hot.len() {
+            return None;
+        }
+        Some(&self.hot[slot]).filter(|hot| hot.series() == series)
+    }
+
+    /// As [`Self::series`], to be changed.
+    #[inline]
+    pub(crate) fn series_mut(&mut self, slot: Slot, series: SeriesRef) -> Option<&mut HotSeries> {
+        let slot = slot.0 as usize;
+        if slot >= self.hot.len() {
+            return None;
+        }
+        Some(&mut self.hot[slot]).filter(|hot| hot.series() == series)
+    }
+
+    /// Returns the hot record of a slot that the shard itself gave out.
+    #[inline]
+    pub(crate) fn hot(&self, slot: Slot) -> &HotSeries {
+        &self.hot[slot.0 as usize]
+    }
+
+    /// Returns all slots, dead ones included.
+    pub(crate) fn slots(&self) -> impl Iterator<Item = Slot> + use<> {
+        (0..self.hot.len() as u32).map(Slot)
+    }
+
+    /// Returns the pairs of a series.
+    #[inline]
+    pub(crate) fn ids(&self, slot: Slot) -> &[u32] {
+        self.ids_of(&self.cold[slot.0 as usize])
+    }
+
+    #[inline]
+    fn ids_of(&self, cold: &ColdSeries) -> &[u32] {
+        self.spans.get(cold.labels_at, usize::from(cold.labels_len))
+    }
+
+    /// Returns the series' sealed chunks.
+    #[inline]
+    pub(crate) fn chain(&self, slot: Slot) -> Chain {
+        self.cold[slot.0 as usize].sealed
+    }
+
+    /// Returns the bytes of the open chunk, with its header, as far as they are written.
+    pub(crate) fn open_bytes(&self, slot: Slot) -> Option<&[u8]> {
+        let hot = self.hot(slot);
+        self.slabs.bytes(hot.open()?).get(..hot.xor.byte_len())
+    }
+
+    /// Returns how far the series goes.
+    #[inline]
+    pub(crate) fn extent(&self, slot: Slot) -> Extent {
+        let hot = self.hot(slot);
+        Extent { chunk_id: hot.chunk_id, samples: hot.xor.samples() }
+    }
+
+    /// Returns the time of the series' newest sample.
+    pub(crate) fn newest_t(&self, slot: Slot) -> Option<i64> {
+        let hot = self.hot(slot);
+        if hot.open().is_some() {
+            return Some(hot.xor.last_t().0);
+        }
+        self.sealed.newest_first(self.chain(slot)).next().map(|chunk| chunk.max_t)
+    }
+
+    /// Appends a sample; upstream's rules for order and for ending chunks (`tsdb/head_append.go`, 3.14).
+    #[inline]
+    pub(crate) fn append(&mut self, slot: Slot, t: i64, v: f64, rules: &ChunkRules) -> Result<Appended, AppendError> {
+        let hot = &mut self.hot[slot.0 as usize];
+        let before = Extent { chunk_id: hot.chunk_id, samples: hot.xor.samples() };
+        if !hot.follows(t, v)? {
+            return Ok(Appended::Same);
+        }
+        let was_stale = hot.is_stale();
+        let mut new_chunk = false;
+        let place = match hot.open() {
+            Some(place) if !ends_before(hot, t, rules) => place,
+            open => {
+                if open.is_some() {
+                    self.seal(slot);
+                } else if self.sealed.newest_first(self.chain(slot)).next().is_some_and(|c| c.max_t >= t) {
+                    return Err(AppendError::OutOfOrder);
+                }
+                new_chunk = true;
+                self.begin_chunk(slot, t, rules)
+            }
+        };
+        let hot = &mut self.hot[slot.0 as usize];
+        let at = firesteel_base::TimestampMs(t);
+        if hot.xor.append(self.slabs.bytes_mut(place), at, v).is_err() {
+            let len = hot.xor.byte_len();
+            let place = self.slabs.grow(place, len, len + XOR_ROOM);
+            hot.set_open(place);
+            // Chunks end above 1,005 bytes and 2 × 65,535 / 4 samples, so one more sample fits the largest class.
+            let fits = hot.xor.append(self.slabs.bytes_mut(place), at, v);
+            debug_assert!(fits.is_ok(), "{fits:?} at {len} bytes");
+        }
+        if was_stale != hot.is_stale() {
+            self.stale = if was_stale { self.stale - 1 } else { self.stale + 1 };
+        }
+        Ok(if new_chunk { Appended::NewChunk(before) } else { Appended::After(before) })
+    }
+
+    #[cold]
+    fn begin_chunk(&mut self, slot: Slot, t: i64, rules: &ChunkRules) -> super::slabs::ChunkPlace {
+        let place = self.slabs.alloc(XOR_FIRST);
+        let hot = &mut self.hot[slot.0 as usize];
+        hot.set_open(place);
+        hot.min_t = t;
+        hot.next_at = (t / rules.range_ms).saturating_mul(rules.range_ms).saturating_add(rules.range_ms);
+        place
+    }
+
+    /// Ends the open chunk: its bytes move to the sealed chunks. The next one begins at once, so the count of stale series
+    /// is left to [`Self::append`].
+    #[cold]
+    fn seal(&mut self, slot: Slot) {
+        let hot = &mut self.hot[slot.0 as usize];
+        let Some(place) = hot.open() else { return };
+        let bytes = self.slabs.bytes_mut(place);
+        hot.xor.write_header(bytes);
+        let cold = &mut self.cold[slot.0 as usize];
+        let (min_t, max_t) = (hot.min_t, hot.xor.last_t().0);
+        cold.sealed = self.sealed.push(cold.sealed, min_t, max_t, hot.xor.samples(), &bytes[..hot.xor.byte_len()]);
+        self.slabs.free(place);
+        hot.close();
+        hot.chunk_id += 1;
+    }
+
+    /// Drops chunks that end before `min_t`, and the series that are left without any; returns how many chunks went.
+    /// The labels of dropped series are added to `ids`, their references to `dead`.
+    pub(crate) fn truncate(&mut self, slot: Slot, min_t: i64, ids: &mut Vec<u32>, dead: &mut Vec<SeriesRef>) -> usize {
+        let at = slot.0 as usize;
+        if !self.hot[at].is_live() {
+            return 0;
+        }
+        let (chain, mut dropped) = self.sealed.drop_before(self.cold[at].sealed, min_t);
+        self.cold[at].sealed = chain;
+        let hot = &mut self.hot[at];
+        let gone = match hot.open() {
+            Some(place) if chain.is_empty() && hot.xor.last_t().0 < min_t => {
+                self.stale -= usize::from(hot.is_stale());
+                self.slabs.free(place);
+                dropped += 1;
+                true
+            }
+            Some(_) => false,
+            // A series without samples may belong to a batch that is about to commit: it gets one round of grace.
+            None => chain.is_empty() && hot.mark_idle(),
+        };
+        if gone {
+            dead.push(hot.series());
+            hot.kill();
+            self.live -= 1;
+            let cold = &self.cold[at];
+            if let Ok(entry) = self.index.find_entry(spread(cold.hash), |&other| other == slot.0) {
+                entry.remove();
+            }
+            ids.extend_from_slice(self.spans.get(cold.labels_at, usize::from(cold.labels_len)));
+        }
+        dropped
+    }
+
+    /// Returns whether dead slots are worth a compaction.
+    pub(crate) fn wants_compaction(&self) -> bool {
+        let dead = self.hot.len() - self.live;
+        dead > 256 && dead > self.live / 4
+    }
+
+    /// Closes the gaps that dead series left. Returns the new place of each series that moved.
+    pub(crate) fn compact(&mut self) -> Vec<(SeriesRef, Slot)> {
+        let mut remap = vec![u32::MAX; self.hot.len()];
+        let mut moved = Vec::new();
+        let (hot, cold) = (std::mem::take(&mut self.hot), std::mem::take(&mut self.cold));
+        let spans = std::mem::take(&mut self.spans);
+        self.index = HashTable::with_capacity(self.live);
+        for (old, (hot, mut cold)) in hot.into_entries().zip(cold.into_entries()).enumerate() {
+            if !hot.is_live() {
+                continue;
+            }
+            cold.labels_at = self.spans.push(spans.get(cold.labels_at, usize::from(cold.labels_len)));
+            let hash = cold.hash;
+            let series = hot.series();
+            let new = self.hot.push(hot) as u32;
+            self.cold.push(cold);
+            let cold = &self.cold;
+            self.index.insert_unique(spread(hash), new, |&other| spread(cold[other as usize].hash));
+            remap[old] = new;
+            if old as u32 != new {
+                moved.push((series, Slot(new)));
+            }
+        }
+        let lookup = |slot: Slot| remap.get(slot.0 as usize).filter(|&&new| new != u32::MAX).map(|&new| Slot(new));
+        self.postings.remap(lookup);
+        self.open_batches.remap(lookup);
+        moved
+    }
+
+    /// Returns the labels of a series.
+    pub(crate) fn labels(&mut self, pairs: &Pairs, slot: Slot) -> Labels {
+        let mut scratch = std::mem::take(&mut self.scratch);
+        let labels = pairs.labels(self.ids(slot), &mut scratch);
+        self.scratch = scratch;
+        labels
+    }
+
+    /// Returns sums over the shard.
+    pub(crate) fn stats(&self) -> ShardStats {
+        ShardStats {
+            series: self.live,
+            stale: self.stale,
+            chunks: self.slabs.len() + self.sealed.len(),
+            sealed_bytes: self.sealed.chunk_bytes(),
+            heap_bytes: self.index.allocation_size()
+                + self.hot.heap_bytes()
+                + self.cold.heap_bytes()
+                + self.spans.heap_bytes()
+                + self.slabs.heap_bytes()
+                + self.sealed.heap_bytes()
+                + self.postings.heap_bytes(),
+        }
+    }
+}
+
+/// What the first sample of a chunk needs, header included, and what any later one adds at most.
+const XOR_FIRST: usize = 2 + 10 + 8;
+const XOR_ROOM: usize = firesteel_storage::chunkenc::XorAppender::MAX_SAMPLE_BYTES;
+
+/// Returns whether the open chunk ends before a sample at `t`. Sets the end anew when a quarter of the samples is there.
+#[inline]
+fn ends_before(hot: &mut HotSeries, t: i64, rules: &ChunkRules) -> bool {
+    let samples = hot.xor.samples();
+    if samples == rules.samples / 4 {
+        hot.next_at = even_end(hot.min_t, hot.xor.last_t().0, hot.next_at);
+    }
+    t >= hot.next_at
+        || u32::from(samples) >= u32::from(rules.samples) * 2
+        || hot.xor.byte_len() > firesteel_storage::chunkenc::CUT_CHUNK_ABOVE_BYTES
+}
+
+/// Predicts from the first quarter of a chunk where it should end so that the range is cut evenly.
+#[cold]
+fn even_end(first: i64, last: i64, end: i64) -> i64 {
+    let n = end.wrapping_sub(first) as f64 / (last.wrapping_sub(first).wrapping_add(1) as f64 * 4.0);
+    if n <= 1.0 { end } else { (first as f64 + end.wrapping_sub(first) as f64 / n.floor()) as i64 }
+}
+
+/// The part of a label hash that shards keep: bits that neither choose the shard nor are lost in 32.
+#[inline]
+fn short(hash: u64) -> u32 {
+    (hash >> 16) as u32
+}
+
+/// The hash table wants its seven tag bits on top.
+#[inline]
+fn spread(short: u32) -> u64 {
+    u64::from(short) << 32 | u64::from(short)
+}
