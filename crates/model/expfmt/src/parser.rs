@@ -82,6 +82,21 @@ impl<'a> Parser<'a> {
         self.metric_type
     }
 
+    /// Returns the unit that the last UNIT line gave.
+    pub fn unit(&self) -> &'a [u8] {
+        self.unit
+    }
+
+    /// Returns where in the body the line of the last entry starts.
+    pub fn line_start(&self) -> usize {
+        self.line
+    }
+
+    /// Returns the number of the last entry's line, from 1; walks the body.
+    pub fn line_number(&self) -> usize {
+        memchr::memchr_iter(b'\n', self.lexer.range(0, self.line)).count() + 1
+    }
+
     /// Returns the next entry, or `None` at the end of the body. After an error the parser must not be used again.
     #[expect(clippy::should_implement_trait, reason = "a pull parser that borrows itself for labels is no iterator")]
     pub fn next(&mut self) -> Result<Option<Event<'a>>, ParseError> {
@@ -409,9 +424,7 @@ impl<'a> Parser<'a> {
 
     #[cold]
     pub(crate) fn error(&self, fault: Fault) -> ParseError {
-        let before = self.lexer.range(0, self.line);
-        let line = memchr::memchr_iter(b'\n', before).count() + 1;
-        ParseError { fault, line, offset: self.line }
+        ParseError { fault, line: self.line_number(), offset: self.line }
     }
 
     pub(crate) fn begin_line(&mut self) {

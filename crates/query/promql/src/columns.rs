@@ -48,11 +48,8 @@ impl Columns {
             }
             let entry = selected.series().get(i);
             if chunk.encoding != Encoding::Xor {
-                return Err(QueryError::Execution(format!(
-                    "cannot evaluate {:?} samples yet: series {:?}",
-                    chunk.encoding,
-                    entry.map(|entry| &entry.labels)
-                )));
+                let labels = entry.map(|entry| &entry.labels);
+                return Err(QueryError::unsupported(&format!("{:?} samples (series {labels:?})", chunk.encoding)));
             }
             let mut decoder = XorDecoder::with_samples(chunk.bytes.as_slice(), chunk.samples);
             while self.len < end {

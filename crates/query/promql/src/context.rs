@@ -90,11 +90,6 @@ impl<'q> Context<'q> {
         self.note_peak(held)
     }
 
-    /// Counts samples that are held for a moment only, beside all others.
-    pub(crate) fn touch(&self, n: u64) -> Result<(), QueryError> {
-        self.note_peak(self.held.load(Ordering::Relaxed) + n)
-    }
-
     fn note_peak(&self, held: u64) -> Result<(), QueryError> {
         self.peak.fetch_max(held, Ordering::Relaxed);
         if held > self.max_samples { Err(QueryError::TooManySamples) } else { Ok(()) }

@@ -21,7 +21,17 @@ pub enum QueryError {
     /// The data does not permit the operation (HTTP 422, `execution`).
     #[error("{0}")]
     Execution(String),
+    /// A part of the language or a kind of sample that this engine does not evaluate yet (HTTP 422, `execution`).
+    #[error("cannot evaluate {0} yet")]
+    Unsupported(String),
     /// The store failed (HTTP 500, `internal`).
     #[error("expanding series: {0}")]
     Storage(#[from] StorageError),
+}
+
+impl QueryError {
+    /// Says plainly what is missing.
+    pub(crate) fn unsupported(what: &str) -> Self {
+        Self::Unsupported(what.to_owned())
+    }
 }

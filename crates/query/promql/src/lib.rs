@@ -14,6 +14,8 @@ mod options;
 mod stats;
 mod value;
 
+pub mod testscript;
+
 mod aggregate;
 mod annotations;
 mod binary;

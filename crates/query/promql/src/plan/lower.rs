@@ -130,6 +130,11 @@ impl PlanContext {
     }
 
     fn selector(&self, selector: &VectorSelector) -> Result<SelectorPlan, QueryError> {
+        match selector.mode {
+            RangeMode::Plain => {}
+            RangeMode::Anchored => return Err(QueryError::unsupported("the anchored modifier")),
+            RangeMode::Smoothed => return Err(QueryError::unsupported("the smoothed modifier")),
+        }
         Ok(SelectorPlan {
             matchers: selector.matchers.clone(),
             at: self.at(selector.at),
@@ -307,7 +312,6 @@ fn is_step_dependent(name: &str) -> bool {
             | "predict_linear"
             | "time"
             | "timestamp"
-            | "start_timestamp"
     )
 }
 
@@ -439,7 +443,7 @@ fn build_call(call: &Call, args: &[&Expr], mut inputs: Inputs) -> Result<Plan, Q
                 };
                 Plan::Map { function, input: Box::new(input), params: inputs.rest() }
             } else {
-                return Err(QueryError::Execution(format!("function \"{name}\" is not implemented yet")));
+                return Err(QueryError::unsupported(&format!("function \"{name}\"")));
             }
         }
     })

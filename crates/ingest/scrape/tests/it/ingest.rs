@@ -1,0 +1,306 @@
+//! Pages one after another into the store.
+
+use firesteel_base::TimestampMs;
+use firesteel_expfmt::Format;
+use firesteel_scrape::{Counts, Ingester, MetadataStore, Page, SampleRules, TargetCache};
+use firesteel_storage::Appendable;
+
+use crate::recorder::Recorder;
+
+/// One target whose pages are handed in by the test.
+struct Target {
+    store: Recorder,
+    rules: SampleRules,
+    cache: TargetCache,
+    metadata: MetadataStore,
+    ingester: Ingester,
+    format: Format,
+}
+
+impl Target {
+    fn new() -> Self {
+        Self::with(SampleRules { honor_timestamps: true, ..SampleRules::default() })
+    }
+
+    fn with(rules: SampleRules) -> Self {
+        Self {
+            store: Recorder::default(),
+            rules: SampleRules { job: "job1".into(), ..rules },
+            cache: TargetCache::new(),
+            metadata: MetadataStore::default(),
+            ingester: Ingester::new(),
+            format: Format::Text,
+        }
+    }
+
+    /// Takes a page; a refused one is handled as a failed scrape.
+    fn scrape(&mut self, t: i64, body: &str) -> Result<Counts, (Counts, String)> {
+        let page =
+            Page { body: body.as_bytes(), format: self.format, scrape_time: TimestampMs(t), now: TimestampMs(t) };
+        let (counts, result) =
+            self.ingester.ingest(page, &self.rules, &mut self.cache, &mut self.metadata, &self.store);
+        match result {
+            Ok(app) => {
+                app.commit().expect("memory takes all");
+                Ok(counts)
+            }
+            Err(e) => {
+                let mut app = self.store.appender();
+                self.ingester.mark_all_stale(&mut self.cache, TimestampMs(t), &mut *app);
+                app.commit().expect("memory takes all");
+                Err((counts, e.to_string()))
+            }
+        }
+    }
+
+    fn check(&mut self, t: i64, body: &str, want: &[&str]) -> Counts {
+        let counts = self.scrape(t, body).unwrap_or_else(|e| panic!("refused: {e:?}"));
+        assert_eq!(self.store.at(t), want, "at {t}");
+        counts
+    }
+}
+
+#[test]
+fn pages_that_keep_their_order_need_no_new_series() {
+    let mut target = Target::new();
+    let counts = target.check(
+        1000,
+        "# TYPE a counter\na{x=\"1\"} 1\na{x=\"2\"} 2\nb 3\n",
+        &["__name__=a,x=1 1", "__name__=a,x=2 2", "__name__=b 3"],
+    );
+    assert_eq!((counts.scraped, counts.post_relabel, counts.series_added), (3, 3, 3));
+    let counts = target.check(
+        2000,
+        "# TYPE a counter\na{x=\"1\"} 1.5\na{x=\"2\"} NaN\nb +Inf",
+        &["__name__=a,x=1 1.5", "__name__=a,x=2 NaN", "__name__=b inf"],
+    );
+    assert_eq!((counts.scraped, counts.series_added), (3, 0));
+    assert_eq!(target.store.created(), 3);
+    assert_eq!(target.cache.lines(), 4);
+}
+
+#[test]
+fn vanished_series_get_one_marker() {
+    let mut target = Target::new();
+    target.check(1, "a 1\nb 1\nc 1\n", &["__name__=a 1", "__name__=b 1", "__name__=c 1"]);
+    target.check(2, "a 1\nc 1\n", &["__name__=a 1", "__name__=b stale", "__name__=c 1"]);
+    target.check(3, "a 1\n", &["__name__=a 1", "__name__=c stale"]);
+    target.check(4, "a 1\n", &["__name__=a 1"]);
+    let counts = target.check(5, "c 1\nb 1\na 1\n", &["__name__=a 1", "__name__=b 1", "__name__=c 1"]);
+    assert_eq!(counts.series_added, 2);
+    assert_eq!(target.store.created(), 3);
+}
+
+#[test]
+fn any_order_is_followed() {
+    let mut target = Target::new();
+    let lines: Vec<String> = (0..200).map(|i| format!("m{{i=\"{i}\"}} {i}\n")).collect();
+    target.scrape(0, &lines.concat()).expect("a good page");
+    let mut state = 7u64;
+    for round in 1..50 {
+        let mut page = lines.clone();
+        for at in (1..page.len()).rev() {
+            state = state.wrapping_mul(6364136223846793005).wrapping_add(1);
+            if state >> 60 < round % 16 {
+                page.swap(at, (state >> 33) as usize % (at + 1));
+            }
+        }
+        let counts = target.scrape(round as i64, &page.concat()).expect("a good page");
+        assert_eq!((counts.scraped, counts.series_added, counts.duplicates), (200, 0, 0), "round {round}");
+        let got = target.store.at(round as i64);
+        assert_eq!(got.len(), 200);
+        assert!(got.iter().all(|row| !row.contains("stale")));
+    }
+    assert_eq!(target.store.created(), 200);
+}
+
+#[test]
+fn equal_lines_are_duplicates() {
+    let mut target = Target::new();
+    for t in 1..4 {
+        let counts = target.check(t, "a 1\nb 2\na 3\n", &["__name__=a 1", "__name__=b 2"]);
+        assert_eq!((counts.scraped, counts.post_relabel, counts.duplicates), (3, 3, 1), "at {t}");
+    }
+    // What was the second becomes the first.
+    let counts = target.check(4, "b 2\na 3\n", &["__name__=a 3", "__name__=b 2"]);
+    assert_eq!(counts.duplicates, 0);
+    // Different lines, one series: the storage decides.
+    let counts = target.check(5, "b 2\na 3\na{} 4\n", &["__name__=a 3", "__name__=b 2"]);
+    assert_eq!(counts.duplicates, 1);
+    target.check(6, "b 2\na{} 4\n", &["__name__=a 4", "__name__=b 2"]);
+}
+
+#[test]
+fn explicit_timestamps_are_not_tracked() {
+    let mut target = Target::new();
+    target.check(1000, "a 1 500\nb 1\n", &["__name__=b 1"]);
+    assert_eq!(target.store.at(500), ["__name__=a 1"]);
+    target.check(2000, "b 1\n", &["__name__=b 1"]);
+    target.rules.track_timestamps_staleness = true;
+    target.check(3000, "a 1 2500\nb 1\n", &["__name__=b 1"]);
+    target.check(4000, "b 1\n", &["__name__=a stale", "__name__=b 1"]);
+    target.rules.honor_timestamps = false;
+    target.check(5000, "a 1 2500\nb 1\n", &["__name__=a 1", "__name__=b 1"]);
+}
+
+#[test]
+fn samples_from_the_future_are_out_of_bounds() {
+    let mut target = Target::new();
+    for t in [1000, 2000] {
+        let counts = target.check(t, &format!("a 1 {}\nb 1\n", 600_000 + 2001), &["__name__=b 1"]);
+        assert_eq!((counts.out_of_bounds, counts.series_added), (1, u64::from(t == 1000)));
+    }
+    assert_eq!(target.store.created(), 1);
+}
+
+#[test]
+fn out_of_order_samples_are_counted_and_the_rest_taken() {
+    let mut target = Target::new();
+    target.scrape(1000, "a 1 900\nb 1\n").expect("a good page");
+    let counts = target.check(2000, "a 1 800\nb 1\n", &["__name__=b 1"]);
+    assert_eq!((counts.out_of_order, counts.post_relabel), (1, 2));
+}
+
+#[test]
+fn a_refused_page_leaves_nothing_but_markers() {
+    let mut target = Target::new();
+    target.check(1, "a 1\nb 1\n", &["__name__=a 1", "__name__=b 1"]);
+    let (counts, error) = target.scrape(2, "a 2\nc 3\nb{ 4\n").expect_err("an open brace");
+    assert_eq!(counts.scraped, 2);
+    assert_eq!(error, "expected label name, got \"4\" (\"INVALID\") while parsing: \"b{ 4\" (line 3 of the page)");
+    assert_eq!(target.store.at(2), ["__name__=a stale", "__name__=b stale"]);
+    target.scrape(3, "").expect("an empty page is no error here");
+    assert_eq!(target.store.at(3), [""; 0]);
+    let counts = target.check(4, "a 1\nb 1\n", &["__name__=a 1", "__name__=b 1"]);
+    assert_eq!(counts.series_added, 2, "an empty page was taken in between");
+}
+
+#[test]
+fn bad_pages_say_what_and_where() {
+    let cases = [
+        (
+            "<html>\n<body>404</body>\n</html>\n",
+            "expected a valid start token, got \"<\" (\"INVALID\") while parsing: \"<\" (line 1 of the page, which is \
+             HTML or XML and not metrics: check the target's address and metrics_path)",
+        ),
+        (
+            "a 1\nb{x=\"\u{1}\"} 2\nc abc\n",
+            "strconv.ParseFloat: parsing \"abc\": invalid syntax while parsing: \"c abc\" (line 3 of the page)",
+        ),
+        ("a{b=\"1\",b=\"2\"} 1\n", "label name \"b\" is not unique: invalid sample (line 1 of the page)"),
+        ("{\"a\",\"\"=\"x\"} 1\n", "invalid metric name or label names: {\"\"=\"x\", __name__=\"a\"}"),
+        ("# TYPE a foo\n", "invalid metric type \"foo\" (line 1 of the page)"),
+    ];
+    for (body, want) in cases {
+        let (_, error) = Target::new().scrape(1, body).expect_err(body);
+        assert_eq!(error, want);
+    }
+    let (_, error) = Target::new().scrape(1, &format!("a{{b=\"{}", "x".repeat(10 << 20))).expect_err("never closed");
+    assert!(error.starts_with("expected label value, got \"\\\"xxx") && error.len() < 2000, "{} bytes", error.len());
+    let mut page = b"a{b=\"".to_vec();
+    page.extend_from_slice(b"\xff\"} 1\n");
+    let mut t = Target::new();
+    let page = Page { body: &page, format: Format::Text, scrape_time: TimestampMs(1), now: TimestampMs(1) };
+    let (_, result) = t.ingester.ingest(page, &t.rules, &mut t.cache, &mut t.metadata, &t.store);
+    let error = result.err().expect("not UTF-8").to_string();
+    assert_eq!(error, "invalid UTF-8 label value: \"\\\"\\xff\\\"\" (line 1 of the page)");
+}
+
+#[test]
+fn label_conflicts_as_upstream() {
+    let target_labels = || vec![("instance".to_owned(), "i".to_owned()), ("job".to_owned(), "j".to_owned())];
+    let mut target = Target::with(SampleRules { target_labels: target_labels(), ..SampleRules::default() });
+    target.check(
+        1,
+        "a{job=\"x\",exported_job=\"y\"} 1\nb{job=\"\"} 1\n",
+        &["__name__=a,exported_exported_job=x,exported_job=y,instance=i,job=j 1", "__name__=b,instance=i,job=j 1"],
+    );
+    let rules = SampleRules { target_labels: target_labels(), honor_labels: true, ..SampleRules::default() };
+    Target::with(rules).check(
+        1,
+        "a{job=\"x\"} 1\nb{job=\"\"} 1\n",
+        &["__name__=a,instance=i,job=x 1", "__name__=b,instance=i 1"],
+    );
+}
+
+#[test]
+fn limits_refuse_the_page() {
+    let cases = [
+        (SampleRules { sample_limit: 2, ..SampleRules::default() }, "sample limit exceeded", 3),
+        (
+            SampleRules { label_limit: 2, ..SampleRules::default() },
+            "label_limit exceeded (metric: a, number of labels: 3, limit: 2)",
+            1,
+        ),
+        (
+            SampleRules { label_name_length_limit: 7, ..SampleRules::default() },
+            "label_name_length_limit exceeded (metric: a, label name: __name__, length: 8, limit: 7)",
+            1,
+        ),
+        (
+            SampleRules { label_value_length_limit: 2, ..SampleRules::default() },
+            "label_value_length_limit exceeded (metric: a, label name: y, value: \"long\", length: 4, limit: 2)",
+            1,
+        ),
+    ];
+    for (rules, want, scraped) in cases {
+        let mut target = Target::with(rules);
+        let (counts, error) = target.scrape(1, "a{x=\"1\",y=\"long\"} 1\nb 1\nc 1\n").expect_err(want);
+        assert_eq!((error.as_str(), counts.scraped), (want, scraped));
+        assert_eq!(target.store.at(1), [""; 0]);
+    }
+}
+
+#[test]
+fn the_type_line_decides_bucket_labels() {
+    let mut target = Target::new();
+    target.check(1, "# TYPE h histogram\nh_bucket{le=\"1\"} 1\n", &["__name__=h_bucket,le=1.0 1"]);
+    target.check(
+        2,
+        "# TYPE h gauge\nh_bucket{le=\"1\"} 1\n",
+        &["__name__=h_bucket,le=1 1", "__name__=h_bucket,le=1.0 stale"],
+    );
+    target.check(
+        3,
+        "# TYPE h histogram\nh_bucket{le=\"1\"} 1\n",
+        &["__name__=h_bucket,le=1 stale", "__name__=h_bucket,le=1.0 1"],
+    );
+}
+
+#[test]
+fn a_storage_that_forgot_gets_the_series_again() {
+    let mut target = Target::new();
+    target.check(1, "a 1\nb 1\n", &["__name__=a 1", "__name__=b 1"]);
+    target.store.forget_series();
+    let counts = target.check(2, "a 1\nb 1\n", &["__name__=a 1", "__name__=b 1"]);
+    assert_eq!(counts.series_added, 0);
+    target.check(3, "a 1\n", &["__name__=a 1", "__name__=b stale"]);
+    assert_eq!(target.store.created(), 4);
+}
+
+#[test]
+fn openmetrics_with_exemplars_and_metadata() {
+    let mut target = Target::with(SampleRules { exemplars: true, append_metadata: true, ..SampleRules::default() });
+    target.format = Format::OpenMetrics;
+    let page = "# HELP a Help.\n# TYPE a counter\na_total 1 # {id=\"x\"} 0.5 3.5\n# EOF\n";
+    for t in [1, 2] {
+        target.check(t, page, &["__name__=a_total 1"]);
+    }
+    assert_eq!(target.store.exemplars(), ["{\"id\": \"x\"} 0.5 3500"; 2]);
+    assert_eq!(target.store.metadata(), ["1 counter Help."]);
+    target.check(3, &page.replace("Help.", "Other."), &["__name__=a_total 1"]);
+    assert_eq!(target.store.metadata(), ["1 counter Help.", "1 counter Other."]);
+    assert_eq!(target.metadata.get("a").map(|m| m.help.as_str()), Some("Other."));
+}
+
+#[test]
+fn metadata_outlives_its_lines_for_ten_scrapes() {
+    let mut target = Target::new();
+    target.scrape(0, "# TYPE a counter\na 1\n").expect("a good page");
+    for t in 1..=10 {
+        target.scrape(t, "b 1\n").expect("a good page");
+        assert!(target.metadata.get("a").is_some(), "at {t}");
+    }
+    target.scrape(11, "b 1\n").expect("a good page");
+    assert!(target.metadata.get("a").is_none() && target.metadata.is_empty());
+}

@@ -1,0 +1,4 @@
+//! Scraping against an in-memory store that records what it is given.
+
+mod ingest;
+mod recorder;

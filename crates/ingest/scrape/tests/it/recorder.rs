@@ -1,0 +1,131 @@
+//! A store that keeps samples in memory, with the head's checks of order and duplicates.
+
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+
+use firesteel_base::TimestampMs;
+use firesteel_model::{Labels, Metadata, SeriesRef, is_stale_nan};
+use firesteel_storage::{
+    AppendError, AppendOptions, Appendable, Appender, Committed, Exemplar, Rejected, SampleBatch, SeriesMeta,
+    StorageError,
+};
+
+#[derive(Default)]
+pub(crate) struct Recorder(Mutex<Store>);
+
+#[derive(Default)]
+struct Store {
+    refs: BTreeMap<Labels, SeriesRef>,
+    last_ref: u64,
+    samples: BTreeMap<SeriesRef, Vec<(i64, f64)>>,
+    exemplars: Vec<String>,
+    metadata: Vec<String>,
+    created: usize,
+}
+
+impl Recorder {
+    /// Returns all samples at `t`, as `labels value`, sorted; staleness markers as `stale`.
+    pub(crate) fn at(&self, t: i64) -> Vec<String> {
+        let store = self.0.lock().expect("no panic under the lock");
+        let mut rows: Vec<String> = store
+            .refs
+            .iter()
+            .flat_map(|(labels, series)| {
+                store.samples.get(series).into_iter().flatten().filter(|(at, _)| *at == t).map(move |(_, v)| {
+                    let shown: Vec<String> = labels.iter().map(|(n, v)| format!("{n}={v}")).collect();
+                    let value = if is_stale_nan(*v) { "stale".to_owned() } else { v.to_string() };
+                    format!("{} {value}", shown.join(","))
+                })
+            })
+            .collect();
+        rows.sort();
+        rows
+    }
+
+    /// Forgets all references, as a head that collected silent series.
+    pub(crate) fn forget_series(&self) {
+        let mut store = self.0.lock().expect("no panic under the lock");
+        store.refs.clear();
+        store.samples.clear();
+    }
+
+    pub(crate) fn created(&self) -> usize {
+        self.0.lock().expect("no panic under the lock").created
+    }
+
+    pub(crate) fn exemplars(&self) -> Vec<String> {
+        self.0.lock().expect("no panic under the lock").exemplars.clone()
+    }
+
+    pub(crate) fn metadata(&self) -> Vec<String> {
+        self.0.lock().expect("no panic under the lock").metadata.clone()
+    }
+}
+
+impl Appendable for Recorder {
+    fn appender(&self) -> Box<dyn Appender + '_> {
+        Box::new(Batch { store: &self.0, rows: Vec::new() })
+    }
+}
+
+struct Batch<'a> {
+    store: &'a Mutex<Store>,
+    rows: Vec<(SeriesRef, i64, f64)>,
+}
+
+impl Appender for Batch<'_> {
+    fn series(&mut self, labels: &Labels, about: &SeriesMeta<'_>) -> Result<SeriesRef, AppendError> {
+        assert_eq!(about.job, "job1");
+        let mut store = self.store.lock().expect("no panic under the lock");
+        if let Some(&series) = store.refs.get(labels) {
+            return Ok(series);
+        }
+        store.last_ref += 1;
+        store.created += 1;
+        let series = SeriesRef(store.last_ref);
+        store.refs.insert(labels.clone(), series);
+        store.samples.insert(series, Vec::new());
+        Ok(series)
+    }
+
+    fn known(&self, labels: &Labels) -> Option<SeriesRef> {
+        self.store.lock().expect("no panic under the lock").refs.get(labels).copied()
+    }
+
+    fn append(&mut self, rows: &SampleBatch, _: AppendOptions, rejected: &mut Vec<Rejected>) {
+        let store = self.store.lock().expect("no panic under the lock");
+        for (row, ((&series, &TimestampMs(t)), &v)) in rows.refs.iter().zip(&rows.t).zip(&rows.v).enumerate() {
+            let mut refuse = |why| rejected.push(Rejected { row: row as u32, why });
+            let Some(kept) = store.samples.get(&series) else {
+                refuse(AppendError::UnknownSeries);
+                continue;
+            };
+            let pending = self.rows.iter().rev().find(|(s, _, _)| *s == series).map(|&(_, t, v)| (t, v));
+            match pending.or_else(|| kept.last().copied()) {
+                Some((last, _)) if t < last => refuse(AppendError::OutOfOrder),
+                Some((last, value)) if t == last && value.to_bits() != v.to_bits() => refuse(AppendError::Duplicate),
+                Some((last, _)) if t == last => {}
+                _ => self.rows.push((series, t, v)),
+            }
+        }
+    }
+
+    fn append_exemplars(&mut self, rows: &[Exemplar], _: &mut Vec<Rejected>) {
+        let mut store = self.store.lock().expect("no panic under the lock");
+        store.exemplars.extend(rows.iter().map(|e| format!("{:?} {} {}", e.labels, e.v, e.t.0)));
+    }
+
+    fn metadata(&mut self, series: SeriesRef, about: &Metadata) {
+        let mut store = self.store.lock().expect("no panic under the lock");
+        store.metadata.push(format!("{} {} {}", series.0, about.metric_type.as_str(), about.help));
+    }
+
+    fn commit(self: Box<Self>) -> Result<Committed, StorageError> {
+        let mut store = self.store.lock().expect("no panic under the lock");
+        let appended = self.rows.len();
+        for (series, t, v) in self.rows {
+            store.samples.entry(series).or_default().push((t, v));
+        }
+        Ok(Committed { appended, rejected: 0, durable: true })
+    }
+}

@@ -1,0 +1,6 @@
+//! Integration tests of the query engine.
+
+mod corpus_scripts;
+mod engine;
+mod naive;
+mod own_scripts;

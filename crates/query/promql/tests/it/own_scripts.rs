@@ -1,0 +1,51 @@
+//! Our own scripts, so that a fresh clone passes alone.
+
+use firesteel_promql::testscript::{Script, Verdict};
+
+fn check(name: &str, text: &str) {
+    let script = Script::parse(text).unwrap_or_else(|e| panic!("{name}: {e}"));
+    let report = script.run(&Script::engine().expect("an engine"));
+    assert!(!report.evals.is_empty(), "{name} evaluates nothing");
+    for eval in report.evals {
+        assert_eq!(eval.verdict, Verdict::Passed, "{name}:{}: {}", eval.line, eval.expr);
+    }
+}
+
+#[test]
+fn scripts_pass() {
+    check("rates", include_str!("testdata/rates.test"));
+    check("aggregations", include_str!("testdata/aggregations.test"));
+    check("matching", include_str!("testdata/matching.test"));
+    check("times", include_str!("testdata/times.test"));
+    check("histograms", include_str!("testdata/histograms.test"));
+}
+
+/// What the runner must not take for a pass.
+#[test]
+fn failures_are_told() {
+    let cases = [
+        ("eval instant at 0 1\n  2", "expected scalar 2 but got 1"),
+        ("load 1m\n  a 1\n\neval instant at 0 a\n", "unexpected metric"),
+        ("load 1m\n  a 1\n\neval instant at 0 a\n  a 1\n  b 1", "not found"),
+        ("eval instant at 0 quantile_over_time(2, a[1m])\n  expect warn", "expected warn"),
+        ("eval instant at 0 1\n  expect fail\n  1", "but got none"),
+    ];
+    let engine = Script::engine().expect("an engine");
+    for (text, want) in cases {
+        let report = Script::parse(text).expect(text).run(&engine);
+        let Some(Verdict::Failed(why)) = report.evals.first().map(|eval| &eval.verdict) else {
+            panic!("{text}: {report:?}");
+        };
+        assert!(why.contains(want), "{text}: {why}");
+    }
+    let histogram = "load 1m\n  h {{schema:0 count:1 sum:1}}\n\neval instant at 0 h\n";
+    let report = Script::parse(histogram).expect("a script").run(&engine);
+    assert_eq!(report.n_unsupported(), 1, "{report:?}");
+}
+
+#[test]
+fn unreadable_scripts_name_their_line() {
+    for (text, line) in [("lod 5m", 1), ("\n\neval instant at 5m sum(", 3), ("load 5m\n  a{ 1", 2), ("load x", 1)] {
+        assert_eq!(Script::parse(text).expect_err(text).line, line, "{text}");
+    }
+}
