@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use firesteel_base::TimestampMs;
+use firesteel_client::Registry;
 use firesteel_promql_syntax::{Expr, ValueType};
 use firesteel_storage::Queryable;
 use rayon::{ThreadPool, ThreadPoolBuilder};
@@ -12,6 +13,7 @@ use rayon::{ThreadPool, ThreadPoolBuilder};
 use crate::context::{Context, Limits};
 use crate::gate::Gate;
 use crate::grid::Grid;
+use crate::metrics::EngineMetrics;
 use crate::operators::{Flow, Input, build, build_root, inner_grid, range_samples};
 use crate::plan::{Plan, PlanContext, RangeSource, Root, extent, lower};
 use crate::tile::Tile;
@@ -25,6 +27,7 @@ pub struct Engine {
     options: EngineOptions,
     pool: ThreadPool,
     gate: Gate,
+    metrics: EngineMetrics,
 }
 
 impl fmt::Debug for Engine {
@@ -34,10 +37,10 @@ impl fmt::Debug for Engine {
 }
 
 impl Engine {
-    /// Starts an engine with its threads.
+    /// Starts an engine with its threads; its metrics are registered on `registry`.
     ///
     /// Errors when the system gives no threads.
-    pub fn new(options: EngineOptions) -> Result<Self, QueryError> {
+    pub fn new(options: EngineOptions, registry: &Registry) -> Result<Self, QueryError> {
         let pool = ThreadPoolBuilder::new()
             .num_threads(options.threads)
             .thread_name(|i| format!("fs-query-{i}"))
@@ -48,7 +51,8 @@ impl Engine {
             .build()
             .map_err(|e| QueryError::Execution(format!("cannot start query threads: {e}")))?;
         let gate = Gate::new(options.max_concurrent);
-        Ok(Self { options, pool, gate })
+        let metrics = EngineMetrics::new(registry, options.max_concurrent);
+        Ok(Self { options, pool, gate, metrics })
     }
 
     /// Returns the engine's settings.
@@ -111,6 +115,23 @@ impl Engine {
         instant: bool,
     ) -> Result<QueryResult, QueryError> {
         let began = Instant::now();
+        self.metrics.queries.inc();
+        let outcome = self.run_counted(storage, expr, times, grid, options, instant, began);
+        self.metrics.queries.dec();
+        outcome
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "the parts of one query, passed on once")]
+    fn run_counted(
+        &self,
+        storage: &dyn Queryable,
+        expr: &Expr,
+        times: PlanContext,
+        grid: Grid,
+        options: &QueryOptions,
+        instant: bool,
+        began: Instant,
+    ) -> Result<QueryResult, QueryError> {
         let own_deadline = began.checked_add(self.options.timeout);
         let deadline = match (own_deadline, options.deadline) {
             (Some(a), Some(b)) => Some(a.min(b)),
@@ -129,10 +150,9 @@ impl Engine {
         cx.check()?;
         stats.preparation = evaluation.elapsed();
         let inner = Instant::now();
-        let mut value = self.pool.install(|| evaluate(&root, expr.value_type(), grid, &cx, instant))?;
+        let mut value = self.pool.install(|| evaluate(&root, expr.value_type(), grid, &cx, instant));
         stats.inner_eval = inner.elapsed();
-        cx.check()?;
-        if let Value::Matrix(matrix) = &mut value {
+        if let Ok(Value::Matrix(matrix)) = &mut value {
             let sort = Instant::now();
             matrix.sort_by(|a, b| a.labels.cmp(&b.labels));
             stats.result_sort = sort.elapsed();
@@ -140,6 +160,10 @@ impl Engine {
         (stats.samples_total, stats.samples_read, stats.samples_peak) = cx.counts();
         stats.eval_total = evaluation.elapsed();
         stats.exec_total = began.elapsed();
+        // A query that failed has cost something too.
+        self.metrics.observe(&stats);
+        let value = value?;
+        cx.check()?;
         let (warnings, infos) = cx.notes(&options.text);
         Ok(QueryResult { value, warnings, infos, stats })
     }

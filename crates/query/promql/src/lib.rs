@@ -10,6 +10,7 @@ mod cancel;
 mod engine;
 mod error;
 mod gate;
+mod metrics;
 mod options;
 mod stats;
 mod value;

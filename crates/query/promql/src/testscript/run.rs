@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use firesteel_base::TimestampMs;
+use firesteel_client::Registry;
 use firesteel_model::{BUCKET_LABEL, Labels, LabelsBuilder, METRIC_NAME};
 
 use super::compare::compare;
@@ -27,7 +28,7 @@ impl From<String> for Trouble {
 impl Script {
     /// Returns an engine set up as test scripts expect it: small limits, delayed name removal.
     pub fn engine() -> Result<Engine, QueryError> {
-        Engine::new(EngineOptions {
+        let options = EngineOptions {
             lookback: Duration::from_mins(5),
             timeout: Duration::from_secs(100),
             max_samples: 10_000,
@@ -35,7 +36,8 @@ impl Script {
             max_concurrent: 0,
             subquery_step: Duration::from_mins(1),
             features: EngineFeatures { delayed_name_removal: true, ..EngineFeatures::default() },
-        })
+        };
+        Engine::new(options, &Registry::new())
     }
 
     /// Runs the script on an empty storage.

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use firesteel_base::TimestampMs;
+use firesteel_client::Registry;
 use firesteel_model::Labels;
 use firesteel_promql::testscript::TestStorage;
 use firesteel_promql::{CancelFlag, Engine, EngineOptions, QueryError, QueryOptions, QueryResult, Value};
@@ -26,7 +27,7 @@ fn storage() -> TestStorage {
 }
 
 fn engine(options: EngineOptions) -> Engine {
-    Engine::new(options).expect("an engine")
+    Engine::new(options, &Registry::new()).expect("an engine")
 }
 
 fn range(engine: &Engine, text: &str, options: &QueryOptions) -> Result<QueryResult, QueryError> {

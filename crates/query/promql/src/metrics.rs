@@ -1,0 +1,80 @@
+//! The engine's own metrics: `prometheus_engine_*`.
+
+use firesteel_client::{Counter, Gauge, Histogram, Registry, Summary};
+
+use crate::QueryStats;
+
+/// Instruments of one engine.
+#[derive(Debug)]
+pub(crate) struct EngineMetrics {
+    /// Queries that run or wait.
+    pub(crate) queries: Gauge,
+    samples: Counter,
+    samples_read: Counter,
+    queue: Timing,
+    prepare: Timing,
+    inner: Timing,
+    sort: Timing,
+}
+
+/// One slice of a query's time, in both shapes.
+#[derive(Debug)]
+struct Timing {
+    summary: Summary,
+    histogram: Histogram,
+}
+
+impl EngineMetrics {
+    pub(crate) fn new(registry: &Registry, max_concurrent: usize) -> Self {
+        let durations = registry.summary_vec(
+            "prometheus_engine_query_duration_seconds",
+            "Query timings",
+            &["slice"],
+            &[0.5, 0.9, 0.99],
+        );
+        let histograms = registry.histogram_vec(
+            "prometheus_engine_query_duration_histogram_seconds",
+            "The duration of various parts of PromQL query execution.",
+            &["slice"],
+            &[0.01, 0.1, 1.0, 10.0],
+        );
+        let timing = |slice: &str| Timing { summary: durations.with(&[slice]), histogram: histograms.with(&[slice]) };
+        let max = registry.gauge("prometheus_engine_queries_concurrent_max", "The max number of concurrent queries.");
+        max.set(if max_concurrent == 0 { -1.0 } else { max_concurrent as f64 });
+        // There is no query log yet: these stay at zero.
+        registry.gauge("prometheus_engine_query_log_enabled", "State of the query log.");
+        registry.counter("prometheus_engine_query_log_failures_total", "The number of query log failures.");
+        Self {
+            queries: registry
+                .gauge("prometheus_engine_queries", "The current number of queries being executed or waiting."),
+            samples: registry.counter(
+                "prometheus_engine_query_samples_total",
+                "The total number of samples loaded by all queries (full window per step for range-vector).",
+            ),
+            samples_read: registry.counter(
+                "prometheus_engine_query_samples_read_total",
+                "The total number of samples read by all queries (only new points per step for range-vector).",
+            ),
+            queue: timing("queue_time"),
+            prepare: timing("prepare_time"),
+            inner: timing("inner_eval"),
+            sort: timing("result_sort"),
+        }
+    }
+
+    /// Counts a query that has ended.
+    pub(crate) fn observe(&self, stats: &QueryStats) {
+        self.samples.inc_by(stats.samples_total);
+        self.samples_read.inc_by(stats.samples_read);
+        let timings = [
+            (&self.queue, stats.exec_queue),
+            (&self.prepare, stats.preparation),
+            (&self.inner, stats.inner_eval),
+            (&self.sort, stats.result_sort),
+        ];
+        for (timing, duration) in timings {
+            timing.summary.observe_duration(duration);
+            timing.histogram.observe_duration(duration);
+        }
+    }
+}
