@@ -5,6 +5,7 @@ pub mod bytes;
 mod clock;
 mod hash;
 mod time;
+pub mod vfs;
 
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use hash::{FastBuildHasher, FastHashMap, FastHashSet};

@@ -1,0 +1,4 @@
+//! The log as a whole.
+
+mod crash;
+mod log;
