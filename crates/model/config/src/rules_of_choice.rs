@@ -89,3 +89,60 @@ pub(crate) fn wrong<'r>(
     };
     reader.error(span, code, message).upstream(upstream)
 }
+
+/// Notes a word that must be one of a few: `absent` is upstream's text when it is not given, `unknown` when it is another.
+pub(crate) fn one_of(
+    node: &Node,
+    reader: &mut Reader<'_>,
+    key: &str,
+    word: &str,
+    legal: &[&str],
+    absent: &str,
+    unknown: impl FnOnce(&str) -> String,
+) {
+    if legal.contains(&word) {
+        return;
+    }
+    if word.is_empty() {
+        missing(node, reader, key, if absent.is_empty() { unknown(word) } else { absent.to_owned() });
+        return;
+    }
+    not_a_choice(reader, value_span(node, key), &format!("a {key}"), word, legal, unknown(word));
+}
+
+/// Notes that a key is missing, when it is.
+pub(crate) fn require(node: &Node, reader: &mut Reader<'_>, key: &str, given: bool, upstream: &str) {
+    if !given {
+        missing(node, reader, key, upstream);
+    }
+}
+
+/// Notes a text that is no URL.
+pub(crate) fn check_url(node: &Node, reader: &mut Reader<'_>, key: &str, text: &str) -> bool {
+    let Some(upstream) = crate::url::fault(text) else { return true };
+    wrong(node, reader, key, "FS0132", format!("`{key}` is not a URL"), upstream)
+        .label("write it as http://host:port/path");
+    false
+}
+
+/// Notes a URL that is not `http://host…` or `https://host…`.
+pub(crate) fn check_http_url(node: &Node, reader: &mut Reader<'_>, key: &str, text: &str) {
+    if text.is_empty() {
+        missing(node, reader, key, "URL is missing");
+        return;
+    }
+    if !check_url(node, reader, key, text) {
+        return;
+    }
+    let rest = text.split_once(':').filter(|(s, _)| ["http", "https"].contains(&s.to_lowercase().as_str()));
+    match rest {
+        None => {
+            let upstream = "URL scheme must be 'http' or 'https'";
+            wrong(node, reader, key, "FS0132", format!("`{key}` must begin with http:// or https://"), upstream);
+        }
+        Some((_, rest)) if crate::url::host_of(rest).is_empty() => {
+            wrong(node, reader, key, "FS0132", format!("`{key}` names no host"), "host is missing in URL");
+        }
+        Some(_) => {}
+    }
+}

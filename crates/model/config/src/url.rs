@@ -139,3 +139,10 @@ fn bad_escape(text: &str) -> Option<String> {
     }
     None
 }
+
+/// Returns the host and port of what follows a URL's `scheme:`.
+pub(crate) fn host_of(rest: &str) -> &str {
+    let Some(rest) = rest.strip_prefix("//") else { return "" };
+    let authority = &rest[..rest.find(['/', '?', '#']).unwrap_or(rest.len())];
+    authority.rsplit_once('@').map_or(authority, |(_, host)| host)
+}
