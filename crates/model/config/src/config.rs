@@ -1,17 +1,30 @@
 //! The whole of `prometheus.yml`.
 
-use firesteel_yaml::{Diagnostic, to_yaml};
+use firesteel_yaml::to_yaml;
 
+use crate::alerting::AlertingConfig;
+use crate::otlp::OtlpConfig;
+use crate::remote::{RemoteReadConfig, RemoteWriteConfig};
+use crate::runtime::RuntimeConfig;
 use crate::section::section;
+use crate::storage::StorageConfig;
+use crate::tracing_config::TracingConfig;
 use crate::{Decode, FilePath, GlobalConfig, ScrapeConfig};
 
 section! {
     /// A loaded configuration. Made by [`crate::load`], which fills in defaults and what jobs inherit.
-    pub struct Config("prometheus.yml", "config.Config", "config.plain") {
-        global: GlobalConfig = GlobalConfig::defaults(),
+    pub struct Config("prometheus.yml", "config.Config", "config.plain") check crate::whole::check {
+        global: GlobalConfig [keep] = GlobalConfig::defaults(),
+        runtime: RuntimeConfig = RuntimeConfig::defaults(),
+        alerting: AlertingConfig,
         rule_files: Vec<FilePath>,
         scrape_config_files: Vec<FilePath>,
         scrape_configs: Vec<ScrapeConfig>,
+        storage: StorageConfig,
+        tracing: TracingConfig,
+        remote_write: Vec<RemoteWriteConfig>,
+        remote_read: Vec<RemoteReadConfig>,
+        otlp: OtlpConfig = OtlpConfig::default(),
     }
 }
 
@@ -19,11 +32,5 @@ impl Config {
     /// Prints the configuration as `/api/v1/status/config` shows it: defaults filled in, secrets as `<secret>`.
     pub fn to_yaml(&self) -> String {
         to_yaml(&self.encode())
-    }
-
-    /// Returns the sections that are known but do not act yet, each with its place. The server refuses to start with
-    /// them unless told to go on.
-    pub fn unsupported(&self) -> Vec<Diagnostic> {
-        Vec::new()
     }
 }

@@ -4,30 +4,41 @@
 //! once as diagnostics with places. [`Config::unsupported`] tells which sections are known but do not act yet.
 #![forbid(unsafe_code)]
 
+mod alerting;
 mod any_value;
 mod byte_size;
 mod config;
 mod decode;
 mod empty_item;
+mod expand;
 mod file_path;
 mod global;
 pub mod http;
 mod label_set;
 mod load;
 mod naming;
+mod otlp;
 mod regex_fault;
 mod relabel;
 mod relabel_check;
+pub mod remote;
 mod rules_of_choice;
+mod runtime;
 mod scrape;
 mod scrape_protocol;
 pub mod sd;
 mod secret;
 mod section;
+mod sigv4;
+mod storage;
 mod target_group;
+mod tracing_config;
+mod unsupported;
 mod url;
 mod web;
+mod whole;
 
+pub use alerting::{AlertingConfig, AlertmanagerConfig};
 pub use any_value::AnyValue;
 pub use byte_size::ByteSize;
 pub use config::Config;
@@ -39,11 +50,16 @@ pub use http::HttpClientConfig;
 pub use label_set::LabelSet;
 pub use load::{Loaded, load};
 pub use naming::ValidationScheme;
+pub use otlp::OtlpConfig;
 pub use relabel::{LabelName, Modulus, RegexText, RelabelAction, RelabelConfig};
+pub use runtime::RuntimeConfig;
 pub use scrape::ScrapeConfig;
 pub use scrape_protocol::ScrapeProtocol;
 pub use sd::SdConfigs;
 pub use secret::Secret;
+pub use sigv4::SigV4Config;
+pub use storage::{ChunkEncodingConfig, ExemplarsConfig, RetentionConfig, StorageConfig, TsdbConfig};
 pub use target_group::TargetGroup;
+pub use tracing_config::TracingConfig;
 pub use url::Url;
 pub use web::{ClientAuth, WebConfig, WebHttpConfig, WebRateLimit, WebTlsConfig, load_web_config};
