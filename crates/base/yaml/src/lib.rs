@@ -7,6 +7,7 @@
 #![forbid(unsafe_code)]
 
 mod diagnostic;
+mod emitter;
 mod fix;
 mod node;
 mod out;

@@ -28,7 +28,10 @@ pub struct Node {
 #[derive(Clone, Debug)]
 pub enum Kind {
     /// Text; `plain` when it stood without quotes, so that `yes` and `1` may mean more than their letters.
-    Scalar { text: Arc<str>, plain: bool },
+    Scalar {
+        text: Arc<str>,
+        plain: bool,
+    },
     Seq(Arc<Vec<Node>>),
     Map(Arc<Vec<(Node, Node)>>),
 }
@@ -106,7 +109,9 @@ impl Node {
     /// Returns Go's short name for what this is: `!!map`, `!!seq`, or that of the scalar.
     pub fn short_tag(&self) -> String {
         if let Some(tag) = &self.tag {
-            return tag.strip_prefix("tag:yaml.org,2002:").map_or_else(|| tag.to_string(), |short| format!("!!{short}"));
+            return tag
+                .strip_prefix("tag:yaml.org,2002:")
+                .map_or_else(|| tag.to_string(), |short| format!("!!{short}"));
         }
         match &self.kind {
             Kind::Seq(_) => "!!seq".to_owned(),

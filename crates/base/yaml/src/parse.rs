@@ -76,7 +76,12 @@ impl Tree<'_> {
         tag: Option<Cow<'_, Tag>>,
     ) -> Result<(), Box<Diagnostic>> {
         if self.open.len() >= MAX_DEPTH {
-            return Err(budget_fault(self.source, span, "lists and blocks are nested too deeply", "yaml: exceeded max depth of 10000"));
+            return Err(budget_fault(
+                self.source,
+                span,
+                "lists and blocks are nested too deeply",
+                "yaml: exceeded max depth of 10000",
+            ));
         }
         let node = Node { span, tag: tag.map(long_tag), kind };
         self.open.push(Open { node, anchor, children: Vec::new(), weight: 1 });
@@ -118,8 +123,26 @@ impl Tree<'_> {
     ) -> Result<(), Box<Diagnostic>> {
         let own = self.source.text().get(span.start..span.end).unwrap_or("");
         span.end = span.start + own.trim_end().len();
-        let node = Node { span, tag: tag.map(long_tag), kind: Kind::Scalar { text: Arc::from(&*text), plain } };
+        let tag = tag.map(long_tag);
+        let text = if tag.as_deref() == Some("tag:yaml.org,2002:binary") {
+            Arc::from(self.binary(&text, span)?)
+        } else {
+            Arc::from(&*text)
+        };
+        let node = Node { span, tag, kind: Kind::Scalar { text, plain } };
         self.add(node, anchor, 1)
+    }
+
+    /// Decodes `!!binary`. Bytes that are no text cannot be the value of any setting.
+    fn binary(&self, text: &str, span: Span) -> Result<String, Box<Diagnostic>> {
+        let Some(bytes) = decode_base64(text) else {
+            let upstream = "yaml: !!binary value contains invalid base64 data";
+            return Err(budget_fault(self.source, span, "this `!!binary` value is not base64", upstream));
+        };
+        String::from_utf8(bytes).map_err(|error| {
+            let upstream = format!("\"{}\" is not a valid label value", error.as_bytes().escape_ascii());
+            budget_fault(self.source, span, "this `!!binary` value is not text in UTF-8", &upstream)
+        })
     }
 
     fn alias(&mut self, anchor: usize, span: Span) -> Result<(), Box<Diagnostic>> {
@@ -174,4 +197,25 @@ impl Tree<'_> {
 
 fn long_tag(tag: Cow<'_, Tag>) -> Arc<str> {
     Arc::from(format!("{}{}", tag.handle, tag.suffix))
+}
+
+/// Standard base64 with padding; line ends between the letters are skipped, as in Go.
+fn decode_base64(text: &str) -> Option<Vec<u8>> {
+    const LETTERS: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let letters: Vec<u8> = text.bytes().filter(|b| !matches!(b, b'\n' | b'\r')).collect();
+    let mut out = Vec::with_capacity(letters.len() / 4 * 3);
+    let blocks = letters.chunks(4);
+    let last = blocks.len().checked_sub(1);
+    for (at, block) in blocks.enumerate() {
+        let padding = block.iter().rev().take_while(|b| **b == b'=').count();
+        if block.len() != 4 || padding > 2 || (padding > 0 && Some(at) != last) {
+            return None;
+        }
+        let value = block[..4 - padding].iter().try_fold(0_u32, |value, letter| {
+            let digit = LETTERS.iter().position(|l| l == letter)?;
+            Some(value << 6 | digit as u32)
+        })? << (6 * padding);
+        out.extend_from_slice(&value.to_be_bytes()[1..4 - padding]);
+    }
+    Some(out)
 }

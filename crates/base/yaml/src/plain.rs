@@ -162,3 +162,23 @@ pub(crate) fn is_timestamp(text: &str) -> bool {
         && in_range(s, 0, 59)
         && fraction.is_none_or(|f| all_digits(f, 64))
 }
+
+/// `^[-+]?[0-9][0-9_]*(?::[0-5]?[0-9])+(?:\.[0-9_]*)?$`: what YAML 1.1 takes for a number of base 60, so it is quoted.
+pub(crate) fn is_base60(text: &str) -> bool {
+    let body = text.strip_prefix(['-', '+']).unwrap_or(text);
+    let (body, fraction) = body.split_once('.').map_or((body, ""), |(body, fraction)| (body, fraction));
+    let mut parts = body.split(':');
+    let first = parts.next().unwrap_or("");
+    let digits = |s: &str| s.bytes().all(|b| b.is_ascii_digit() || b == b'_');
+    let sixty = |s: &str| match s.as_bytes() {
+        [d] => d.is_ascii_digit(),
+        [t, d] => (b'0'..=b'5').contains(t) && d.is_ascii_digit(),
+        _ => false,
+    };
+    let mut rest = parts.peekable();
+    first.starts_with(|c: char| c.is_ascii_digit())
+        && digits(first)
+        && digits(fraction)
+        && rest.peek().is_some()
+        && rest.all(sixty)
+}

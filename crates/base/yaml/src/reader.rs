@@ -60,6 +60,14 @@ impl<'s> Reader<'s> {
         self.found.last_mut().expect("just pushed")
     }
 
+    /// Adds to upstream's text of what was noted at a place, where the end is known only later.
+    pub fn append_upstream(&mut self, span: Span, text: &str) {
+        let at = |d: &&mut Diagnostic| d.line == span.line && d.column == span.column;
+        for upstream in self.found.iter_mut().filter(at).filter_map(|d| d.upstream.as_mut()) {
+            upstream.push_str(text);
+        }
+    }
+
     /// Returns how many errors were noted so far.
     pub fn error_count(&self) -> usize {
         self.found.iter().filter(|d| d.is_error()).count()
@@ -205,9 +213,7 @@ impl<'s> Reader<'s> {
             Kind::Scalar { text, .. } if !node.is_null() => {
                 let quoted = format!("['{}']", text.replace('\'', "''"));
                 let span = node.span;
-                self.mismatch(node, "a list", go_type)
-                    .label(format!("write {quoted}"))
-                    .fix(Fix::replace(span, quoted));
+                self.mismatch(node, "a list", go_type).label(format!("write {quoted}")).fix(Fix::replace(span, quoted));
                 None
             }
             _ => {
@@ -267,8 +273,7 @@ impl<'s> Reader<'s> {
         });
         let owner = named.map_or_else(|| shape.what.to_owned(), |name| format!("{} (\"{name}\")", shape.what));
         let span = entry.key.span;
-        let upstream =
-            format!("line {}: field {} not found in type {}", span.line, entry.name, shape.go_type);
+        let upstream = format!("line {}: field {} not found in type {}", span.line, entry.name, shape.go_type);
         let home = shape.misplaced.iter().find(|(key, _)| *key == entry.name).map(|(_, home)| *home);
         let taken = |key: &str| node.get(key).is_some();
         if let Some(home) = home {

@@ -6,9 +6,7 @@ use crate::{Diagnostic, Source, Span};
 
 /// Finds what Go's reader refuses before it parses: bytes that are no printable characters.
 pub(crate) fn before_parsing(source: &Source) -> Option<Diagnostic> {
-    let bad = |c: char| {
-        !matches!(c, '\t' | '\n' | '\r' | ' '..='~' | '\u{85}' | '\u{a0}'..='\u{d7ff}' | '\u{e000}'..='\u{fffd}' | '\u{10000}'..)
-    };
+    let bad = |c: char| !matches!(c, '\t' | '\n' | '\r' | ' '..='~' | '\u{85}' | '\u{a0}'..='\u{d7ff}' | '\u{e000}'..='\u{fffd}' | '\u{10000}'..);
     let (at, c) = source.text().char_indices().find(|(at, c)| bad(*c) && !(*at == 0 && *c == '\u{feff}'))?;
     let (line, column) = source.place(at);
     let span = Span { line, column, start: at, end: at + c.len_utf8() };

@@ -56,7 +56,12 @@ fn check(am: &mut AlertmanagerConfig, node: &Node, reader: &mut Reader<'_>) {
 }
 
 /// Checks all rules of the block under the global naming scheme.
-pub(crate) fn check_alerting(alerting: &AlertingConfig, node: &Node, scheme: ValidationScheme, reader: &mut Reader<'_>) {
+pub(crate) fn check_alerting(
+    alerting: &AlertingConfig,
+    node: &Node,
+    scheme: ValidationScheme,
+    reader: &mut Reader<'_>,
+) {
     let Some(block) = node.get("alerting") else { return };
     check_rules(&alerting.alert_relabel_configs, block.get("alert_relabel_configs"), scheme, reader);
     let items = block.get("alertmanagers").map_or(&[][..], Node::items).iter().filter(|item| !item.is_null());

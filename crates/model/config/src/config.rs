@@ -29,6 +29,17 @@ section! {
 }
 
 impl Config {
+    /// Returns upstream's refusal of sections that `--agent` does not allow.
+    pub fn agent_mode_fault(&self) -> Option<&'static str> {
+        if !self.alerting.is_zero() {
+            return Some("field alerting is not allowed in agent mode");
+        }
+        if !self.rule_files.is_empty() {
+            return Some("field rule_files is not allowed in agent mode");
+        }
+        (!self.remote_read.is_empty()).then_some("field remote_read is not allowed in agent mode")
+    }
+
     /// Prints the configuration as `/api/v1/status/config` shows it: defaults filled in, secrets as `<secret>`.
     pub fn to_yaml(&self) -> String {
         to_yaml(&self.encode())

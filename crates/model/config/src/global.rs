@@ -77,10 +77,7 @@ fn check(global: &mut GlobalConfig, node: &Node, reader: &mut Reader<'_>) {
             reader,
             "scrape_timeout",
             "FS0140",
-            format!(
-                "timeout {} > interval {shown}",
-                firesteel_go_compat::format_duration(global.scrape_timeout)
-            ),
+            format!("timeout {} > interval {shown}", firesteel_go_compat::format_duration(global.scrape_timeout)),
             "global scrape timeout greater than scrape interval",
         )
         .label(format!("lower it to {shown} or less, or raise `scrape_interval`"));

@@ -47,7 +47,8 @@ impl Decode for ValidationScheme {
             "legacy" => Self::Legacy,
             "utf8" => Self::Utf8,
             _ => {
-                let upstream = format!("unrecognized ValidationScheme: {}", firesteel_go_compat::quote(word.as_bytes()));
+                let upstream =
+                    format!("unrecognized ValidationScheme: {}", firesteel_go_compat::quote(word.as_bytes()));
                 not_a_choice(reader, node.span, "a naming scheme", &word, &["utf8", "legacy"], upstream);
                 return;
             }

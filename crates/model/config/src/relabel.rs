@@ -24,7 +24,9 @@ section! {
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct LabelName(pub String);
 
-words!(LabelName, "model.LabelName", Self::default(), |n, r| r.string(n).map(Self), |v| v.0.is_empty(), |v| Out::Str(v.0.clone()));
+words!(LabelName, "model.LabelName", Self::default(), |n, r| r.string(n).map(Self), |v| v.0.is_empty(), |v| Out::Str(
+    v.0.clone()
+));
 
 /// What to divide the hash by.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]

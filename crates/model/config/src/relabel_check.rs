@@ -8,7 +8,12 @@ use crate::relabel::{RelabelAction as Action, RelabelConfig};
 use crate::rules_of_choice::wrong;
 
 /// Checks a list of rules; `list` is their node.
-pub(crate) fn check_rules(rules: &[RelabelConfig], list: Option<&Node>, scheme: ValidationScheme, reader: &mut Reader<'_>) {
+pub(crate) fn check_rules(
+    rules: &[RelabelConfig],
+    list: Option<&Node>,
+    scheme: ValidationScheme,
+    reader: &mut Reader<'_>,
+) {
     let Some(list) = list else { return };
     let items: Vec<&Node> = list.items().iter().filter(|item| !item.is_null()).collect();
     for (rule, node) in rules.iter().zip(items) {
@@ -31,7 +36,12 @@ fn check_rule(rule: &RelabelConfig, node: &Node, scheme: ValidationScheme, reade
     }
     let sets_target = matches!(
         rule.action,
-        Action::Replace | Action::HashMod | Action::Lowercase | Action::Uppercase | Action::KeepEqual | Action::DropEqual
+        Action::Replace
+            | Action::HashMod
+            | Action::Lowercase
+            | Action::Uppercase
+            | Action::KeepEqual
+            | Action::DropEqual
     );
     let target = rule.target_label.as_str();
     if sets_target && target.is_empty() {
@@ -51,10 +61,8 @@ fn check_rule(rule: &RelabelConfig, node: &Node, scheme: ValidationScheme, reade
         let upstream = format!("{} is invalid 'target_label' for {action} action", quote(target.as_bytes()));
         fault("target_label", "FS0155", format!("`{target}` cannot be a label's name"), upstream);
     }
-    let changes_case = matches!(
-        rule.action,
-        Action::Lowercase | Action::Uppercase | Action::KeepEqual | Action::DropEqual
-    );
+    let changes_case =
+        matches!(rule.action, Action::Lowercase | Action::Uppercase | Action::KeepEqual | Action::DropEqual);
     let has_replacement = rule.replacement != "$1";
     if changes_case && has_replacement {
         let upstream = format!("'replacement' can not be set for {action} action");
@@ -66,7 +74,8 @@ fn check_rule(rule: &RelabelConfig, node: &Node, scheme: ValidationScheme, reade
         fault("replacement", "FS0155", format!("`{}` cannot be a label's name", rule.replacement), upstream);
     }
     let alien = |also: &[(&'static str, bool)]| {
-        let common = [("modulus", rule.modulus.0 != 0), ("separator", rule.separator != ";"), ("replacement", has_replacement)];
+        let common =
+            [("modulus", rule.modulus.0 != 0), ("separator", rule.separator != ";"), ("replacement", has_replacement)];
         also.iter().chain(&common).find(|(_, given)| *given).map(|(key, _)| *key)
     };
     match rule.action {

@@ -55,10 +55,7 @@ pub(crate) fn at_most_one(node: &Node, reader: &mut Reader<'_>, keys: &[&str], u
     let names: Vec<String> =
         given.iter().map(|(name, span)| format!("`{name}` ({}:{})", span.line, span.column)).collect();
     let _ = first;
-    reader
-        .error(*span, "FS0142", format!("{owner} has {}", names.join(" and ")))
-        .label("keep one")
-        .upstream(upstream);
+    reader.error(*span, "FS0142", format!("{owner} has {}", names.join(" and "))).label("keep one").upstream(upstream);
     true
 }
 

@@ -26,12 +26,8 @@ impl ScrapeProtocol {
     ];
 
     /// What is asked for when nothing else is said, best first.
-    pub const DEFAULT: [Self; 4] = [
-        Self::OpenMetricsText1_0_0,
-        Self::OpenMetricsText0_0_1,
-        Self::PrometheusText1_0_0,
-        Self::PrometheusText0_0_4,
-    ];
+    pub const DEFAULT: [Self; 4] =
+        [Self::OpenMetricsText1_0_0, Self::OpenMetricsText0_0_1, Self::PrometheusText1_0_0, Self::PrometheusText0_0_4];
 
     /// What is asked for when native histograms are wanted.
     pub const PROTO_FIRST: [Self; 5] = [
@@ -82,7 +78,8 @@ impl Decode for ScrapeProtocol {
         }
         let legal = Self::ALL.map(Self::name);
         let upstream = format!("unknown scrape protocol {word}, supported: [{}]", legal.join(" "));
-        let upstream = if reader.key() == "scrape_protocols" { format!("scrape_protocols: {upstream}") } else { upstream };
+        let upstream =
+            if reader.key() == "scrape_protocols" { format!("scrape_protocols: {upstream}") } else { upstream };
         not_a_choice(reader, node.span, "a scrape protocol", &word, &legal, upstream);
     }
     fn is_zero(&self) -> bool {

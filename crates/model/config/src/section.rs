@@ -102,7 +102,7 @@ macro_rules! section {
         }
     };
 
-    (@default $ty:ty) => { <$ty as $crate::decode::Decode>::zero() };
+    (@default $ty:ty) => { <$ty as $crate::decode::Decode>::fresh() };
     (@default $ty:ty, $default:expr) => { $default };
 
     (@misplaced) => { &[] };

@@ -58,8 +58,7 @@ section! {
 }
 
 fn check_tsdb(tsdb: &mut TsdbConfig, node: &Node, reader: &mut Reader<'_>) {
-    tsdb.out_of_order_time_window_ms =
-        i64::try_from(tsdb.out_of_order_time_window.as_millis()).unwrap_or(i64::MAX);
+    tsdb.out_of_order_time_window_ms = i64::try_from(tsdb.out_of_order_time_window.as_millis()).unwrap_or(i64::MAX);
     let floats = tsdb.chunk_encoding.floats.as_str();
     if let (Some(block), false) = (node.get("chunk_encoding"), floats.is_empty()) {
         let unknown = |word: &str| {

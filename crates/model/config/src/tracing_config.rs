@@ -31,8 +31,7 @@ section! {
 fn check(tracing: &mut TracingConfig, node: &Node, reader: &mut Reader<'_>) {
     match node.get("client_type") {
         Some(given) if !given.is_null() => {
-            let unknown =
-                |word: &str| format!("expected tracing client type to be to be http or grpc, but got {word}");
+            let unknown = |word: &str| format!("expected tracing client type to be to be http or grpc, but got {word}");
             one_of(node, reader, "client_type", &tracing.client_type, &["http", "grpc"], "", unknown);
         }
         Some(_) => {}

@@ -81,7 +81,9 @@ pub(crate) fn fault(text: &str) -> Option<String> {
     let colon = before_fragment.find(':');
     let scheme = match (colon, before_fragment.find(|c: char| !(c.is_ascii_alphanumeric() || "+-.".contains(c)))) {
         (Some(0), _) => return error("missing protocol scheme"),
-        (Some(colon), Some(other)) if other == colon && before_fragment.starts_with(|c: char| c.is_ascii_alphabetic()) => {
+        (Some(colon), Some(other))
+            if other == colon && before_fragment.starts_with(|c: char| c.is_ascii_alphabetic()) =>
+        {
             Some(&before_fragment[..colon])
         }
         _ => None,

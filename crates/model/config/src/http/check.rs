@@ -129,8 +129,15 @@ pub(crate) fn check_proxy(proxy: &ProxyConfig, node: &Node, reader: &mut Reader<
     }
     if proxy.proxy_from_environment && !proxy.no_proxy.is_empty() {
         let upstream = "if proxy_from_environment is configured, no_proxy must not be configured";
-        wrong(node, reader, "no_proxy", "FS0146", "the proxy is taken from the environment, and so is no_proxy", upstream)
-            .label("remove it, and set the variable NO_PROXY");
+        wrong(
+            node,
+            reader,
+            "no_proxy",
+            "FS0146",
+            "the proxy is taken from the environment, and so is no_proxy",
+            upstream,
+        )
+        .label("remove it, and set the variable NO_PROXY");
     }
     // A `proxy_url: ""` counts as given here, as a parsed URL does in Go.
     if node.get("proxy_url").is_none_or(Node::is_null) && !proxy.proxy_from_environment && !proxy.no_proxy.is_empty() {

@@ -6,9 +6,7 @@ mod queue;
 mod read;
 mod write;
 
-pub use azuread::{
-    AzureAdConfig, AzureCertificate, AzureManagedIdentity, AzureOAuth, AzureSdk, AzureWorkloadIdentity,
-};
+pub use azuread::{AzureAdConfig, AzureCertificate, AzureManagedIdentity, AzureOAuth, AzureSdk, AzureWorkloadIdentity};
 pub(crate) use header::check_headers;
 pub use queue::{MetadataConfig, QueueConfig};
 pub use read::RemoteReadConfig;

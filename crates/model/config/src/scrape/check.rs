@@ -32,11 +32,16 @@ pub(crate) fn check_protocols(given: Option<&[ScrapeProtocol]>, node: &Node, rea
             .label("name one, or remove the setting");
     }
     for (at, item) in list.items().iter().enumerate() {
+        reader.append_upstream(item.span, &format!(" {whose}"));
         let word = item.text().unwrap_or("").to_lowercase();
         if list.items().iter().take(at).any(|other| other.text().is_some_and(|t| t.to_lowercase() == word)) {
             let names: Vec<&str> = list.items().iter().filter_map(Node::text).collect();
             reader
-                .error(item.span, "FS0135", format!("`{}` stands twice in `scrape_protocols`", item.text().unwrap_or("")))
+                .error(
+                    item.span,
+                    "FS0135",
+                    format!("`{}` stands twice in `scrape_protocols`", item.text().unwrap_or("")),
+                )
                 .label("remove one")
                 .upstream(format!("duplicated protocol in scrape_protocols, got [{}] {whose}", names.join(" ")));
         }

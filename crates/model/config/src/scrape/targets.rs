@@ -24,7 +24,11 @@ pub(crate) fn check_static_targets(node: &Node, strict: bool, reader: &mut Reade
         }
         if text == "0.0.0.0" || text.starts_with("0.0.0.0:") {
             reader
-                .warning(target.span, "FS0121", "0.0.0.0 means \"all my addresses\" to a server; it is no address to call")
+                .warning(
+                    target.span,
+                    "FS0121",
+                    "0.0.0.0 means \"all my addresses\" to a server; it is no address to call",
+                )
                 .label("use 127.0.0.1 or the host's name");
         }
     }

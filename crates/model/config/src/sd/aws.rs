@@ -5,10 +5,10 @@ use std::time::Duration;
 use firesteel_go_compat::quote;
 use firesteel_yaml::{Node, Reader};
 
+use crate::Secret;
 use crate::http::{HttpClientConfig, check_http};
 use crate::rules_of_choice::{one_of, require};
 use crate::section::section;
-use crate::{Secret};
 
 section! {
     /// One of the kinds below, chosen by `role`, with their settings in one block.

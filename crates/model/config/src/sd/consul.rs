@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use firesteel_yaml::{Node, Reader};
 
-use crate::http::{HttpClientConfig, BasicAuth, check_http};
+use crate::Secret;
+use crate::http::{BasicAuth, HttpClientConfig, check_http};
 use crate::rules_of_choice::{at_most_one, require};
 use crate::section::section;
-use crate::{Secret};
 
 section! {
     /// A Consul agent and what to take from it.

@@ -6,7 +6,7 @@ use firesteel_go_compat::quote;
 use firesteel_yaml::{Node, Reader};
 
 use crate::http::{HttpClientConfig, check_http};
-use crate::rules_of_choice::{one_of};
+use crate::rules_of_choice::one_of;
 use crate::section::section;
 
 section! {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use firesteel_yaml::{Node, Reader};
 
-use crate::rules_of_choice::{require};
+use crate::rules_of_choice::require;
 use crate::section::section;
 
 section! {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use firesteel_yaml::{Node, Reader};
 
 use crate::http::{HttpClientConfig, check_http};
-use crate::rules_of_choice::{check_http_url};
+use crate::rules_of_choice::check_http_url;
 use crate::section::section;
 
 section! {

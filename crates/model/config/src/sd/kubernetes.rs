@@ -107,7 +107,14 @@ fn check_selectors(sd: &KubernetesSd, node: &Node, reader: &mut Reader<'_>) {
         } else if !allowed.contains(&role) {
             let list = allowed.join(", ");
             let upstream = format!("{} role supports only {list} selectors", sd.role);
-            wrong(item, reader, "role", "FS0163", format!("role `{}` takes selectors for {list} only", sd.role), upstream);
+            wrong(
+                item,
+                reader,
+                "role",
+                "FS0163",
+                format!("role `{}` takes selectors for {list} only", sd.role),
+                upstream,
+            );
         }
         check_label_selector(&selector.label, item, reader);
         check_field_selector(&selector.field, item, reader);

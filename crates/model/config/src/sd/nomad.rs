@@ -5,7 +5,7 @@ use std::time::Duration;
 use firesteel_yaml::{Node, Reader};
 
 use crate::http::{HttpClientConfig, check_http};
-use crate::rules_of_choice::{require};
+use crate::rules_of_choice::require;
 use crate::section::section;
 
 section! {

@@ -5,10 +5,10 @@ use std::time::Duration;
 use firesteel_go_compat::quote;
 use firesteel_yaml::{Node, Reader};
 
-use crate::http::{TlsConfig};
+use crate::Secret;
+use crate::http::TlsConfig;
 use crate::rules_of_choice::{one_of, require};
 use crate::section::section;
-use crate::{Secret};
 
 section! {
     /// How to log in, and what to list.

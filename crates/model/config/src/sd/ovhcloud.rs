@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use firesteel_yaml::{Node, Reader};
 
+use crate::Secret;
 use crate::rules_of_choice::{one_of, require};
 use crate::section::section;
-use crate::{Secret};
 
 section! {
     /// Keys, and which service to list.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use firesteel_yaml::{Node, Reader};
 
-use crate::http::{TlsConfig};
+use crate::http::TlsConfig;
 use crate::rules_of_choice::{one_of, require, wrong};
 use crate::section::section;
 

@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use firesteel_yaml::{Node, Reader};
 
+use crate::Secret;
 use crate::http::{HttpClientConfig, check_http};
 use crate::rules_of_choice::{check_url, require};
 use crate::section::section;
-use crate::{Secret};
 
 section! {
     /// A server and a user.

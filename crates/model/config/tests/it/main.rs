@@ -1,0 +1,6 @@
+//! What the crate promises, tried from outside: verdicts of the corpus, printing, diagnostics, hostile bytes.
+
+mod corpus;
+mod hostile;
+mod printing;
+mod table;
