@@ -1,0 +1,154 @@
+//! All chosen collectors as one source of metrics, with how each of them fared.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use firesteel_client::Collect;
+use firesteel_model::MetricFamily;
+use tracing::{debug, error};
+
+use crate::{COLLECTORS, CollectError, Collector, FilterError, HostRoots, MetricSink};
+
+/// Filters and switches of single collectors, as node_exporter's flags name them.
+#[derive(Clone, Debug)]
+pub struct NodeOptions {
+    pub host: HostRoots,
+    /// Which collectors run, by name; empty stands for the default set.
+    pub enabled: Vec<String>,
+    pub cpu_guest: bool,
+    pub diskstats_include: String,
+    pub diskstats_exclude: String,
+    pub filesystem_mount_points_exclude: String,
+    pub filesystem_fs_types_exclude: String,
+    pub netdev_include: String,
+    pub netdev_exclude: String,
+    pub netstat_fields: String,
+    pub vmstat_fields: String,
+    pub stat_softirq: bool,
+}
+
+impl Default for NodeOptions {
+    fn default() -> Self {
+        Self {
+            host: HostRoots::default(),
+            enabled: Vec::new(),
+            cpu_guest: true,
+            diskstats_include: String::new(),
+            diskstats_exclude: "^(z?ram|loop|fd|(h|s|v|xv)d[a-z]|nvme\\d+n\\d+p)\\d+$".into(),
+            filesystem_mount_points_exclude:
+                "^/(dev|proc|run/credentials/.+|sys|var/lib/docker/.+|var/lib/containers/storage/.+)($|/)".into(),
+            filesystem_fs_types_exclude: "^(autofs|binfmt_misc|bpf|cgroup2?|configfs|debugfs|devpts|devtmpfs|fusectl|\
+                hugetlbfs|iso9660|mqueue|nsfs|overlay|proc|procfs|pstore|rpc_pipefs|securityfs|selinuxfs|squashfs|sysfs|\
+                tracefs)$"
+                .into(),
+            netdev_include: String::new(),
+            netdev_exclude: String::new(),
+            netstat_fields: "^(.*_(InErrors|InErrs)|Ip_Forwarding|Ip(6|Ext)_(InOctets|OutOctets)|Icmp6?_(InMsgs|OutMsgs)|\
+                TcpExt_(Listen.*|Syncookies.*|TCPSynRetrans|TCPTimeouts|TCPOFOQueue|TCPRcvQDrop)|\
+                Tcp_(ActiveOpens|InSegs|OutSegs|OutRsts|PassiveOpens|RetransSegs|CurrEstab)|\
+                Udp6?_(InDatagrams|OutDatagrams|NoPorts|RcvbufErrors|SndbufErrors))$"
+                .into(),
+            vmstat_fields: "^(oom_kill|pgpg|pswp|pg.*fault).*".into(),
+            stat_softirq: false,
+        }
+    }
+}
+
+/// A choice of collectors that cannot be made; the texts are node_exporter's.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum SelectError {
+    #[error("missing collector: {0}")]
+    Missing(String),
+    #[error("disabled collector: {0}")]
+    Disabled(String),
+}
+
+/// The chosen collectors over one host.
+#[derive(Clone)]
+pub struct NodeCollector {
+    host: HostRoots,
+    running: Vec<(&'static str, Arc<dyn Collector>)>,
+}
+
+impl NodeCollector {
+    /// Builds the collectors; errors on a filter that does not compile.
+    pub fn new(options: &NodeOptions) -> Result<Self, FilterError> {
+        let mut running = Vec::new();
+        for def in COLLECTORS {
+            let on = if options.enabled.is_empty() {
+                def.default_enabled
+            } else {
+                options.enabled.iter().any(|n| n == def.name)
+            };
+            if on {
+                running.push((def.name, (def.make)(options)?));
+            }
+        }
+        Ok(Self { host: options.host.clone(), running })
+    }
+
+    /// Returns a copy with only the named collectors (`collect[]`).
+    pub fn only(&self, names: &[String]) -> Result<Self, SelectError> {
+        self.check(names)?;
+        let running = self.running.iter().filter(|(n, _)| names.iter().any(|w| w == n)).cloned().collect();
+        Ok(Self { host: self.host.clone(), running })
+    }
+
+    /// Returns a copy without the named collectors (`exclude[]`).
+    pub fn without(&self, names: &[String]) -> Result<Self, SelectError> {
+        self.check(names)?;
+        let running = self.running.iter().filter(|(n, _)| !names.iter().any(|w| w == n)).cloned().collect();
+        Ok(Self { host: self.host.clone(), running })
+    }
+
+    /// Returns the names of what runs.
+    pub fn names(&self) -> Vec<&'static str> {
+        self.running.iter().map(|(name, _)| *name).collect()
+    }
+
+    fn check(&self, names: &[String]) -> Result<(), SelectError> {
+        for name in names {
+            if !COLLECTORS.iter().any(|def| def.name == name) {
+                return Err(SelectError::Missing(name.clone()));
+            }
+            if !self.running.iter().any(|(n, _)| n == name) {
+                return Err(SelectError::Disabled(name.clone()));
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Collect for NodeCollector {
+    /// Runs the collectors one after the other: together they take a few milliseconds, and the one that can hang
+    /// (filesystem) bounds itself.
+    fn collect(&self, families: &mut Vec<MetricFamily>) {
+        let mut out = MetricSink::default();
+        for (name, collector) in &self.running {
+            let start = Instant::now();
+            let done = collector.collect(&self.host, &mut out);
+            let seconds = start.elapsed().as_secs_f64();
+            match &done {
+                Ok(()) => debug!(name, duration_seconds = seconds, "collector succeeded"),
+                Err(CollectError::NoData) => debug!(name, duration_seconds = seconds, "collector returned no data"),
+                Err(err) => error!(name, duration_seconds = seconds, err = %err, "collector failed"),
+            }
+            let labels = [("collector", *name)];
+            out.gauge(
+                "scrape_collector_duration_seconds",
+                "node_exporter: Duration of a collector scrape.",
+                &labels,
+                seconds,
+            );
+            let success = f64::from(u8::from(done.is_ok()));
+            out.gauge("scrape_collector_success", "node_exporter: Whether a collector succeeded.", &labels, success);
+        }
+        families.extend(out.into_families());
+    }
+}
+
+impl std::fmt::Debug for NodeCollector {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("NodeCollector").field("host", &self.host).field("running", &self.names()).finish()
+    }
+}
