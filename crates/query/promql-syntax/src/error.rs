@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::span::Span;
+use crate::{hint::advise, span::Span};
 
 /// One fault of a query.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -59,6 +59,13 @@ impl ParseErrors {
 
     pub(crate) fn one(error: ParseError) -> Self {
         Self(vec![error])
+    }
+
+    /// Adds a hint to the fault that is shown.
+    pub(crate) fn advise(&mut self, query: &str) {
+        if let Some(first) = self.0.first_mut() {
+            first.hint = advise(query, first);
+        }
     }
 
     /// Returns the fault that is shown.

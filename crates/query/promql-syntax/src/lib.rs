@@ -19,6 +19,7 @@ mod duration_expr;
 mod error;
 mod expr;
 mod functions;
+mod hint;
 mod lexer;
 mod operators;
 mod options;

@@ -5,13 +5,21 @@ use firesteel_model::{Labels, Matcher};
 use crate::{error::ParseErrors, expr::Expr, options::ParserOptions, parser::Parser, series_desc::SeriesDescription};
 
 /// How deep a tree may be. Upstream has no bound; nothing written by hand or by a dashboard comes near this one.
-pub const MAX_DEPTH: usize = 1024;
+pub const MAX_DEPTH: usize = 512;
 
 /// Parses and type-checks an expression.
 ///
 /// Text that came as bytes other than UTF-8 is to be converted with U+FFFD in their place, which is refused in the
 /// same words. Errors: every fault found, in upstream's words; types are checked only when the syntax is right.
 pub fn parse(input: &str, options: ParserOptions) -> Result<Expr, ParseErrors> {
+    parse_unadvised(input, options).map_err(|mut errors| {
+        errors.advise(input);
+        errors
+    })
+}
+
+/// As [`parse`], without hints on what is wrong.
+pub(crate) fn parse_unadvised(input: &str, options: ParserOptions) -> Result<Expr, ParseErrors> {
     let mut parser = Parser::new(input, options);
     let mut result = parser.query();
     if let Ok(expr) = &mut result

@@ -69,6 +69,9 @@ impl Parser<'_> {
                 Kind::At => finished = Some(self.at_modifier(operand)?),
                 Kind::Op(op) => {
                     let lhs = self.reduce(&mut stack, operand, Some(op));
+                    if self.too_deep(lhs.depth) {
+                        return Err(Halt);
+                    }
                     self.take();
                     let modifiers = self.binary_modifiers()?;
                     stack.push(Frame::Binary { lhs, op, modifiers });

@@ -91,7 +91,8 @@ impl Parser<'_> {
             _ => return Ok(()),
         };
         self.take();
-        if self.peek_kind() == Kind::LeftParen {
+        // The labels may be missing, but then an operand must follow.
+        if self.peek_kind() == Kind::LeftParen || !self.peek_kind().starts_expression() {
             matching.include = self.grouping_labels()?;
         }
         Ok(())

@@ -173,7 +173,7 @@ impl Parser<'_> {
                     let shown = fixed_6(seconds);
                     self.fault(expr_span, format!("timestamp out of bounds for @ modifier: {shown}"));
                 }
-                return Ok(AtModifier::Timestamp(TimestampMs((seconds * 1000.0).round() as i64)));
+                return Ok(AtModifier::Timestamp(milliseconds(seconds)));
             }
         };
         self.take();
@@ -212,8 +212,7 @@ impl Parser<'_> {
         let duration = self.duration()?;
         // What follows is looked at before the value is judged, because the lexer's faults come first.
         self.peek();
-        if let Some(NumberLiteral { value, span, .. }) = duration.literal().filter(|number| number.value <= 0.0) {
-            let _ = value;
+        if let Some(NumberLiteral { span, .. }) = duration.literal().filter(|number| number.value <= 0.0) {
             self.fault(span, "duration must be greater than 0");
         }
         Ok(duration.into_time_spec())
@@ -222,6 +221,12 @@ impl Parser<'_> {
     fn offset_duration(&mut self) -> Parsed<TimeSpec> {
         Ok(self.duration_after_offset()?.into_time_spec())
     }
+}
+
+/// upstream lets Go convert what does not fit, and Go on amd64 gives the smallest integer for it; kept.
+fn milliseconds(seconds: f64) -> TimestampMs {
+    let ms = (seconds * 1000.0).round();
+    TimestampMs(if ms.abs() < i64::MAX as f64 { ms as i64 } else { i64::MIN })
 }
 
 /// Go's `%f`.
