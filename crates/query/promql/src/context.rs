@@ -32,8 +32,11 @@ pub(crate) struct Context<'q> {
     read: AtomicU64,
     notes: Mutex<Annotations>,
     /// Selections made, so that equal selectors of one query share their look-up.
-    selections: Mutex<Vec<(Vec<Matcher>, Arc<dyn Selected>)>>,
+    selections: Mutex<Vec<KnownSelection>>,
 }
+
+/// A selection that was made: its matchers and its series.
+type KnownSelection = (Vec<Matcher>, Arc<dyn Selected>);
 
 /// The limits of one query.
 pub(crate) struct Limits {

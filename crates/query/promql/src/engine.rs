@@ -121,7 +121,6 @@ impl Engine {
         outcome
     }
 
-    #[expect(clippy::too_many_arguments, reason = "the parts of one query, passed on once")]
     fn run_counted(
         &self,
         storage: &dyn Queryable,

@@ -129,7 +129,7 @@ impl VectorOperation {
         // Sets of included labels: by signature, each with one of the series that have it.
         let mut variants: Vec<Vec<usize>> = vec![Vec::new(); signatures.n];
         let included = |row: usize| {
-            matching.include.iter().map(move |name| name.as_str()).map({
+            matching.include.iter().map(String::as_str).map({
                 let labels = &one[row].labels;
                 move |name| labels.value(name)
             })

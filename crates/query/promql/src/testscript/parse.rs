@@ -243,7 +243,8 @@ fn parse_eval_head(number: usize, line: &str) -> Result<Eval, ScriptError> {
         "range" => false,
         _ => return Err(syntax()),
     };
-    if !matches!(suffix, "" | "_fail" | "_warn" | "_info") && !(suffix == "_ordered" && is_instant) {
+    let known = matches!(suffix, "" | "_fail" | "_warn" | "_info") || suffix == "_ordered" && is_instant;
+    if !known {
         return Err(syntax());
     }
     let when = if is_instant {

@@ -1,5 +1,6 @@
 //! Integration tests of the query engine.
 
+mod corpus_queries;
 mod corpus_scripts;
 mod engine;
 mod naive;
