@@ -1,0 +1,4 @@
+//! Go's answers, and what the shortcuts tell.
+
+mod golden;
+mod shortcuts;
