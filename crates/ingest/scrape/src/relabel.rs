@@ -22,7 +22,7 @@ impl RelabelRules {
     /// Compiles the rules of a configuration.
     pub fn new(configs: &[RelabelConfig]) -> Result<Self, RegexError> {
         let compile = |config: &RelabelConfig| {
-            Ok(Rule { config: config.clone(), regex: AnchoredRegex::new(&config.regex.pattern)? })
+            Ok(Rule { config: config.clone(), regex: AnchoredRegex::wrapped(&config.regex.pattern)? })
         };
         Ok(Self(configs.iter().map(compile).collect::<Result<Vec<_>, _>>()?.into()))
     }

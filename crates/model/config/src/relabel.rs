@@ -61,7 +61,7 @@ impl Decode for RegexText {
             return;
         }
         let Some(pattern) = reader.string(node) else { return };
-        if let Err(error) = firesteel_re2::AnchoredRegex::new(&pattern) {
+        if let Err(error) = firesteel_re2::AnchoredRegex::wrapped(&pattern) {
             crate::regex_fault::note(node, &pattern, &error, reader);
         }
         *self = Self { pattern, given: true };

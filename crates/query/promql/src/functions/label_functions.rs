@@ -18,7 +18,7 @@ pub(crate) struct LabelReplace {
 impl LabelReplace {
     /// Errors: the expression does not compile (looked at first), or the destination is no label name.
     pub(crate) fn new(dst: &str, replacement: &str, src: &str, regex: &str) -> Result<Self, QueryError> {
-        let compiled = AnchoredRegex::new(regex)
+        let compiled = AnchoredRegex::wrapped(regex)
             .map_err(|_| QueryError::Execution(format!("invalid regular expression in label_replace(): {regex}")))?;
         if !is_label_name(dst) {
             return Err(QueryError::Execution(format!("invalid destination label name in label_replace(): {dst}")));
