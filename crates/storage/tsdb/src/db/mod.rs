@@ -2,13 +2,18 @@
 
 mod error;
 mod lock;
+mod maintenance;
+mod metrics;
 mod options;
+mod replay;
 mod stats;
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use firesteel_base::TimeRange;
+use firesteel_client::Registry;
 use firesteel_storage::{Appendable, Appender, Querier, Queryable, StorageError};
 use parking_lot::Mutex;
 
@@ -17,20 +22,26 @@ pub use options::DbOptions;
 pub use stats::{Cardinality, HeadStats, NamedCount, ReplayStats};
 
 use crate::head::{Head, HeadOptions, HeadQuerier, Log};
+use crate::wal::{Compression, Wal, WalOptions};
 use lock::DirLock;
+use maintenance::{Maintenance, MaintenanceThread};
 
 /// An open data directory. Shared by scraping, rules, queries and the API.
 #[derive(Debug)]
 pub struct Db {
     options: DbOptions,
     head: Arc<Head>,
+    maintenance: Arc<Maintenance>,
+    thread: Mutex<Option<MaintenanceThread>>,
     lock: Mutex<Option<DirLock>>,
     replay: ReplayStats,
+    /// `None` without a lock file.
+    clean_start: Option<bool>,
     closed: AtomicBool,
 }
 
 impl Db {
-    /// Locks the directory (creating it when missing), replays the log and starts the background thread.
+    /// Locks the directory (creating it when missing), replays the log, and starts the background thread.
     ///
     /// Errors: the directory is in use, not writable (with owner and uid), or its log cannot be read.
     pub fn open(options: DbOptions) -> Result<Arc<Self>, DbError> {
@@ -45,13 +56,36 @@ impl Db {
             },
             Log::default(),
         );
+        let wal_dir = options.dir.join("wal");
+        let (replay, aliases) = replay::replay(&head, &options.vfs, &wal_dir)?;
+        let wal_options = WalOptions {
+            segment_bytes: options.wal_segment_bytes,
+            compression: if options.wal_compression { Compression::Snappy } else { Compression::None },
+            ..WalOptions::default()
+        };
+        let wal = Wal::open(Arc::clone(&options.vfs), &wal_dir, wal_options)?;
+        let segment = wal.current_segment();
+        head.log.attach(wal);
+        let clean_start = lock.as_ref().map(DirLock::was_clean);
+        let maintenance = Arc::new(Maintenance::new(Arc::clone(&head), &options));
+        maintenance.keep_until_checkpoint(aliases, segment);
+        let thread = MaintenanceThread::start(Arc::clone(&maintenance))
+            .map_err(|source| DbError::Io { what: "start the maintenance thread of", path: options.dir.clone(), source })?;
         Ok(Arc::new(Self {
             options,
             head,
+            maintenance,
+            thread: Mutex::new(Some(thread)),
             lock: Mutex::new(lock),
-            replay: ReplayStats::default(),
+            replay,
+            clean_start,
             closed: AtomicBool::new(false),
         }))
+    }
+
+    /// Registers `prometheus_tsdb_*`. The registry does not keep the database alive.
+    pub fn register(&self, registry: &Registry) {
+        metrics::register(registry, &self.head, self.clean_start, &self.replay);
     }
 
     /// Returns what the head holds, as `headStats` of `/api/v1/status/tsdb` shows it.
@@ -69,17 +103,50 @@ impl Db {
         self.replay
     }
 
+    /// Returns the bytes allocated for series, chunks and postings, about.
+    pub fn head_heap_bytes(&self) -> usize {
+        self.head.heap_bytes()
+    }
+
     /// Returns the options it was opened with.
     pub fn options(&self) -> &DbOptions {
         &self.options
     }
 
-    /// Syncs and closes the log, joins the background thread and gives up the lock. Later appends fail with `Closed`.
+    /// Returns the directory of the log.
+    pub fn wal_dir(&self) -> PathBuf {
+        self.options.dir.join("wal")
+    }
+
+    /// Gives back what retention no longer wants, and the log with it. The background thread does it once a minute.
+    pub fn maintain(&self) -> Result<(), DbError> {
+        self.maintenance.run()
+    }
+
+    /// Makes all that was committed survive a loss of power.
+    pub fn sync(&self) -> Result<(), DbError> {
+        self.head.log.wal().map_or(Ok(()), Wal::sync).map_err(DbError::from)
+    }
+
+    /// Joins the background thread, syncs and closes the log, and gives up the lock. Later appends fail with `Closed`.
     pub fn close(&self) -> Result<(), DbError> {
         if self.closed.swap(true, Ordering::AcqRel) {
             return Ok(());
         }
-        self.lock.lock().take().map_or(Ok(()), DirLock::release)
+        if let Some(thread) = self.thread.lock().take() {
+            thread.stop();
+        }
+        let logged = self.head.log.wal().map_or(Ok(()), Wal::close).map_err(DbError::from);
+        let unlocked = self.lock.lock().take().map_or(Ok(()), DirLock::release);
+        logged.and(unlocked)
+    }
+}
+
+impl Drop for Db {
+    fn drop(&mut self) {
+        if let Err(e) = self.close() {
+            tracing::error!(component = "tsdb", err = %e, "Closing the database failed");
+        }
     }
 }
 

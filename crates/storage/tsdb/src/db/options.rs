@@ -1,7 +1,10 @@
 //! How a database is opened. The defaults are upstream's flags' (`--storage.tsdb.*`).
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
+
+use firesteel_base::vfs::{OsVfs, Vfs};
 
 /// Settings of one database.
 #[derive(Clone, Debug)]
@@ -25,6 +28,8 @@ pub struct DbOptions {
     pub series_limit: u64,
     /// How many bytes of sealed chunks the head may hold before the oldest go although retention would keep them.
     pub head_bytes_max: u64,
+    /// The file system that the log is kept in: a test's may fail on demand. The lock file is the system's in any case.
+    pub vfs: Arc<dyn Vfs>,
 }
 
 impl DbOptions {
@@ -40,6 +45,7 @@ impl DbOptions {
             no_lockfile: false,
             series_limit: 0,
             head_bytes_max: 2 << 30,
+            vfs: Arc::new(OsVfs),
         }
     }
 }

@@ -49,7 +49,11 @@ pub struct ReplayStats {
     pub unknown_refs: u64,
     /// Records of kinds that the head does not keep yet (histograms, exemplars, tombstones).
     pub skipped_records: u64,
-    /// Segments read, the checkpoint's not counted.
+    /// Records whose checksum holds but whose content does not make sense; skipped.
+    pub undecodable_records: u64,
+    /// Segments read, the checkpoint's included.
     pub segments: u64,
+    /// Whether the log was cut at a fault.
+    pub repaired: bool,
     pub duration: Duration,
 }

@@ -276,8 +276,11 @@ impl Appender for HeadAppender<'_> {
         }
         self.encode();
         let logged = self.head.log.write(&self.buffers.series_record, &self.buffers.samples_record);
+        if logged == LogOutcome::Closed {
+            return Err(StorageError::Closed);
+        }
         done.durable = logged == LogOutcome::Written;
-        self.write(logged != LogOutcome::Lost, &mut done);
+        self.write(matches!(logged, LogOutcome::Written | LogOutcome::Kept), &mut done);
         if !done.durable {
             count(&self.head.counts.not_durable, done.appended as u64);
         }

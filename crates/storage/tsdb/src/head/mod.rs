@@ -33,7 +33,8 @@ use firesteel_storage::AppendError;
 use parking_lot::{Mutex, RwLock};
 
 pub(crate) use appender::HeadAppender;
-pub(crate) use log::{Log, LogOutcome};
+pub(crate) use log::Log;
+use log::LogOutcome;
 pub(crate) use querier::HeadQuerier;
 pub(crate) use replay::Replay;
 
@@ -95,6 +96,8 @@ pub(crate) struct Counts {
     pub(crate) appenders_active: AtomicU64,
     pub(crate) truncations: AtomicU64,
     pub(crate) not_durable: AtomicU64,
+    pub(crate) checkpoints: AtomicU64,
+    pub(crate) checkpoints_failed: AtomicU64,
 }
 
 #[inline]

@@ -112,12 +112,14 @@ impl<'a> Replay<'a> {
         self.held = 0;
     }
 
-    /// Ends the replay.
-    pub(crate) fn finish(mut self) -> ReplayStats {
+    /// Ends the replay. Returns also the references that stand for a series of another reference.
+    pub(crate) fn finish(mut self) -> (ReplayStats, Vec<SeriesRef>) {
         self.flush();
         if self.min_t <= self.max_t {
             self.head.widen(self.min_t, self.max_t);
         }
-        self.stats
+        let mut aliases: Vec<SeriesRef> = self.aliases.into_keys().collect();
+        aliases.sort_unstable();
+        (self.stats, aliases)
     }
 }

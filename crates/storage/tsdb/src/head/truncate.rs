@@ -10,9 +10,10 @@ use super::{Head, Place, count};
 const SLICE: usize = 2048;
 
 /// What a truncation took away.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub(crate) struct Truncated {
-    pub(crate) series: usize,
+    /// The series that are gone.
+    pub(crate) dead: Vec<SeriesRef>,
     pub(crate) chunks: usize,
 }
 
@@ -32,8 +33,7 @@ impl Head {
                 }
             }
             self.refs.forget(&dead);
-            done.series += dead.len();
-            dead.clear();
+            done.dead.append(&mut dead);
             // TODO: in slices too, once heads of millions of series are the rule; now one hold of some milliseconds.
             let mut shard = lock.lock();
             if shard.wants_compaction() {
@@ -50,8 +50,8 @@ impl Head {
         if self.time_range().is_some() {
             self.min_time.fetch_max(min_t, Ordering::Relaxed);
         }
-        self.counts.series.fetch_sub(done.series as u64, Ordering::Relaxed);
-        count(&self.counts.series_removed, done.series as u64);
+        self.counts.series.fetch_sub(done.dead.len() as u64, Ordering::Relaxed);
+        count(&self.counts.series_removed, done.dead.len() as u64);
         count(&self.counts.chunks_removed, done.chunks as u64);
         count(&self.counts.truncations, 1);
         done
