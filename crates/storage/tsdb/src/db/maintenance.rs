@@ -25,7 +25,7 @@ pub(super) struct Maintenance {
     chunk_range_ms: i64,
     head_bytes_max: u64,
     /// Series that are gone, with the segment that was written when they went: samples of theirs may stand in segments up
-    /// to it, so a checkpoint keeps their records until it covers that segment.
+    /// to it, so checkpoints keep their records until that segment is removed.
     gone: Mutex<FastHashMap<SeriesRef, u64>>,
 }
 
@@ -61,7 +61,10 @@ impl Maintenance {
             if quarter > cut {
                 cut = quarter;
                 tracing::warn!(
-                    component = "tsdb", bytes, limit = self.head_bytes_max, mint = cut,
+                    component = "tsdb",
+                    bytes,
+                    limit = self.head_bytes_max,
+                    mint = cut,
                     "The head exceeds its bound on memory; dropping the oldest samples before retention would"
                 );
             }
@@ -71,7 +74,13 @@ impl Maintenance {
             return Ok(());
         }
         let done = self.head.truncate(cut);
-        tracing::info!(component = "tsdb", mint = cut, series = done.dead.len(), chunks = done.chunks, "Head GC completed");
+        tracing::info!(
+            component = "tsdb",
+            mint = cut,
+            series = done.dead.len(),
+            chunks = done.chunks,
+            "Head GC completed"
+        );
         match self.head.log.wal() {
             Some(wal) => {
                 self.keep_until_checkpoint(done.dead, wal.current_segment());
@@ -81,33 +90,15 @@ impl Maintenance {
         }
     }
 
-    /// Replaces the older two thirds of the log by a checkpoint, as upstream does (`tsdb/head.go`, `truncateWAL`).
     fn checkpoint(&self, wal: &Wal, min_t: i64) -> Result<(), DbError> {
-        let segments = wal::list_segments(self.vfs.as_ref(), wal.dir())?;
-        let (Some(first), Some(last)) = (segments.first(), segments.last()) else { return Ok(()) };
-        // A new segment, so that a low rate of appends does not keep the log from being cut.
-        wal.next_segment()?;
-        if last.index == 0 || last.index - 1 <= first.index {
-            return Ok(());
-        }
-        let to = first.index + (last.index - 1 - first.index) * 2 / 3;
-        if to <= first.index {
-            return Ok(());
-        }
         count(&self.head.counts.checkpoints, 1);
-        let mut keep = |series| self.head.is_live(series) || self.gone.lock().get(&series).is_some_and(|&s| s > to);
-        let written = wal::write_checkpoint(&self.vfs, wal.dir(), to, wal.compression(), &mut keep, TimestampMs(min_t));
-        if let Err(e) = written {
+        let mut keep = |series| self.head.is_live(series) || self.gone.lock().contains_key(&series);
+        if let Err(e) = wal.checkpoint(&mut keep, TimestampMs(min_t)) {
             count(&self.head.counts.checkpoints_failed, 1);
             return Err(e.into());
         }
-        // What cannot be removed now is removed after the next checkpoint; the log is whole either way.
-        if let Err(e) = wal.truncate(to + 1) {
-            tracing::error!(component = "tsdb", err = %e, "truncating segments failed");
-        }
-        self.gone.lock().retain(|_, segment| *segment > to);
-        if let Err(e) = wal::delete_checkpoints(self.vfs.as_ref(), wal.dir(), to) {
-            tracing::error!(component = "tsdb", err = %e, "delete old checkpoints");
+        if let Some(first) = wal::list_segments(self.vfs.as_ref(), wal.dir())?.first() {
+            self.gone.lock().retain(|_, segment| *segment >= first.index);
         }
         Ok(())
     }

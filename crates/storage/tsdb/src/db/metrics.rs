@@ -50,10 +50,10 @@ pub(super) fn register(registry: &Registry, head: &Arc<Head>, clean_start: Optio
         .gauge("prometheus_tsdb_data_replay_duration_seconds", "Time taken to replay the data on disk.")
         .set(replay.duration.as_secs_f64());
     let help = "Total number of WAL corruptions.";
-    registry.counter("prometheus_tsdb_wal_corruptions_total", help).inc_by(f64::from(u8::from(replay.repaired)));
+    registry.counter("prometheus_tsdb_wal_corruptions_total", help).inc_by(u64::from(replay.repaired));
     let help = "Total number of unknown series references encountered during WAL replay.";
     let unknown = registry.counter_vec("prometheus_tsdb_wal_replay_unknown_refs_total", help, &["type"]);
-    unknown.with(&["samples"]).inc_by(replay.unknown_refs as f64);
+    unknown.with(&["samples"]).inc_by(replay.unknown_refs);
 }
 
 fn gauges(registry: &Registry, head: &Weak<Head>) {

@@ -69,8 +69,11 @@ impl Db {
         let clean_start = lock.as_ref().map(DirLock::was_clean);
         let maintenance = Arc::new(Maintenance::new(Arc::clone(&head), &options));
         maintenance.keep_until_checkpoint(aliases, segment);
-        let thread = MaintenanceThread::start(Arc::clone(&maintenance))
-            .map_err(|source| DbError::Io { what: "start the maintenance thread of", path: options.dir.clone(), source })?;
+        let thread = MaintenanceThread::start(Arc::clone(&maintenance)).map_err(|source| DbError::Io {
+            what: "start the maintenance thread of",
+            path: options.dir.clone(),
+            source,
+        })?;
         Ok(Arc::new(Self {
             options,
             head,

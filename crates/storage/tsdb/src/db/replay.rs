@@ -12,11 +12,7 @@ use crate::head::{Head, Replay};
 use crate::wal::{self, WalError, WalReader};
 
 /// Reads the log of `dir` into `head`. Returns also the references that stand for a series of another reference.
-pub(super) fn replay(
-    head: &Head,
-    vfs: &Arc<dyn Vfs>,
-    dir: &Path,
-) -> Result<(ReplayStats, Vec<SeriesRef>), DbError> {
+pub(super) fn replay(head: &Head, vfs: &Arc<dyn Vfs>, dir: &Path) -> Result<(ReplayStats, Vec<SeriesRef>), DbError> {
     let start = Instant::now();
     let mut reader = WalReader::open(Arc::clone(vfs), dir)?;
     let mut replay = Replay::new(head);

@@ -49,7 +49,10 @@ impl Log {
         match outcome {
             Ok(Logged::Written) => {
                 if self.failing.load(Ordering::Relaxed) && self.failing.swap(false, Ordering::Relaxed) {
-                    tracing::info!(component = "tsdb", "Writing the WAL works again; what was kept in memory is logged");
+                    tracing::info!(
+                        component = "tsdb",
+                        "Writing the WAL works again; what was kept in memory is logged"
+                    );
                 }
                 LogOutcome::Written
             }
@@ -75,7 +78,10 @@ impl Log {
                 tracing::error!(component = "tsdb", err = %e, "Writing the WAL failed; samples are in memory only");
             }
             None => {
-                tracing::error!(component = "tsdb", "Writing the WAL failed; samples are kept in memory and logged later");
+                tracing::error!(
+                    component = "tsdb",
+                    "Writing the WAL failed; samples are kept in memory and logged later"
+                );
             }
         }
     }

@@ -72,6 +72,7 @@ impl Pairs {
     }
 
     /// Returns one more than the largest number given out.
+    #[cfg(test)]
     pub(crate) fn id_bound(&self) -> usize {
         self.pairs.len()
     }
@@ -91,12 +92,6 @@ impl Pairs {
     /// Returns how many series use the pair.
     pub(crate) fn count(&self, id: PairId) -> usize {
         self.pairs[id.0 as usize].count as usize
-    }
-
-    /// Returns the name's number within the pair.
-    #[inline]
-    pub(crate) fn name_of(&self, id: PairId) -> NameId {
-        self.pairs[id.0 as usize].name
     }
 
     /// Returns a name's number, if any series ever had it.

@@ -85,6 +85,7 @@ impl Postings {
     }
 
     /// Returns the length of a pair's list, dead slots included.
+    #[cfg(test)]
     pub(crate) fn count(&self, pair: PairId) -> usize {
         match self.entry(pair) {
             Some(at) if at & RUN != 0 => self.runs[(at & !RUN) as usize].count as usize,

@@ -1,0 +1,161 @@
+//! What a scrape costs in storage: nanoseconds a sample of known series, and resident bytes a series.
+//!
+//! 100 targets of 1,000 series (10 labels each, 40 % buckets, 35 % counters, 25 % gauges), scraped every 5 s; one commit a
+//! target, the log included. Run: `cargo bench -p firesteel-tsdb --bench append [-- SERIES ROUNDS uncompressed]`.
+
+#![expect(clippy::print_stdout, reason = "a bench prints its figures")]
+
+use std::time::{Duration, Instant};
+
+use firesteel_base::{TimeRange, TimestampMs};
+use firesteel_model::{Labels, Matcher, SeriesRef};
+use firesteel_storage::chunkenc::XorDecoder;
+use firesteel_storage::{AppendOptions, Appendable, Queryable, SampleBatch, Selection, SeriesMeta};
+use firesteel_tsdb::{Db, DbOptions};
+
+const PER_TARGET: usize = 1000;
+
+fn main() {
+    let numbers: Vec<usize> = std::env::args().filter_map(|a| a.parse().ok()).collect();
+    let series = numbers.first().copied().unwrap_or(100_000);
+    let rounds = numbers.get(1).copied().unwrap_or(30);
+    // One setting a process: memory that a first run gave back would hide what a second one takes.
+    run(series, rounds, !std::env::args().any(|a| a == "uncompressed"));
+}
+
+fn run(n_series: usize, rounds: usize, wal_compression: bool) {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let options = DbOptions { wal_compression, ..DbOptions::new(dir.path()) };
+    let db = Db::open(options.clone()).expect("opens");
+    let mut values: Vec<f64> = (0..n_series).map(|i| (i % 977) as f64).collect();
+    let mut targets: Vec<Vec<SeriesRef>> = Vec::new();
+    let base = 1_700_000_000_000i64;
+    let rss_before = rss_bytes();
+    let mut batch = SampleBatch::default();
+    let mut rejected = Vec::new();
+
+    let start = Instant::now();
+    for target in 0..n_series / PER_TARGET {
+        let mut appender = db.appender();
+        batch.clear();
+        let mut refs = Vec::with_capacity(PER_TARGET);
+        for i in 0..PER_TARGET {
+            let series = appender.series(&labels(target, i), &SeriesMeta::default()).expect("is new");
+            refs.push(series);
+            batch.push(series, TimestampMs(base), values[target * PER_TARGET + i]);
+        }
+        appender.append(&batch, AppendOptions::default(), &mut rejected);
+        assert_eq!(appender.commit().expect("commits").appended, PER_TARGET);
+        targets.push(refs);
+    }
+    let first = start.elapsed();
+    let cpu_before = cpu();
+    let start = Instant::now();
+    for round in 1..rounds as i64 {
+        for (target, refs) in targets.iter().enumerate() {
+            let t = base + round * 5000 + (target as i64 * 37) % 5000 + (round * 7 + target as i64) % 3;
+            batch.clear();
+            for (i, &series) in refs.iter().enumerate() {
+                let value = &mut values[target * PER_TARGET + i];
+                step(value, i, round);
+                batch.push(series, TimestampMs(t), *value);
+            }
+            let mut appender = db.appender();
+            appender.append(&batch, AppendOptions::default(), &mut rejected);
+            assert_eq!(appender.commit().expect("commits").appended, PER_TARGET);
+        }
+    }
+    let (known, cpu_known) = (start.elapsed(), cpu().saturating_sub(cpu_before));
+    assert!(rejected.is_empty());
+    let known_samples = (n_series * (rounds - 1)) as f64;
+    let rss = rss_bytes().saturating_sub(rss_before) as f64 / n_series as f64;
+    println!("series {n_series}, samples each {rounds}, compression {wal_compression}");
+    println!("  new series: {:.2} us each", first.as_secs_f64() * 1e6 / n_series as f64);
+    println!(
+        "  known series: {:.1} ns a sample, {:.1} ns CPU of all threads",
+        known.as_secs_f64() * 1e9 / known_samples,
+        cpu_known.as_secs_f64() * 1e9 / known_samples
+    );
+    println!(
+        "  RSS above the start: {rss:.0} bytes a series; allocated: {:.0}",
+        db.head_heap_bytes() as f64 / n_series as f64
+    );
+    let log: u64 =
+        std::fs::read_dir(db.wal_dir()).expect("is there").flatten().map(|e| e.metadata().map_or(0, |m| m.len())).sum();
+    println!("  log: {:.2} bytes a sample, series records included", log as f64 / (n_series * rounds) as f64);
+
+    let start = Instant::now();
+    let querier = db.querier(TimeRange::ALL).expect("is open");
+    let matchers = [Matcher::equal("__name__", "http_requests_total_3")];
+    let selected = querier.select(&Selection { matchers: &matchers, ..Selection::default() }).expect("selects");
+    println!("  select one name: {} series in {:?}", selected.series().len(), start.elapsed());
+    let start = Instant::now();
+    let selected = querier.select(&Selection::default()).expect("selects");
+    let (selected_in, start) = (start.elapsed(), Instant::now());
+    let (mut chunks, mut samples, mut sum) = (Vec::new(), 0usize, 0.0);
+    let (mut t, mut v) = (vec![TimestampMs(0); 256], vec![0.0; 256]);
+    for i in 0..selected.series().len() {
+        chunks.clear();
+        selected.chunks(i, &mut chunks).expect("chunks are there");
+        for chunk in &chunks {
+            let mut decoder = XorDecoder::with_samples(chunk.bytes.as_slice(), chunk.samples);
+            while let Ok(n @ 1..) = decoder.decode_batch(&mut t, &mut v) {
+                samples += n;
+                sum += v[..n].iter().sum::<f64>();
+            }
+        }
+    }
+    let read = start.elapsed().as_secs_f64() * 1e9 / samples as f64;
+    println!("  select all: {selected_in:?}; copy and decode {read:.1} ns a sample ({samples} samples, sum {sum:.3e})");
+    drop((selected, querier));
+
+    drop(db);
+    let start = Instant::now();
+    let db = Db::open(options).expect("opens again");
+    let replay = db.replay_stats();
+    println!("  replay: {} samples in {:?} ({:?} to open)", replay.samples, replay.duration, start.elapsed());
+}
+
+fn labels(target: usize, i: usize) -> Labels {
+    let name = match i % 20 {
+        0..8 => format!("http_request_duration_seconds_bucket_{}", i / 200),
+        8..15 => format!("http_requests_total_{}", i / 100),
+        _ => format!("process_gauge_{}", i / 50),
+    };
+    let (le, path) = (format!("{}", i % 8), format!("/api/v1/resource/{}", i / 8));
+    Labels::from_pairs([
+        ("__name__", name.as_str()),
+        ("cluster", "eu-west-1-production"),
+        ("env", "production"),
+        ("instance", &format!("10.0.{}.{}:9100", target / 250, target % 250)),
+        ("job", "node"),
+        ("le", &le),
+        ("method", ["GET", "POST", "PUT", "DELETE"][i % 4]),
+        ("path", &path),
+        ("pod", &format!("frontend-7d9f8b6c5-{target:05}")),
+        ("status", ["200", "404", "500"][i % 3]),
+    ])
+}
+
+fn step(value: &mut f64, i: usize, round: i64) {
+    match i % 20 {
+        // Buckets and counters: whole numbers that grow, a third of them rarely.
+        0..8 if (i as i64 + round) % 3 == 0 => *value += ((i as i64 * 31 + round * 17) % 23) as f64,
+        8..15 => *value += ((i as i64 * 13 + round * 7) % 101) as f64,
+        15..20 => *value = ((i as i64 * 7919 + round * 104_729) % 10_007) as f64 / 16.0,
+        _ => {}
+    }
+}
+
+fn rss_bytes() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").expect("Linux");
+    let line = status.lines().find(|l| l.starts_with("RssAnon:")).expect("a kernel since 4.5");
+    line.split_whitespace().nth(1).and_then(|kib| kib.parse::<u64>().ok()).expect("a number") * 1024
+}
+
+fn cpu() -> Duration {
+    let usage = std::fs::read_to_string("/proc/self/stat").expect("Linux");
+    // utime and stime, in hundredths of a second; they are the 12th and 13th behind the name.
+    let behind = usage.rsplit(')').next().unwrap_or("").split_whitespace();
+    Duration::from_millis(behind.skip(11).take(2).filter_map(|f| f.parse::<u64>().ok()).sum::<u64>() * 10)
+}
