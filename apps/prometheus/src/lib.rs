@@ -1,1 +1,28 @@
 //! The server: options, wiring, reload, shutdown.
+//!
+//! [`main`] is the program `prometheus`; [`App`] is the same as a part of another program (`firesteel up`). An app is
+//! made (`App::new`: configuration read and checked, sockets bound), started (storage opened, targets scraped), reloaded
+//! on request and stopped; each of these is a written list in a file of its own.
+#![forbid(unsafe_code)]
+
+mod app;
+mod config_source;
+mod external_url;
+mod flags;
+mod host;
+mod metrics;
+mod options;
+mod program;
+mod queries_active;
+mod reload;
+mod scraping;
+mod shutdown;
+mod storing;
+mod unsupported;
+mod wire;
+
+pub use app::{App, StartError};
+pub use config_source::ConfigSource;
+pub use flags::PROGRAM;
+pub use options::Options;
+pub use program::main;

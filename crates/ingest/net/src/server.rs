@@ -6,9 +6,11 @@
 mod compress;
 mod cors;
 mod listener;
+mod observe;
 mod serve;
 
 pub use compress::compress;
 pub use cors::{Cors, cors};
 pub use listener::{BindError, Listener};
+pub use observe::{HttpMetrics, observe};
 pub use serve::{ServeOptions, serve};

@@ -7,7 +7,7 @@ use axum::extract::{Request, State};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::Response;
 use axum::routing::get;
-use firesteel_net::server::{compress, cors};
+use firesteel_net::server::{HttpMetrics, compress, cors, observe};
 use http::{StatusCode, header};
 
 use crate::readiness::when_ready;
@@ -15,7 +15,7 @@ use crate::respond::plain;
 use crate::{Api, labels, manage, metadata, query, rules, status, targets};
 
 /// Builds the routes below `prefix` (`/` or `/some/path`). `page` serves everything that is not an endpoint.
-pub fn router(api: Arc<Api>, prefix: &str, page: Option<Router>) -> Router {
+pub fn router(api: Arc<Api>, prefix: &str, page: Option<Router>, metrics: HttpMetrics) -> Router {
     let v1 = Router::new()
         .route("/query", get(query::instant).post(query::instant))
         .route("/query_range", get(query::range).post(query::range))
@@ -48,7 +48,8 @@ pub fn router(api: Arc<Api>, prefix: &str, page: Option<Router>) -> Router {
         .route("/-/quit", get(manage::wrong_method).post(manage::quit).put(manage::quit))
         .route("/version", get(status::bare_build))
         .merge(Router::new().route("/metrics", get(manage::metrics)).layer(from_fn(compress)))
-        .with_state(api.clone());
+        .with_state(api.clone())
+        .layer(from_fn_with_state(metrics, observe));
     let all = match page {
         Some(page) => all.fallback_service(page),
         None => all.fallback(not_found),

@@ -1,0 +1,334 @@
+//! A server from its options to its end.
+
+use std::net::SocketAddr;
+use std::process::ExitCode;
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, OnceLock};
+
+use arc_swap::ArcSwap;
+use axum::Router;
+use firesteel_api::{Api, ApiOptions, Readiness, Ready, router};
+use firesteel_base::SystemClock;
+use firesteel_cli::version;
+use firesteel_client::Registry;
+use firesteel_config::Config;
+use firesteel_go_compat::Instant;
+use firesteel_net::server::{HttpMetrics, Listener, ServeOptions, serve};
+use firesteel_promql::Engine;
+use firesteel_ui::UiOptions;
+use rustix::process::Resource;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+use tracing::{error, info, warn};
+
+use crate::config_source::ConfigError;
+use crate::external_url::{ExternalUrl, route_prefix};
+use crate::metrics::ServerMetrics;
+use crate::queries_active::ActiveQueries;
+use crate::reload::Reloader;
+use crate::scraping::Scraping;
+use crate::shutdown::Ending;
+use crate::storing::{LateDb, db_options};
+use crate::wire::{Lifecycle, Queries, ReloadRequest, Status};
+use crate::{Options, host};
+
+/// A server could not begin: what to print on stderr (already logged things aside) and how to exit.
+#[derive(Debug)]
+pub struct StartError {
+    pub text: String,
+    pub code: u8,
+}
+
+/// A server whose configuration is checked and whose sockets are bound.
+pub struct App {
+    options: Options,
+    config: Config,
+    listeners: Vec<Listener>,
+    external: ExternalUrl,
+    registry: Registry,
+    metrics: ServerMetrics,
+}
+
+impl std::fmt::Debug for App {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("App").field("options", &self.options).finish_non_exhaustive()
+    }
+}
+
+impl App {
+    /// Reads and checks the configuration, refuses what does not act, binds the listeners.
+    pub fn new(mut options: Options) -> Result<Self, StartError> {
+        for name in &options.unknown_features {
+            warn!(option = name, "Unknown option for --enable-feature");
+        }
+        let quiet = |code| StartError { text: String::new(), code };
+        let first_port = options.listen.first().and_then(|a| a.rsplit_once(':')).and_then(|(_, p)| p.parse().ok());
+        let bad_url = |e| StartError { text: format!("parse external URL {:?}: {e}\n", options.external_url), code: 2 };
+        let mut external =
+            ExternalUrl::new(&options.external_url, &host::hostname(), first_port.unwrap_or(0)).map_err(bad_url)?;
+        let config = options.config.load().map_err(|e: ConfigError| {
+            options.config.log(&e);
+            StartError { text: e.faults, code: 2 }
+        })?;
+        refuse_unsupported(&options, &config)?;
+        let registry = Registry::new();
+        let metrics = ServerMetrics::new(&registry);
+        // The configuration is valid: an alert on these two must not fire while a long replay runs.
+        metrics.config_ok.set(1.0);
+        metrics.config_at.set_to_current_time();
+        let v = version();
+        info!(mode = "server", version = v.info(), firesteel = v.firesteel, "Starting Prometheus Server");
+        info!(
+            build_context = v.build_context(),
+            host_details = host::details(),
+            fd_limits = host::limit(Resource::Nofile),
+            vm_limits = host::limit(Resource::As),
+            "operational information"
+        );
+        let mut listeners = std::mem::take(&mut options.listeners);
+        if listeners.is_empty() {
+            for address in &options.listen {
+                info!(component = "web", address, "Start listening for connections");
+                listeners.push(Listener::bind(address).map_err(|e| {
+                    error!(err = %e, "Unable to start web listeners");
+                    quiet(1)
+                })?);
+            }
+        }
+        if options.external_url.is_empty()
+            && let Some(first) = listeners.first()
+        {
+            external.host = format!("{}:{}", host::hostname(), first.address().port());
+        }
+        Ok(Self { options, config, listeners, external, registry, metrics })
+    }
+
+    /// Returns the addresses that are listened on.
+    pub fn addresses(&self) -> Vec<SocketAddr> {
+        self.listeners.iter().map(Listener::address).collect()
+    }
+
+    /// Returns the registry of the server's own metrics.
+    pub fn registry(&self) -> &Registry {
+        &self.registry
+    }
+
+    /// Serves until a signal or `/-/quit`; `when_ready` is called once, when everything answers.
+    ///
+    /// Must run inside a tokio runtime with I/O and time.
+    pub async fn run(self, when_ready: impl FnOnce()) -> ExitCode {
+        let (Ok(mut signals), Ok(mut hangup)) = (Signals::new(), signal(SignalKind::hangup())) else {
+            error!(err = "cannot listen for signals", "Fatal error");
+            return ExitCode::FAILURE;
+        };
+        let readiness = Readiness::default();
+        let db = Arc::new(LateDb::default());
+        let scraping = Arc::new(Scraping::new(&self.registry));
+        let config = Arc::new(ArcSwap::from_pointee(Config::default()));
+        let (reloads, mut reload_requests) = mpsc::channel::<ReloadRequest>(1);
+        let quit = CancellationToken::new();
+        let queries = match Engine::new(self.options.engine.clone()) {
+            Ok(engine) => Arc::new(Queries { engine, db: db.clone(), active: OnceLock::new() }),
+            Err(e) => {
+                error!(err = %e, "Fatal error");
+                return ExitCode::FAILURE;
+            }
+        };
+        let prefix = route_prefix(&self.options.route_prefix, &self.external);
+        let api = Arc::new(Api {
+            readiness: readiness.clone(),
+            queries: queries.clone(),
+            store: db.clone(),
+            targets: scraping.clone(),
+            status: Arc::new(Status {
+                config: config.clone(),
+                flags: self.options.flags.clone(),
+                registry: self.registry.clone(),
+                metrics: self.metrics.clone(),
+                db: db.clone(),
+                started: Instant::from_unix_ms(firesteel_base::Clock::now(&SystemClock).0),
+                retention: self.options.retention,
+            }),
+            control: Arc::new(Lifecycle { reloads, quit: quit.clone(), quitting: AtomicBool::new(false) }),
+            clock: Arc::new(SystemClock),
+            gate: Api::gate_of(self.options.max_concurrency),
+            options: self.api_options(),
+        });
+        let page = firesteel_ui::routes(&UiOptions {
+            external_prefix: if self.external.path.is_empty() { "/".to_owned() } else { self.external.path.clone() },
+            title: self.options.page_title.clone(),
+        });
+        let page = match self.options.extra.clone() {
+            Some(extra) => Router::new().merge(extra).fallback_service(page),
+            None => page,
+        };
+        let routes = router(api, &prefix, Some(page), HttpMetrics::new(&self.registry, &prefix));
+        let stop_web = CancellationToken::new();
+        let limits =
+            ServeOptions { max_connections: self.options.max_connections, read_timeout: self.options.read_timeout };
+        for listener in &self.listeners {
+            info!(component = "web", address = %listener.address(), "Listening on");
+            info!(component = "web", http2 = false, address = %listener.address(), "TLS is disabled.");
+        }
+        let web = tokio::spawn(serve(self.listeners, routes, limits, stop_web.clone()));
+        let reloader = Arc::new(Reloader {
+            source: self.options.config.clone(),
+            allow_unsupported: self.options.allow_unsupported,
+            config,
+            scraping: scraping.clone(),
+            metrics: self.metrics.clone(),
+        });
+        let ending =
+            |opened| Ending { readiness: readiness.clone(), scraping: scraping.clone(), db: opened, stop_web, web };
+
+        info!("Starting TSDB ...");
+        let opened = open_storage(&db, &queries, &self.options).await;
+        let opened = match opened {
+            Ok(opened) => opened,
+            Err(e) => {
+                error!(err = e, "Fatal error");
+                ending(None).run().await;
+                return ExitCode::FAILURE;
+            }
+        };
+        info!("TSDB started");
+        info!(filename = reloader.source.name(), "Loading configuration file");
+        if let Err(e) = reloader.apply(self.config) {
+            error!(err = e, "Fatal error");
+            ending(Some(opened)).run().await;
+            return ExitCode::FAILURE;
+        }
+        readiness.set(Ready::Yes);
+        self.metrics.ready.set(1.0);
+        info!("Server is ready to receive web requests.");
+        when_ready();
+
+        loop {
+            tokio::select! {
+                name = signals.end() => {
+                    warn!(signal = name, "Received an OS signal, exiting gracefully...");
+                    break;
+                }
+                () = quit.cancelled() => {
+                    warn!("Received termination request via web service, exiting gracefully...");
+                    break;
+                }
+                _ = hangup.recv() => {
+                    // What went wrong is in the log; nobody else waits for it.
+                    let _ = reload_on_thread(&reloader).await;
+                }
+                Some(done) = reload_requests.recv() => {
+                    // Whoever asked may be gone; the reload counts all the same.
+                    let _ = done.send(reload_on_thread(&reloader).await);
+                }
+            }
+        }
+        self.metrics.ready.set(0.0);
+        let well = ending(Some(opened)).run().await;
+        info!("See you next time!");
+        if well { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    }
+
+    fn api_options(&self) -> ApiOptions {
+        ApiOptions {
+            app_name: "Prometheus Server",
+            lifecycle: self.options.lifecycle,
+            query_timeout: self.options.engine.timeout,
+            parser: self.options.parser,
+            cors: self.options.cors.clone(),
+            external_scheme: self.external.scheme.clone(),
+            external_host: self.external.host.clone(),
+            own_port: self.listeners.first().map_or(0, |l| l.address().port()),
+            allowed_hosts: self.options.allowed_hosts.clone(),
+        }
+    }
+}
+
+/// Refuses flags and sections that do not act, all of them at once, unless told to go on.
+fn refuse_unsupported(options: &Options, config: &Config) -> Result<(), StartError> {
+    let sections = config.unsupported();
+    if options.allow_unsupported {
+        for what in &options.unsupported {
+            warn!("{what} (going on: --allow-unsupported)");
+        }
+        for d in &sections {
+            warn!(place = %crate::config_source::place(d), "{} (going on: --allow-unsupported)", d.message);
+        }
+        return Ok(());
+    }
+    if options.unsupported.is_empty() && sections.is_empty() {
+        return Ok(());
+    }
+    let mut text = String::new();
+    for what in &options.unsupported {
+        text += &format!("error[FS0310]: {what}\n");
+    }
+    for d in &sections {
+        text += &d.render();
+        text.push('\n');
+    }
+    text += "Nothing was started. --allow-unsupported starts without what is named above.\n";
+    error!(err = "the configuration or a flag asks for something that does not act yet", "Error loading config");
+    Err(StartError { text, code: 2 })
+}
+
+/// Opens the database and then `queries.active`, which lies in its directory.
+async fn open_storage(
+    db: &Arc<LateDb>,
+    queries: &Arc<Queries>,
+    options: &Options,
+) -> Result<Arc<firesteel_tsdb::Db>, String> {
+    let (db, queries) = (db.clone(), queries.clone());
+    let settings = db_options(options);
+    let slots = u32::try_from(options.max_concurrency).unwrap_or(0).clamp(1, 10_000);
+    let opening = tokio::task::spawn_blocking(move || {
+        let dir = settings.dir.clone();
+        std::fs::create_dir_all(&dir).map_err(|e| format!("create data directory {}: {e}", dir.display()))?;
+        let opened = db.open(settings).map_err(|e| format!("opening storage failed: {e}"))?;
+        let replay = opened.replay_stats();
+        let took =
+            firesteel_go_compat::format_go_duration(i64::try_from(replay.duration.as_nanos()).unwrap_or(i64::MAX));
+        info!(component = "tsdb", total_replay_duration = %took, "WAL replay completed");
+        match ActiveQueries::open(&dir, slots) {
+            Ok(active) => {
+                let _ = queries.active.set(active);
+            }
+            Err(e) => error!(component = "activeQueryTracker", err = %e, "Error opening query log file"),
+        }
+        Ok(opened)
+    });
+    opening.await.map_err(|e| format!("opening storage failed: {e}"))?
+}
+
+async fn reload_on_thread(reloader: &Arc<Reloader>) -> Result<(), String> {
+    let reloader = reloader.clone();
+    // Applying spawns scrape loops, which needs the runtime's context; reading files must not hold a worker.
+    let runtime = tokio::runtime::Handle::current();
+    let reload = tokio::task::spawn_blocking(move || {
+        let _inside = runtime.enter();
+        reloader.reload()
+    });
+    reload.await.map_err(|e| e.to_string())?
+}
+
+struct Signals {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl Signals {
+    fn new() -> std::io::Result<Self> {
+        Ok(Self {
+            interrupt: signal(SignalKind::interrupt())?,
+            terminate: signal(SignalKind::terminate())?,
+        })
+    }
+
+    async fn end(&mut self) -> &'static str {
+        tokio::select! {
+            _ = self.interrupt.recv() => "interrupt",
+            _ = self.terminate.recv() => "terminated",
+        }
+    }
+}

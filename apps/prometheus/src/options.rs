@@ -1,0 +1,177 @@
+//! What the command line makes of a server.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use firesteel_cli::{Halt, Matches, Mode};
+use firesteel_net::server::{Cors, Listener};
+use firesteel_promql::{EngineFeatures, EngineOptions};
+use firesteel_promql_syntax::ParserOptions;
+use firesteel_re2::AnchoredRegex;
+
+use crate::flags::PROGRAM;
+use crate::{ConfigSource, unsupported};
+
+/// Upstream's default retention.
+const DEFAULT_RETENTION: Duration = Duration::from_secs(15 * 24 * 3600);
+/// Upstream's bound on retention.
+const LONGEST_RETENTION: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
+
+/// Settings of one server. [`Options::parse`] makes them; a program that hosts the server may change them.
+#[derive(Debug)]
+pub struct Options {
+    pub config: ConfigSource,
+    pub data_dir: PathBuf,
+    /// Addresses to listen on; not used for what `listeners` holds already.
+    pub listen: Vec<String>,
+    /// Sockets bound by the hosting program.
+    pub listeners: Vec<Listener>,
+    /// Routes that the hosting program adds at the root.
+    pub extra: Option<Router>,
+    /// Answer only requests whose `Host` is one of these.
+    pub allowed_hosts: Option<Arc<[String]>>,
+    pub cors: Cors,
+    pub external_url: String,
+    pub route_prefix: String,
+    pub page_title: String,
+    pub lifecycle: bool,
+    pub max_connections: usize,
+    pub read_timeout: Duration,
+    pub max_concurrency: i64,
+    pub engine: EngineOptions,
+    pub parser: ParserOptions,
+    pub retention: Duration,
+    pub no_lockfile: bool,
+    pub wal_compression: bool,
+    pub wal_segment_bytes: u64,
+    pub samples_per_chunk: u16,
+    pub min_block_duration: Duration,
+    pub allow_unsupported: bool,
+    /// The flags themselves, for the API.
+    pub flags: Vec<(&'static str, String)>,
+    pub(crate) unsupported: Vec<String>,
+    pub(crate) unknown_features: Vec<String>,
+}
+
+impl Options {
+    /// Reads the command line behind the program's name; the halt says what to print and how to exit.
+    pub fn parse(words: impl IntoIterator<Item = String>) -> Result<(Self, LogChoice), Halt> {
+        let m = PROGRAM.parse(words)?;
+        let log = LogChoice { level: m.text("log.level").to_owned(), format: m.text("log.format").to_owned() };
+        Ok((Self::from_matches(&m)?, log))
+    }
+
+    fn from_matches(m: &Matches) -> Result<Self, Halt> {
+        check(m)?;
+        let pattern = m.text("web.cors.origin");
+        let cors = if pattern == ".*" {
+            Cors::Any
+        } else {
+            let regex = AnchoredRegex::new(pattern)
+                .map_err(|e| Halt::error(format!("could not compile CORS regex string {pattern:?}: {e}\n"), 2))?;
+            Cors::Matching(Arc::new(regex))
+        };
+        let features: Vec<String> = unsupported::features(m).collect();
+        let has = |name: &str| features.iter().any(|f| f == name);
+        Ok(Self {
+            config: ConfigSource::File(m.text("config.file").into()),
+            data_dir: m.text("storage.tsdb.path").into(),
+            listen: m.texts("web.listen-address").into_iter().map(str::to_owned).collect(),
+            listeners: Vec::new(),
+            extra: None,
+            allowed_hosts: None,
+            cors,
+            external_url: m.text("web.external-url").to_owned(),
+            route_prefix: m.text("web.route-prefix").to_owned(),
+            page_title: m.text("web.page-title").to_owned(),
+            lifecycle: m.bool("web.enable-lifecycle"),
+            max_connections: usize::try_from(m.int("web.max-connections")).unwrap_or(0),
+            read_timeout: m.duration("web.read-timeout"),
+            max_concurrency: m.int("query.max-concurrency"),
+            engine: EngineOptions {
+                lookback: m.duration("query.lookback-delta"),
+                timeout: m.duration("query.timeout"),
+                max_samples: usize::try_from(m.int("query.max-samples")).unwrap_or(0),
+                // The API's gate stands in front: a query never waits on a thread.
+                max_concurrent: 0,
+                features: EngineFeatures {
+                    delayed_name_removal: has("promql-delayed-name-removal"),
+                    type_and_unit_labels: has("type-and-unit-labels"),
+                    per_step_stats: has("promql-per-step-stats"),
+                },
+                ..EngineOptions::default()
+            },
+            parser: ParserOptions {
+                experimental_functions: has("promql-experimental-functions"),
+                extended_range_selectors: has("promql-extended-range-selectors"),
+                binop_fill_modifiers: has("promql-binop-fill-modifiers"),
+            },
+            retention: retention(m),
+            no_lockfile: m.bool("storage.tsdb.no-lockfile"),
+            wal_compression: m.bool("storage.tsdb.wal-compression"),
+            wal_segment_bytes: match m.bytes("storage.tsdb.wal-segment-size") {
+                0 => 128 << 20,
+                n => n as u64,
+            },
+            samples_per_chunk: u16::try_from(m.int("storage.tsdb.samples-per-chunk")).unwrap_or(120),
+            min_block_duration: m.duration("storage.tsdb.min-block-duration"),
+            allow_unsupported: m.bool("allow-unsupported"),
+            flags: m.flag_values(),
+            unsupported: unsupported::flags(m),
+            unknown_features: features.into_iter().filter(|f| !unsupported::is_known_feature(f)).collect(),
+        })
+    }
+}
+
+/// How the log is to look.
+#[derive(Clone, Debug)]
+pub struct LogChoice {
+    pub level: String,
+    pub format: String,
+}
+
+fn retention(m: &Matches) -> Duration {
+    match m.duration_opt("storage.tsdb.retention.time") {
+        Some(time) if !time.is_zero() => time.min(LONGEST_RETENTION),
+        _ => DEFAULT_RETENTION,
+    }
+}
+
+/// Checks that go beyond single values, with upstream's texts and exit codes.
+fn check(m: &Matches) -> Result<(), Halt> {
+    let features: Vec<String> = unsupported::features(m).collect();
+    let has = |name: &str| features.iter().any(|f| f == name);
+    if has("otlp-deltatocumulative") && has("otlp-native-delta-ingestion") {
+        let why = "cannot enable otlp-deltatocumulative and otlp-native-delta-ingestion features at the same time";
+        return Err(Halt::error(format!("Error parsing feature list: {why}\n"), 1));
+    }
+    let most = m.int("web.search.max-limit");
+    if most < 0 {
+        let text = format!("--web.search.max-limit must be non-negative; got {most} (use 0 to disable the cap)\n");
+        return Err(Halt::error(text, 1));
+    }
+    let agent = m.bool("agent");
+    let (foreign, can) = if agent { (Mode::ServerOnly, "can not") } else { (Mode::AgentOnly, "can only") };
+    let given = m.given_of_mode(foreign);
+    if !given.is_empty() {
+        let names: Vec<String> = given.iter().map(|name| format!("{name:?}")).collect();
+        return Err(Halt::error(
+            format!("The following flag(s) {can} be used in agent mode: [{}]", names.join(" ")),
+            3,
+        ));
+    }
+    if agent && m.int("storage.agent.checkpoint-batch-size") <= 0 {
+        return Err(Halt::error("--storage.agent.checkpoint-batch-size must be greater than 0.\n", 1));
+    }
+    let ratio = m.float("auto-gomemlimit.ratio");
+    if !(ratio > 0.0 && ratio <= 1.0) {
+        let text = "--auto-gomemlimit.ratio must be greater than 0 and less than or equal to 1.";
+        return Err(Halt::error(text, 1));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;

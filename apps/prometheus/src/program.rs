@@ -1,0 +1,26 @@
+//! The program `prometheus`.
+
+use std::process::ExitCode;
+
+use crate::{App, Options};
+
+/// Runs the server with the words behind the program's name, until it ends.
+pub fn main(words: Vec<String>) -> ExitCode {
+    let (options, log) = match Options::parse(words) {
+        Ok(parsed) => parsed,
+        Err(halt) => return halt.emit(),
+    };
+    firesteel_cli::log::init(&log.level, &log.format);
+    let app = match App::new(options) {
+        Ok(app) => app,
+        Err(e) => return firesteel_cli::Halt::error(e.text, e.code).emit(),
+    };
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(e) => {
+            tracing::error!(err = %e, "Fatal error");
+            return ExitCode::FAILURE;
+        }
+    };
+    runtime.block_on(app.run(|| ()))
+}

@@ -1,0 +1,94 @@
+//! Putting a configuration in force: at the start and at every reload, as one written list of steps.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use arc_swap::ArcSwap;
+use firesteel_config::Config;
+use firesteel_go_compat::format_go_duration;
+use tracing::{error, info, warn};
+
+use crate::ConfigSource;
+use crate::config_source::place;
+use crate::metrics::ServerMetrics;
+use crate::scraping::Scraping;
+
+/// What a configuration is given to.
+pub(crate) struct Reloader {
+    pub(crate) source: ConfigSource,
+    pub(crate) allow_unsupported: bool,
+    pub(crate) config: Arc<ArcSwap<Config>>,
+    pub(crate) scraping: Arc<Scraping>,
+    pub(crate) metrics: ServerMetrics,
+}
+
+impl Reloader {
+    /// Reads the configuration and applies it. When it cannot be read, the old one stays in force untouched.
+    ///
+    /// Errors with one line for whoever asked.
+    pub(crate) fn reload(&self) -> Result<(), String> {
+        info!(filename = self.source.name(), "Loading configuration file");
+        let loaded = self.source.load().map_err(|e| {
+            self.source.log(&e);
+            let name = self.source.name();
+            let faults = if e.faults.is_empty() { String::new() } else { format!("\n{}", e.faults) };
+            format!("couldn't load configuration (--config.file={name:?}): {}{faults}", e.text)
+        });
+        let outcome = loaded.and_then(|config| {
+            self.refuse_unsupported(&config)?;
+            self.apply(config)
+        });
+        match &outcome {
+            Ok(()) => {
+                self.metrics.config_ok.set(1.0);
+                self.metrics.config_at.set_to_current_time();
+            }
+            Err(err) => {
+                self.metrics.config_ok.set(0.0);
+                error!(err, "Error reloading config");
+            }
+        }
+        outcome
+    }
+
+    /// Refuses sections that are known but do not act, unless told to go on.
+    pub(crate) fn refuse_unsupported(&self, config: &Config) -> Result<(), String> {
+        let found = config.unsupported();
+        if self.allow_unsupported {
+            for d in &found {
+                warn!(place = %place(d), "{} (going on: --allow-unsupported)", d.message);
+            }
+            return Ok(());
+        }
+        if found.is_empty() {
+            return Ok(());
+        }
+        Err(found.iter().map(|d| format!("{}: {}", place(d), d.message)).collect::<Vec<_>>().join("; "))
+    }
+
+    /// Applies a checked configuration: every step runs even if an earlier one failed.
+    pub(crate) fn apply(&self, config: Config) -> Result<(), String> {
+        let began = Instant::now();
+        let scrape = self.scraping.apply(&config);
+        let scrape_took = began.elapsed();
+        self.config.store(Arc::new(config));
+        if let Err(err) = scrape {
+            error!(err, "Failed to apply configuration");
+            let name = self.source.name();
+            return Err(format!(
+                "one or more errors occurred while applying the new configuration (--config.file={name:?})"
+            ));
+        }
+        info!(
+            scrape = go(scrape_took),
+            filename = self.source.name(),
+            totalDuration = go(began.elapsed()),
+            "Completed loading of configuration file"
+        );
+        Ok(())
+    }
+}
+
+fn go(took: std::time::Duration) -> String {
+    format_go_duration(i64::try_from(took.as_nanos()).unwrap_or(i64::MAX)).to_string()
+}

@@ -1,0 +1,47 @@
+//! The database before and after it is open: HTTP listens first, so handlers hold this and get `Closed` until then.
+
+use std::sync::{Arc, OnceLock};
+
+use firesteel_base::TimeRange;
+use firesteel_storage::{Querier, Queryable, StorageError};
+use firesteel_tsdb::{Db, DbError, DbOptions};
+
+use crate::Options;
+
+/// A place for the database; set once.
+#[derive(Debug, Default)]
+pub(crate) struct LateDb(OnceLock<Arc<Db>>);
+
+impl LateDb {
+    /// Opens the database; blocks while its log is replayed.
+    pub(crate) fn open(&self, options: DbOptions) -> Result<Arc<Db>, DbError> {
+        let db = Db::open(options)?;
+        // A second open would be a mistake of the caller; the first database stays.
+        let _ = self.0.set(db.clone());
+        Ok(db)
+    }
+
+    /// Returns the database once it is open.
+    pub(crate) fn get(&self) -> Option<&Arc<Db>> {
+        self.0.get()
+    }
+}
+
+impl Queryable for LateDb {
+    fn querier(&self, range: TimeRange) -> Result<Box<dyn Querier>, StorageError> {
+        self.get().ok_or(StorageError::Closed)?.querier(range)
+    }
+}
+
+/// Returns how the flags want the database.
+pub(crate) fn db_options(options: &Options) -> DbOptions {
+    DbOptions {
+        retention: Some(options.retention),
+        min_block_duration: options.min_block_duration,
+        samples_per_chunk: options.samples_per_chunk,
+        wal_segment_bytes: options.wal_segment_bytes,
+        wal_compression: options.wal_compression,
+        no_lockfile: options.no_lockfile,
+        ..DbOptions::new(&options.data_dir)
+    }
+}

@@ -1,0 +1,140 @@
+//! Who sees whom: the API's sources on top of the server's parts.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
+
+use arc_swap::ArcSwap;
+use firesteel_api::source::{BoxFuture, Control, QuerySource, RuntimeInfo, StatusSource, TsdbStatus};
+use firesteel_base::TimestampMs;
+use firesteel_client::Registry;
+use firesteel_config::Config;
+use firesteel_expfmt::write_text;
+use firesteel_go_compat::{Instant, format_duration};
+use firesteel_promql::{Engine, QueryError, QueryOptions, QueryResult};
+use firesteel_promql_syntax::Expr;
+use firesteel_tsdb::NamedCount;
+use tokio::sync::{mpsc, oneshot};
+use tokio_util::sync::CancellationToken;
+
+use crate::host;
+use crate::metrics::ServerMetrics;
+use crate::queries_active::ActiveQueries;
+use crate::storing::LateDb;
+
+/// Queries over the database, noted in `queries.active`.
+pub(crate) struct Queries {
+    pub(crate) engine: Engine,
+    pub(crate) db: Arc<LateDb>,
+    pub(crate) active: OnceLock<ActiveQueries>,
+}
+
+impl QuerySource for Queries {
+    fn instant(&self, expr: &Expr, at: TimestampMs, options: &QueryOptions) -> Result<QueryResult, QueryError> {
+        let _noted = self.active.get().and_then(|a| a.begin(&options.text));
+        self.engine.instant(&*self.db, expr, at, options)
+    }
+
+    fn range(
+        &self,
+        expr: &Expr,
+        start: TimestampMs,
+        end: TimestampMs,
+        step_ms: i64,
+        options: &QueryOptions,
+    ) -> Result<QueryResult, QueryError> {
+        let _noted = self.active.get().and_then(|a| a.begin(&options.text));
+        self.engine.range(&*self.db, expr, start, end, step_ms, options)
+    }
+}
+
+/// What the status pages show.
+pub(crate) struct Status {
+    pub(crate) config: Arc<ArcSwap<Config>>,
+    pub(crate) flags: Vec<(&'static str, String)>,
+    pub(crate) registry: Registry,
+    pub(crate) metrics: ServerMetrics,
+    pub(crate) db: Arc<LateDb>,
+    pub(crate) started: Instant,
+    pub(crate) retention: std::time::Duration,
+}
+
+impl StatusSource for Status {
+    fn config_yaml(&self) -> String {
+        self.config.load().to_yaml()
+    }
+
+    fn flags(&self) -> Vec<(&'static str, String)> {
+        self.flags.clone()
+    }
+
+    fn runtime(&self) -> RuntimeInfo {
+        RuntimeInfo {
+            start_time: self.started,
+            cwd: std::env::current_dir().map_or_else(
+                |_| "<error retrieving current working directory>".to_owned(),
+                |d| d.display().to_string(),
+            ),
+            hostname: host::hostname(),
+            reload_success: self.metrics.config_ok.value() != 0.0,
+            last_config_time: Instant { unix_secs: self.metrics.config_at.value() as i64, nanos: 0, offset_secs: 0 },
+            corruption_count: 0,
+            threads: host::threads(),
+            max_threads: host::cores() as i64,
+            memory_limit: i64::MAX,
+            retention: format_duration(self.retention),
+        }
+    }
+
+    fn tsdb(&self, limit: usize) -> TsdbStatus {
+        let Some(db) = self.db.get() else { return TsdbStatus::default() };
+        let head = db.head_stats();
+        let tables = db.status(limit);
+        let rows = |list: Vec<NamedCount>| list.into_iter().map(|n| (n.name, n.count)).collect();
+        TsdbStatus {
+            series: head.series,
+            label_pairs: head.label_pairs,
+            chunks: head.chunks as i64,
+            // An empty head shows the two extremes, as upstream's does.
+            min_time: head.min_time.unwrap_or(TimestampMs::MAX),
+            max_time: head.max_time.unwrap_or(TimestampMs::MIN),
+            series_by_metric: rows(tables.series_by_metric_name),
+            values_by_label: rows(tables.values_by_label_name),
+            bytes_by_label: rows(tables.memory_bytes_by_label_name),
+            series_by_pair: rows(tables.series_by_label_pair),
+        }
+    }
+
+    fn write_metrics(&self, _accept: &str, out: &mut Vec<u8>) -> &'static str {
+        // Upstream's own page is the text format whatever is asked for: its handler has OpenMetrics switched off.
+        write_text(&self.registry.gather(), out);
+        "text/plain; version=0.0.4; charset=utf-8; escaping=underscores"
+    }
+}
+
+/// A reload that somebody waits for.
+pub(crate) type ReloadRequest = oneshot::Sender<Result<(), String>>;
+
+/// The lifecycle endpoints' end of the line.
+#[derive(Debug)]
+pub(crate) struct Lifecycle {
+    pub(crate) reloads: mpsc::Sender<ReloadRequest>,
+    pub(crate) quit: CancellationToken,
+    pub(crate) quitting: AtomicBool,
+}
+
+impl Control for Lifecycle {
+    fn reload(&self) -> BoxFuture<'_, Result<(), String>> {
+        Box::pin(async {
+            let (done, outcome) = oneshot::channel();
+            let gone = |_| "the server is shutting down".to_owned();
+            self.reloads.send(done).await.map_err(|e| gone(drop(e)))?;
+            outcome.await.map_err(|e| gone(drop(e)))?
+        })
+    }
+
+    fn quit(&self) -> bool {
+        let first = !self.quitting.swap(true, Ordering::AcqRel);
+        self.quit.cancel();
+        first
+    }
+}
