@@ -11,7 +11,7 @@ use firesteel_api::{Api, ApiOptions, Readiness, Ready, router};
 use firesteel_base::SystemClock;
 use firesteel_cli::version;
 use firesteel_client::Registry;
-use firesteel_config::Config;
+use firesteel_config::{Config, Diagnostic};
 use firesteel_go_compat::Instant;
 use firesteel_net::server::{HttpMetrics, Listener, ServeOptions, serve};
 use firesteel_promql::Engine;
@@ -67,11 +67,11 @@ impl App {
         let bad_url = |e| StartError { text: format!("parse external URL {:?}: {e}\n", options.external_url), code: 2 };
         let mut external =
             ExternalUrl::new(&options.external_url, &host::hostname(), first_port.unwrap_or(0)).map_err(bad_url)?;
-        let config = options.config.load().map_err(|e: ConfigError| {
+        let (config, idle) = options.config.load().map_err(|e: ConfigError| {
             options.config.log(&e);
             StartError { text: e.faults, code: 2 }
         })?;
-        refuse_unsupported(&options, &config)?;
+        refuse_unsupported(&options, &idle)?;
         let registry = Registry::new();
         let metrics = ServerMetrics::new(&registry);
         // The configuration is valid: an alert on these two must not fire while a long replay runs.
@@ -128,7 +128,7 @@ impl App {
         let config = Arc::new(ArcSwap::from_pointee(Config::default()));
         let (reloads, mut reload_requests) = mpsc::channel::<ReloadRequest>(1);
         let quit = CancellationToken::new();
-        let queries = match Engine::new(self.options.engine.clone()) {
+        let queries = match Engine::new(self.options.engine.clone(), &self.registry) {
             Ok(engine) => Arc::new(Queries { engine, db: db.clone(), active: OnceLock::new() }),
             Err(e) => {
                 error!(err = %e, "Fatal error");
@@ -246,13 +246,12 @@ impl App {
 }
 
 /// Refuses flags and sections that do not act, all of them at once, unless told to go on.
-fn refuse_unsupported(options: &Options, config: &Config) -> Result<(), StartError> {
-    let sections = config.unsupported();
+fn refuse_unsupported(options: &Options, sections: &[Diagnostic]) -> Result<(), StartError> {
     if options.allow_unsupported {
         for what in &options.unsupported {
             warn!("{what} (going on: --allow-unsupported)");
         }
-        for d in &sections {
+        for d in sections {
             warn!(place = %crate::config_source::place(d), "{} (going on: --allow-unsupported)", d.message);
         }
         return Ok(());
@@ -264,7 +263,7 @@ fn refuse_unsupported(options: &Options, config: &Config) -> Result<(), StartErr
     for what in &options.unsupported {
         text += &format!("error[FS0310]: {what}\n");
     }
-    for d in &sections {
+    for d in sections {
         text += &d.render();
         text.push('\n');
     }
@@ -319,10 +318,7 @@ struct Signals {
 
 impl Signals {
     fn new() -> std::io::Result<Self> {
-        Ok(Self {
-            interrupt: signal(SignalKind::interrupt())?,
-            terminate: signal(SignalKind::terminate())?,
-        })
+        Ok(Self { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
     }
 
     async fn end(&mut self) -> &'static str {

@@ -30,8 +30,8 @@ impl ConfigSource {
         }
     }
 
-    /// Reads and checks the configuration. Warnings go to the log.
-    pub(crate) fn load(&self) -> Result<Config, ConfigError> {
+    /// Reads and checks the configuration; beside it come the sections that do not act. Warnings go to the log.
+    pub(crate) fn load(&self) -> Result<(Config, Vec<Diagnostic>), ConfigError> {
         let (path, text) = match self {
             Self::File(path) => {
                 let text = std::fs::read_to_string(path).map_err(|e| ConfigError {
@@ -48,10 +48,13 @@ impl ConfigSource {
         for warning in warnings {
             tracing::warn!(place = %place(warning), code = warning.code, "{}", warning.message);
         }
-        loaded.config.ok_or_else(|| ConfigError {
-            text: errors.iter().map(|d| format!("{}: {}", place(d), d.message)).collect::<Vec<_>>().join("; "),
-            faults: errors.iter().map(|d| d.render()).collect::<Vec<_>>().join("\n"),
-        })
+        let Some(config) = loaded.config else {
+            return Err(ConfigError {
+                text: errors.iter().map(|d| format!("{}: {}", place(d), d.message)).collect::<Vec<_>>().join("; "),
+                faults: errors.iter().map(|d| d.render()).collect::<Vec<_>>().join("\n"),
+            });
+        };
+        Ok((config, loaded.unsupported))
     }
 
     /// Says in the log why the configuration cannot be used, in upstream's words.

@@ -24,5 +24,5 @@ mod wire;
 pub use app::{App, StartError};
 pub use config_source::ConfigSource;
 pub use flags::PROGRAM;
-pub use options::Options;
+pub use options::{LogChoice, Options};
 pub use program::main;

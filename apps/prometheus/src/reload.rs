@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use arc_swap::ArcSwap;
-use firesteel_config::Config;
+use firesteel_config::{Config, Diagnostic};
 use firesteel_go_compat::format_go_duration;
 use tracing::{error, info, warn};
 
@@ -34,8 +34,8 @@ impl Reloader {
             let faults = if e.faults.is_empty() { String::new() } else { format!("\n{}", e.faults) };
             format!("couldn't load configuration (--config.file={name:?}): {}{faults}", e.text)
         });
-        let outcome = loaded.and_then(|config| {
-            self.refuse_unsupported(&config)?;
+        let outcome = loaded.and_then(|(config, idle)| {
+            self.refuse_unsupported(&idle)?;
             self.apply(config)
         });
         match &outcome {
@@ -52,10 +52,9 @@ impl Reloader {
     }
 
     /// Refuses sections that are known but do not act, unless told to go on.
-    pub(crate) fn refuse_unsupported(&self, config: &Config) -> Result<(), String> {
-        let found = config.unsupported();
+    fn refuse_unsupported(&self, found: &[Diagnostic]) -> Result<(), String> {
         if self.allow_unsupported {
-            for d in &found {
+            for d in found {
                 warn!(place = %place(d), "{} (going on: --allow-unsupported)", d.message);
             }
             return Ok(());

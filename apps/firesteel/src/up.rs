@@ -1,0 +1,126 @@
+//! `firesteel up`: server and page on this machine without any configuration.
+//!
+//! One process, one listener on loopback. Its own metrics are scraped at once and then every 5 s. Pages elsewhere cannot
+//! read it: no cross-origin headers, and only requests that name this machine as their host are answered.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Instant;
+
+use firesteel_cli::log::LOG_FLAGS;
+use firesteel_cli::{ErrorStyle, FlagDef, FlagKind, Halt, ProgramDef, version};
+use firesteel_net::server::{Cors, Listener};
+use firesteel_prometheus::{App, ConfigSource, Options};
+
+use crate::machine::{check_data_dir, default_data_dir, summary};
+use crate::port_holder::holder_of;
+
+const DEFAULT_PORT: u16 = 9090;
+/// How many ports after the wanted one are tried.
+const MORE_PORTS: u16 = 20;
+
+static UP: ProgramDef = ProgramDef {
+    name: "firesteel up",
+    help: "Watches this machine: the server, its page and host metrics in one process, without any configuration.",
+    flags: &[
+        FlagDef::new(
+            "listen",
+            FlagKind::Text,
+            "Address to listen on; only addresses of this machine itself (127.0.0.1, ::1) are allowed.",
+        )
+        .default(&["127.0.0.1:9090"]),
+        FlagDef::new("data", FlagKind::Text, "Directory that keeps the data between runs.").placeholder("DIR"),
+        LOG_FLAGS[0].default(&["warn"]),
+        LOG_FLAGS[1],
+    ],
+    commands: &[],
+    errors: ErrorStyle::Usage,
+};
+
+pub(crate) fn main(words: Vec<String>) -> ExitCode {
+    match up(words) {
+        Ok(code) => code,
+        Err(halt) => halt.emit(),
+    }
+}
+
+fn up(words: Vec<String>) -> Result<ExitCode, Halt> {
+    let began = Instant::now();
+    let m = UP.parse(words)?;
+    firesteel_cli::log::init(m.text("log.level"), m.text("log.format"));
+    let data = m.text_opt("data").map_or_else(default_data_dir, PathBuf::from);
+    check_data_dir(&data).map_err(|why| Halt::error(why.0, 2))?;
+    let (listener, taken) = listen(m.text("listen"), m.is_given("listen"))?;
+    let address = listener.address();
+    let app = App::new(options(&data, listener, address)?).map_err(|e| Halt::error(e.text, e.code))?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let runtime = runtime.map_err(|e| Halt::error(format!("error: cannot start threads: {e}\n"), 1))?;
+    Ok(runtime.block_on(app.run(|| announce(address, &data, taken.as_deref(), began))))
+}
+
+/// Binds the wanted address, or the next free port when nobody chose the port; returns what to say about it.
+fn listen(wanted: &str, chosen: bool) -> Result<(Listener, Option<String>), Halt> {
+    let is_local = wanted.rsplit_once(':').is_some_and(|(host, _)| matches!(host, "127.0.0.1" | "localhost" | "[::1]"));
+    if !is_local {
+        let text = format!(
+            "error[FS0303]: `up` has no passwords yet and listens on this machine itself only, not on {wanted}\n  \
+             = fix: firesteel up --listen=127.0.0.1:9090, and reach it through an SSH tunnel\n"
+        );
+        return Err(Halt::error(text, 2));
+    }
+    let error = match Listener::bind(wanted) {
+        Ok(listener) => return Ok((listener, None)),
+        Err(e) => e,
+    };
+    let port = wanted.rsplit_once(':').and_then(|(_, p)| p.parse().ok()).unwrap_or(DEFAULT_PORT);
+    let holder = holder_of(port).unwrap_or_else(|| "another process".to_owned());
+    if error.is_taken() && !chosen {
+        let next = (1..=MORE_PORTS).find_map(|n| Listener::bind(&format!("127.0.0.1:{}", port.checked_add(n)?)).ok());
+        if let Some(listener) = next {
+            let said = format!("port {port} is held by {holder}; using {} instead", listener.address().port());
+            return Ok((listener, Some(said)));
+        }
+    }
+    let text = if error.is_taken() {
+        format!("error[FS0302]: port {port} is held by {holder}\n  = fix: stop it, or choose another with --listen\n")
+    } else {
+        format!("error[FS0302]: {error}\n")
+    };
+    Err(Halt::error(text, 2))
+}
+
+fn options(data: &Path, listener: Listener, address: SocketAddr) -> Result<Options, Halt> {
+    let flags = [format!("--storage.tsdb.path={}", data.display()), format!("--web.listen-address={address}")];
+    let (mut options, _) = Options::parse(flags)?;
+    let hosts = ["localhost", "127.0.0.1", "[::1]"].map(str::to_owned);
+    options.config = ConfigSource::Text { name: "firesteel-up.yml".to_owned(), text: config(address) };
+    options.listeners = vec![listener];
+    options.allowed_hosts = Some(Arc::new(hosts));
+    options.cors = Cors::Off;
+    options.external_url = format!("http://{address}/");
+    options.page_title = "Firesteel".to_owned();
+    Ok(options)
+}
+
+/// What `up` would have in its `prometheus.yml`.
+fn config(address: SocketAddr) -> String {
+    format!(
+        "global:\n  scrape_interval: 5s\n  scrape_timeout: 5s\nscrape_configs:\n\
+         - job_name: firesteel\n  static_configs:\n  - targets: ['{address}']\n"
+    )
+}
+
+#[expect(clippy::print_stdout, reason = "what `up` tells the person who started it")]
+fn announce(address: SocketAddr, data: &Path, taken: Option<&str>, began: Instant) {
+    println!("Firesteel {}  ({})\n", version().firesteel, summary());
+    if let Some(taken) = taken {
+        println!("  ! {taken}\n");
+    }
+    println!("  Open        http://{address}/            (only this machine)");
+    println!("  Data        {}          (kept between runs; 15 d)", data.display());
+    println!("  Config      none: defaults in use\n");
+    println!("  ✓ firesteel itself    every 5 s");
+    println!("\nReady in {:.2} s.  Ctrl-C stops; data stays.", began.elapsed().as_secs_f64());
+}
