@@ -13,6 +13,9 @@ use super::{Corruption, PAGE_BYTES, Segment, WalError};
 /// How much is read at a time: whole pages.
 const READ_BYTES: usize = 32 * PAGE_BYTES;
 
+/// What an unused end of a page looks like.
+static ZEROS: [u8; PAGE_BYTES] = [0; PAGE_BYTES];
+
 /// A record and its place.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Record<'a> {
@@ -175,7 +178,7 @@ impl SegmentReader {
                 return Err(self.corrupt(record_at(self), "segment shrank while it was read"));
             };
             if head & TYPE_MASK == PAGE_END {
-                if page.iter().skip(1).any(|b| *b != 0) {
+                if page.get(1..) != ZEROS.get(..page.len() - 1) {
                     return Err(self.corrupt(record_at(self), "unexpected non-zero byte in padded page"));
                 }
                 let room = PAGE_BYTES - in_page >= HEADER_BYTES;

@@ -1,4 +1,5 @@
 //! The log as a whole.
 
 mod crash;
+mod hostile;
 mod log;

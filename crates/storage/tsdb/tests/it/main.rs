@@ -1,5 +1,6 @@
-//! The database from outside: restarts, faults of the disk, truncation.
+//! The database from outside: restarts, faults of the disk, truncation, and the directories of reference programs.
 
 mod database;
 mod faults;
 mod restarts;
+mod wal_peer;

@@ -85,3 +85,6 @@ impl RecordType {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -163,7 +163,7 @@ fn fresh() -> FaultVfs {
 
 #[test]
 fn power_is_lost_at_any_time() {
-    for seed in 0..200 {
+    for seed in 0..1000 {
         let vfs = fresh();
         let promise = work(&vfs, seed, 5 + seed % 40, Promise::default());
         judge(&vfs, promise, seed, &format!("seed {seed}"));
@@ -172,7 +172,7 @@ fn power_is_lost_at_any_time() {
 
 #[test]
 fn every_nth_call_fails() {
-    for seed in 1000..1001 {
+    for seed in 1000..1004 {
         let vfs = fresh();
         vfs.set_faults(Faults::default());
         work(&vfs, seed, 40, Promise::default());
@@ -188,7 +188,7 @@ fn every_nth_call_fails() {
 
 #[test]
 fn the_disk_goes_or_fills_up() {
-    for seed in 2000..2040 {
+    for seed in 2000..2150 {
         let faults = [
             Faults { gone_from: Some(seed % 37), ..Faults::default() },
             Faults { space_bytes: Some((seed % 50) * 9_000), ..Faults::default() },

@@ -1,0 +1,4 @@
+//! Records: upstream's bytes, and hostile ones.
+
+mod golden;
+mod hostile;
