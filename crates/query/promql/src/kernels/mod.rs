@@ -5,6 +5,7 @@
 //! rate family and of the `*_over_time` family are bit-equal to 3.14 on amd64.
 
 pub(crate) mod counting;
+pub(crate) mod extended;
 pub(crate) mod extrapolate;
 pub(crate) mod extremes;
 pub(crate) mod instant_rate;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use firesteel_base::TimestampMs;
 use firesteel_model::Labels;
-use firesteel_promql_syntax::Span;
+use firesteel_promql_syntax::{RangeMode, Span};
 use firesteel_storage::{Selected, SelectionHints};
 
 use super::Input;
@@ -13,6 +13,7 @@ use crate::annotations::Note;
 use crate::columns::Columns;
 use crate::context::Context;
 use crate::grid::Grid;
+use crate::kernels::extended::{self, Extended, ExtendedRange};
 use crate::kernels::extrapolate::{Extrapolation, extrapolated};
 use crate::kernels::window::{WindowCounts, Windows};
 use crate::kernels::{counting, extremes, instant_rate, quantile, regression, smoothing, sums, variance};
@@ -30,6 +31,8 @@ pub(crate) struct RangeCall {
     /// One column a parameter, one value a step.
     params: Vec<Vec<f64>>,
     arg: Span,
+    /// Set for `anchored` and `smoothed` ranges.
+    extended: Option<ExtendedRange>,
 }
 
 impl RangeCall {
@@ -40,7 +43,7 @@ impl RangeCall {
         param_inputs: Vec<Input>,
         arg: Span,
     ) -> Self {
-        Self { function, grid, windows, param_inputs, params: Vec::new(), arg }
+        Self { function, grid, windows, param_inputs, params: Vec::new(), arg, extended: None }
     }
 
     /// Evaluates the parameters.
@@ -75,6 +78,19 @@ impl RangeCall {
         }
         let param = |i: usize| self.params.get(i).map_or(&[][..], Vec::as_slice);
         use RangeFunction as F;
+        if let Some(range) = self.extended {
+            let what = match self.function {
+                F::Rate => Extended::Difference(Extrapolation::Rate),
+                F::Increase => Extended::Difference(Extrapolation::Increase),
+                F::Delta => Extended::Difference(Extrapolation::Delta),
+                F::Resets => Extended::Resets,
+                // The plan lets no other function through.
+                _ => Extended::Changes,
+            };
+            let counts = extended::over_windows(what, range, t, v, windows, out);
+            self.remark(cx, labels, out);
+            return Ok(counts);
+        }
         let counts = match self.function {
             F::Rate => extrapolated(Extrapolation::Rate, t, v, windows, resets, out),
             F::Increase => extrapolated(Extrapolation::Increase, t, v, windows, resets, out),
@@ -172,6 +188,9 @@ pub(crate) fn windows(at: Option<i64>, offset_ms: i64, range_ms: i64, grid: Grid
 impl RowSource for RangeSelector {
     fn prepare(&mut self, cx: &Context<'_>) -> Result<Arc<[OutputSeries]>, QueryError> {
         self.call.prepare(cx)?;
+        if self.plan.mode != RangeMode::Plain {
+            self.call.extended = Some(ExtendedRange { mode: self.plan.mode, lookback_ms: cx.lookback_ms });
+        }
         let windows = &self.call.windows;
         let hints = SelectionHints { step_ms: self.call.grid.step_ms, range_ms: windows.range_ms };
         let selected = cx.select(&self.plan.matchers, hints)?;
@@ -188,7 +207,9 @@ impl RowSource for RangeSelector {
         let Some(selected) = &self.selected else { return Ok(()) };
         let windows = &self.call.windows;
         let Scratch { columns, resets, values } = scratch;
-        columns.load(selected.as_ref(), i, windows.start(0).saturating_add(1), windows.end(windows.n - 1))?;
+        let (back, ahead) = self.call.extended.map_or((0, 0), |range| (range.back_ms(), range.ahead_ms()));
+        let first = windows.start(0).saturating_sub(back).saturating_add(1);
+        columns.load(selected.as_ref(), i, first, windows.end(windows.n - 1).saturating_add(ahead))?;
         columns.drop_stale();
         let labels = &selected.series()[i].labels;
         let counts = self.call.apply(cx, labels, columns, resets, values, out)?;
@@ -211,15 +232,25 @@ pub(crate) fn range_samples(
     let mut matrix = Vec::new();
     for (i, entry) in selected.series().iter().enumerate() {
         cx.check()?;
-        columns.load(selected.as_ref(), i, windows.start(0).saturating_add(1), windows.end(0))?;
+        let (start, end) = (windows.start(0), windows.end(0));
+        let extended = ExtendedRange { mode: plan.mode, lookback_ms: cx.lookback_ms };
+        let (from, to) = match plan.mode {
+            RangeMode::Plain => (start, end),
+            _ => (start.saturating_sub(extended.back_ms()), end.saturating_add(extended.ahead_ms())),
+        };
+        columns.load(selected.as_ref(), i, from.saturating_add(1), to)?;
         columns.drop_stale();
-        let lo = columns.t().partition_point(|t| t.0 <= windows.start(0));
-        let hi = columns.t().partition_point(|t| t.0 <= windows.end(0));
-        if lo < hi {
-            let n = (hi - lo) as u64;
+        let lo = columns.t().partition_point(|t| t.0 <= from);
+        let hi = columns.t().partition_point(|t| t.0 <= to);
+        let (t, v) = (&columns.t()[lo..hi.max(lo)], &columns.v()[lo..hi.max(lo)]);
+        let points = match plan.mode {
+            RangeMode::Plain => (!t.is_empty()).then(|| (t.to_vec(), v.to_vec())),
+            mode => extended::edge_points(mode == RangeMode::Smoothed, t, v, start, end),
+        };
+        if let Some((t, v)) = points {
+            let n = t.len() as u64;
             cx.count(n, n);
             cx.hold(n)?;
-            let (t, v) = (columns.t()[lo..hi].to_vec(), columns.v()[lo..hi].to_vec());
             matrix.push(MatrixSeries { labels: entry.labels.clone(), t, v });
         }
     }

@@ -3,12 +3,14 @@
 use std::sync::Arc;
 
 use firesteel_model::is_stale_nan;
+use firesteel_promql_syntax::RangeMode;
 use firesteel_storage::{Selected, SelectionHints};
 
 use super::leaf::{RowSource, Scratch};
 use crate::QueryError;
 use crate::context::Context;
 use crate::grid::Grid;
+use crate::kernels::extended::interpolate;
 use crate::plan::SelectorPlan;
 use crate::series::OutputSeries;
 use crate::tile::RowMut;
@@ -40,6 +42,41 @@ impl InstantSelector {
     }
 }
 
+impl InstantSelector {
+    /// Fills a row with values interpolated between the samples around each step; where none follows within the
+    /// lookback the one before stands.
+    fn fill_smoothed(
+        &self,
+        cx: &Context<'_>,
+        selected: &dyn Selected,
+        i: usize,
+        scratch: &mut Scratch,
+        out: &mut RowMut<'_>,
+    ) -> Result<(), QueryError> {
+        let lookback = cx.lookback_ms;
+        let first = self.moment(0).saturating_sub(lookback).saturating_add(1);
+        let columns = &mut scratch.columns;
+        columns.load(selected, i, first, self.moment(self.grid.n - 1).saturating_add(lookback))?;
+        columns.drop_stale();
+        let (t, v) = (columns.t(), columns.v());
+        for step in 0..self.grid.n {
+            let moment = self.moment(step);
+            let next = t.partition_point(|t| t.0 < moment);
+            let reached = |at: usize| t.get(at).is_some_and(|t| t.0 <= moment.saturating_add(lookback));
+            let known = |at: usize| t[at].0 > moment.saturating_sub(lookback);
+            if t.get(next).is_some_and(|t| t.0 == moment) {
+                out.set(step, v[next]);
+            } else if next > 0 && known(next - 1) {
+                let value = if reached(next) { interpolate(t, v, next - 1, moment, false) } else { v[next - 1] };
+                out.set(step, value);
+            }
+        }
+        let found = out.as_row().n_points() as u64;
+        cx.count(found, found);
+        Ok(())
+    }
+}
+
 impl RowSource for InstantSelector {
     fn prepare(&mut self, cx: &Context<'_>) -> Result<Arc<[OutputSeries]>, QueryError> {
         let hints = SelectionHints { step_ms: self.grid.step_ms, range_ms: 0 };
@@ -55,6 +92,9 @@ impl RowSource for InstantSelector {
 
     fn fill(&self, cx: &Context<'_>, i: usize, scratch: &mut Scratch, out: &mut RowMut<'_>) -> Result<(), QueryError> {
         let Some(selected) = &self.selected else { return Ok(()) };
+        if self.plan.mode == RangeMode::Smoothed && self.wanted == Wanted::Value {
+            return self.fill_smoothed(cx, selected.as_ref(), i, scratch, out);
+        }
         let first = self.moment(0).saturating_sub(cx.lookback_ms);
         scratch.columns.load(selected.as_ref(), i, first.saturating_add(1), self.moment(self.grid.n - 1))?;
         let (t, v) = (scratch.columns.t(), scratch.columns.v());

@@ -130,11 +130,6 @@ impl PlanContext {
     }
 
     fn selector(&self, selector: &VectorSelector) -> Result<SelectorPlan, QueryError> {
-        match selector.mode {
-            RangeMode::Plain => {}
-            RangeMode::Anchored => return Err(QueryError::unsupported("the anchored modifier")),
-            RangeMode::Smoothed => return Err(QueryError::unsupported("the smoothed modifier")),
-        }
         Ok(SelectorPlan {
             matchers: selector.matchers.clone(),
             at: self.at(selector.at),

@@ -15,7 +15,7 @@ const CHUNK_SAMPLES: usize = 120;
 /// Holds series for tests and benches.
 #[derive(Clone, Debug, Default)]
 pub struct TestStorage {
-    series: Vec<Series>,
+    series: Vec<Arc<Series>>,
     by_labels: FastHashMap<Labels, usize>,
 }
 
@@ -61,9 +61,10 @@ impl TestStorage {
         let at = *self.by_labels.entry(labels.clone()).or_insert(next);
         if at == next {
             let entry = SeriesEntry { series: SeriesRef(next as u64 + 1), labels: labels.clone() };
-            self.series.push(Series { entry, samples: Vec::new(), chunks: Vec::new(), histograms: Vec::new() });
+            let series = Series { entry, samples: Vec::new(), chunks: Vec::new(), histograms: Vec::new() };
+            self.series.push(Arc::new(series));
         }
-        &mut self.series[at]
+        Arc::make_mut(&mut self.series[at])
     }
 }
 
@@ -99,31 +100,31 @@ impl Series {
 
 impl Queryable for TestStorage {
     fn querier(&self, _: TimeRange) -> Result<Box<dyn Querier>, StorageError> {
-        Ok(Box::new(TestQuerier { series: self.series.iter().map(|s| (s.entry.clone(), s.chunks.clone())).collect() }))
+        Ok(Box::new(TestQuerier { series: self.series.clone() }))
     }
 }
 
 struct TestQuerier {
-    series: Vec<(SeriesEntry, Vec<ChunkView>)>,
+    series: Vec<Arc<Series>>,
 }
 
 impl TestQuerier {
-    fn matching<'a>(&'a self, what: &'a Selection<'_>) -> impl Iterator<Item = &'a (SeriesEntry, Vec<ChunkView>)> {
-        self.series.iter().filter(|(entry, _)| {
-            what.matchers.iter().all(|matcher| matcher.matches(entry.labels.value(matcher.name())))
+    fn matching<'a>(&'a self, what: &'a Selection<'_>) -> impl Iterator<Item = &'a Arc<Series>> {
+        self.series.iter().filter(|series| {
+            what.matchers.iter().all(|matcher| matcher.matches(series.entry.labels.value(matcher.name())))
         })
     }
 }
 
 impl Querier for TestQuerier {
     fn select(&self, what: &Selection<'_>) -> Result<Box<dyn Selected>, StorageError> {
-        let (entries, chunks) = self.matching(what).cloned().unzip();
-        Ok(Box::new(TestSelected { entries, chunks }))
+        let (entries, series) = self.matching(what).map(|series| (series.entry.clone(), Arc::clone(series))).unzip();
+        Ok(Box::new(TestSelected { entries, series }))
     }
 
     fn label_values(&self, name: &str, what: &Selection<'_>) -> Result<Vec<Arc<str>>, StorageError> {
         let mut values: Vec<Arc<str>> =
-            self.matching(what).filter_map(|(entry, _)| entry.labels.get(name)).map(Arc::from).collect();
+            self.matching(what).filter_map(|series| series.entry.labels.get(name)).map(Arc::from).collect();
         values.sort();
         values.dedup();
         Ok(values)
@@ -131,7 +132,7 @@ impl Querier for TestQuerier {
 
     fn label_names(&self, what: &Selection<'_>) -> Result<Vec<Arc<str>>, StorageError> {
         let mut names: Vec<Arc<str>> =
-            self.matching(what).flat_map(|(entry, _)| &entry.labels).map(|(name, _)| Arc::from(name)).collect();
+            self.matching(what).flat_map(|series| &series.entry.labels).map(|(name, _)| Arc::from(name)).collect();
         names.sort();
         names.dedup();
         Ok(names)
@@ -140,7 +141,7 @@ impl Querier for TestQuerier {
 
 struct TestSelected {
     entries: Vec<SeriesEntry>,
-    chunks: Vec<Vec<ChunkView>>,
+    series: Vec<Arc<Series>>,
 }
 
 impl Selected for TestSelected {
@@ -153,7 +154,7 @@ impl Selected for TestSelected {
     }
 
     fn chunks(&self, i: usize, out: &mut Vec<ChunkView>) -> Result<(), StorageError> {
-        out.extend(self.chunks.get(i).into_iter().flatten().cloned());
+        out.extend(self.series.get(i).into_iter().flat_map(|series| series.chunks.iter().cloned()));
         Ok(())
     }
 }
