@@ -1,4 +1,5 @@
 //! HTTP server kit and client kit.
 #![forbid(unsafe_code)]
 
+pub mod client;
 pub mod server;

@@ -1,0 +1,249 @@
+//! Sending a request: credentials, redirects, and what went wrong.
+
+use std::error::Error as StdError;
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use firesteel_config::HttpClientConfig;
+use http::header::{HOST, HeaderMap, HeaderName, HeaderValue, LOCATION, REFERER, USER_AGENT};
+use http::{Method, Request, Response, StatusCode};
+use http_body_util::Full;
+use hyper::body::Incoming;
+use hyper_util::client::legacy::Client;
+use hyper_util::rt::{TokioExecutor, TokioTimer};
+use url::Url;
+
+use super::auth::Credentials;
+use super::connector::{Connector, Route, proxy_credentials};
+use super::error::{ClientError, RequestError, RequestFault};
+use super::proxy::Proxies;
+use super::tls::Tls;
+
+/// Go's client gives up after this many.
+const REDIRECTS_MAX: usize = 10;
+
+/// What the configuration block does not say.
+#[derive(Clone, Debug, Default)]
+pub struct ClientOptions {
+    /// The `User-Agent` header; none when empty.
+    pub user_agent: String,
+    /// Connect to this socket instead of the URL's host.
+    pub unix_socket: Option<PathBuf>,
+}
+
+/// Makes requests as one `http_config` block says. Keeps connections alive between requests; share it.
+pub struct HttpClient {
+    client: Client<Connector, Full<Bytes>>,
+    route: Arc<Route>,
+    credentials: Credentials,
+    follow_redirects: bool,
+    user_agent: Option<HeaderValue>,
+}
+
+impl fmt::Debug for HttpClient {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HttpClient").field("route", &self.route).finish_non_exhaustive()
+    }
+}
+
+impl HttpClient {
+    /// Builds a client. Errors when a file it needs is missing or its settings do not fit together.
+    pub fn new(config: &HttpClientConfig, options: ClientOptions) -> Result<Self, ClientError> {
+        let route = Arc::new(Route {
+            tls: Tls::new(&config.tls_config, config.enable_http2)?,
+            proxies: Proxies::new(&config.proxy)?,
+            unix_socket: options.unix_socket,
+        });
+        let mut builder = Client::builder(TokioExecutor::new());
+        // Idle connections live as long as upstream's, so that scrapes at usual intervals reuse them.
+        builder
+            .pool_timer(TokioTimer::new())
+            .timer(TokioTimer::new())
+            .pool_idle_timeout(std::time::Duration::from_secs(300));
+        Ok(Self {
+            client: builder.build(Connector(Arc::clone(&route))),
+            route,
+            credentials: Credentials::new(config)?,
+            follow_redirects: config.follow_redirects,
+            user_agent: HeaderValue::from_str(&options.user_agent).ok().filter(|v| !v.is_empty()),
+        })
+    }
+
+    /// Sends a GET request.
+    pub async fn get(&self, url: &Url, headers: &HeaderMap) -> Result<Response<Incoming>, RequestError> {
+        self.send(Method::GET, url, headers, Bytes::new()).await
+    }
+
+    /// Sends a request and follows redirects. There is no timeout but the caller's.
+    pub async fn send(
+        &self,
+        method: Method,
+        url: &Url,
+        headers: &HeaderMap,
+        body: Bytes,
+    ) -> Result<Response<Incoming>, RequestError> {
+        let (mut method, mut url, mut body) = (method, url.clone(), body);
+        let verb = verb(&method);
+        let first_host = url.host_str().unwrap_or_default().to_owned();
+        let mut referer: Option<Url> = None;
+        let mut at_home = true;
+        for hops in 0.. {
+            let failed = |fault| RequestError { method: verb, url: shown(&url), fault };
+            let request = self.request(&method, &url, headers, &body, at_home, referer.as_ref()).map_err(failed)?;
+            let response = self.client.request(request).await.map_err(|e| failed(fault(e)))?;
+            let status = response.status();
+            if !self.follow_redirects || !is_redirect(status) {
+                return Ok(response);
+            }
+            let Some(location) = response.headers().get(LOCATION) else {
+                if matches!(status.as_u16(), 307 | 308) {
+                    return Ok(response);
+                }
+                return Err(failed(RequestFault::NoLocation { status: status.as_u16() }));
+            };
+            let text = String::from_utf8_lossy(location.as_bytes()).into_owned();
+            let next = url
+                .join(&text)
+                .map_err(|e| failed(RequestFault::BadLocation { location: text, why: e.to_string() }))?;
+            if hops + 1 >= REDIRECTS_MAX {
+                return Err(failed(RequestFault::Redirects));
+            }
+            if !matches!(next.scheme(), "http" | "https") {
+                let fault = RequestFault::Scheme(next.scheme().to_owned());
+                return Err(RequestError { method: verb, url: shown(&next), fault });
+            }
+            // Once a hop has left the first host, credentials stay off for the rest of the chain.
+            at_home &= is_same_or_subdomain(next.host_str().unwrap_or_default(), &first_host);
+            if !matches!(status.as_u16(), 307 | 308) && method != Method::HEAD {
+                method = Method::GET;
+                body = Bytes::new();
+            }
+            referer = (!(url.scheme() == "https" && next.scheme() == "http")).then(|| url.clone());
+            url = next;
+        }
+        unreachable!("the loop ends at the limit of redirects")
+    }
+
+    fn request(
+        &self,
+        method: &Method,
+        url: &Url,
+        headers: &HeaderMap,
+        body: &Bytes,
+        at_home: bool,
+        referer: Option<&Url>,
+    ) -> Result<Request<Full<Bytes>>, RequestFault> {
+        let mut bare = url.clone();
+        // Neither fails for a URL with a host.
+        let _no_host = bare.set_username("").and_then(|()| bare.set_password(None));
+        bare.set_fragment(None);
+        let mut all = headers.clone();
+        self.credentials.add_headers(&mut all)?;
+        if at_home {
+            self.credentials.authorize(&mut all)?;
+        } else {
+            for name in
+                ["authorization", "www-authenticate", "cookie", "cookie2", "proxy-authorization", "proxy-authenticate"]
+            {
+                all.remove(HeaderName::from_static(name));
+            }
+        }
+        if let Some(agent) = &self.user_agent {
+            all.entry(USER_AGENT).or_insert_with(|| agent.clone());
+        }
+        if let Some(value) = referer.and_then(|r| HeaderValue::from_str(&shown(r)).ok()) {
+            all.insert(REFERER, value);
+        }
+        let uri: http::Uri =
+            bare.as_str().parse().map_err(|e: http::uri::InvalidUri| RequestFault::Other(e.to_string()))?;
+        if url.scheme() == "http"
+            && let Some(value) = self.route.proxies.for_uri(&uri).and_then(proxy_credentials)
+            && let Ok(value) = HeaderValue::from_str(&value)
+        {
+            all.insert(http::header::PROXY_AUTHORIZATION, value);
+        }
+        all.remove(HOST);
+        let mut request = Request::new(Full::new(body.clone()));
+        *request.method_mut() = method.clone();
+        *request.uri_mut() = uri;
+        *request.headers_mut() = all;
+        Ok(request)
+    }
+}
+
+fn verb(method: &Method) -> &'static str {
+    match *method {
+        Method::GET => "Get",
+        Method::POST => "Post",
+        Method::PUT => "Put",
+        Method::HEAD => "Head",
+        Method::DELETE => "Delete",
+        _ => "Do",
+    }
+}
+
+fn is_redirect(status: StatusCode) -> bool {
+    matches!(status.as_u16(), 301 | 302 | 303 | 307 | 308)
+}
+
+/// Returns a URL without its password.
+fn shown(url: &Url) -> String {
+    let mut url = url.clone();
+    if url.password().is_some() {
+        let _no_host = url.set_password(Some("xxxxx"));
+    }
+    url.to_string()
+}
+
+fn is_same_or_subdomain(host: &str, parent: &str) -> bool {
+    host == parent
+        || (host.parse::<std::net::IpAddr>().is_err()
+            && host.strip_suffix(parent).is_some_and(|sub| sub.ends_with('.') && !parent.is_empty()))
+}
+
+/// Finds Go's words for hyper's error.
+fn fault(error: hyper_util::client::legacy::Error) -> RequestFault {
+    let mut source: Option<Box<dyn StdError + Send + Sync>> = Some(Box::new(error));
+    let Some(outer) = source.take() else { return RequestFault::Eof };
+    let mut next: Option<&(dyn StdError + 'static)> = Some(&*outer);
+    let mut last = String::new();
+    while let Some(e) = next {
+        if let Some(fault) = e.downcast_ref::<RequestFault>() {
+            return copy(fault);
+        }
+        if let Some(hyper) = e.downcast_ref::<hyper::Error>() {
+            if hyper.is_incomplete_message() {
+                return RequestFault::Eof;
+            }
+            if hyper.is_parse() {
+                return RequestFault::Other(format!(
+                    "net/http: HTTP/1.x transport connection broken: malformed HTTP response: {hyper}"
+                ));
+            }
+        }
+        if let Some(io) = e.downcast_ref::<std::io::Error>() {
+            return RequestFault::Other(super::error::go_io(io));
+        }
+        last = e.to_string();
+        next = e.source();
+    }
+    RequestFault::Other(last)
+}
+
+/// The pool hands errors out by reference only.
+fn copy(fault: &RequestFault) -> RequestFault {
+    match fault {
+        RequestFault::Dial { network, address, source } => RequestFault::Dial {
+            network,
+            address: address.clone(),
+            source: std::io::Error::new(source.kind(), source.to_string()),
+        },
+        RequestFault::Lookup { host } => RequestFault::Lookup { host: host.clone() },
+        RequestFault::Tls(text) => RequestFault::Tls(text.clone()),
+        RequestFault::NotTls => RequestFault::NotTls,
+        RequestFault::Eof => RequestFault::Eof,
+        other => RequestFault::Other(other.to_string()),
+    }
+}
