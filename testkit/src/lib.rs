@@ -6,11 +6,13 @@ mod corpus;
 mod page_server;
 mod peers;
 mod process;
+mod target;
 
 pub use corpus::corpus;
 pub use page_server::{Page, PageServer};
 pub use peers::peer;
 pub use process::{Server, ServerError};
+pub use target::{FakeTarget, TargetRequest, write_answer};
 
 /// Returns whether this runs in CI, where nothing may be skipped.
 pub fn in_ci() -> bool {

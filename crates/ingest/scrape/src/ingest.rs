@@ -72,15 +72,15 @@ fn hint(html: &bool) -> &'static str {
 /// The buffers of one ingest thread, reused from scrape to scrape.
 #[derive(Debug, Default)]
 pub struct Ingester {
-    batch: SampleBatch,
+    pub(crate) batch: SampleBatch,
     /// For each row the place of its line in the new order.
-    row_lines: Vec<u32>,
-    rejected: Vec<Rejected>,
+    pub(crate) row_lines: Vec<u32>,
+    pub(crate) rejected: Vec<Rejected>,
     refused: Vec<u32>,
     exemplars: Vec<Exemplar>,
     labels: SampleLabels,
     exemplar_labels: SampleLabels,
-    builder: LabelsBuilder,
+    pub(crate) builder: LabelsBuilder,
     rebuild: Rebuild,
     vanished: Vec<SeriesRef>,
     alive: FastHashSet<SeriesRef>,

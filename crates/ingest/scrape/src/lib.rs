@@ -1,16 +1,33 @@
 //! Discovery, scrape pools, loops, targets and the scrape cache.
+//!
+//! [`ScrapeManager`] runs a pool a job, a pool runs a loop a target. Loops wait on tokio; pages are unpacked, parsed and
+//! appended on the ingest threads ([`Ingester`] and [`TargetCache`] are that part, and need no runtime).
 #![forbid(unsafe_code)]
 
 mod cache;
+mod discovery;
 mod family;
+mod fetch;
+mod fnv;
 mod ingest;
+mod ingest_pool;
+mod manager;
 mod md5;
 mod metadata_store;
+mod metrics;
+mod pool;
 mod relabel;
+mod report;
 mod sample_rules;
+mod scrape_loop;
+mod target;
+mod target_url;
+mod unpack;
 
 pub use cache::TargetCache;
 pub use ingest::{Counts, IngestError, Ingester, Page};
+pub use manager::{PoolSnapshot, ScrapeError, ScrapeManager, ScrapeOptions};
 pub use metadata_store::MetadataStore;
 pub use relabel::RelabelRules;
 pub use sample_rules::{RuleError, SampleRules};
+pub use target::{Health, LastScrape, Target};

@@ -42,6 +42,19 @@ impl Recorder {
         rows
     }
 
+    /// Returns the values of one metric over time, in order; staleness markers as `stale`.
+    pub(crate) fn values(&self, metric: &str) -> Vec<String> {
+        let store = self.0.lock().expect("no panic under the lock");
+        let mut rows: Vec<(i64, f64)> = store
+            .refs
+            .iter()
+            .filter(|(labels, _)| labels.metric_name() == metric)
+            .flat_map(|(_, series)| store.samples.get(series).into_iter().flatten().copied())
+            .collect();
+        rows.sort_by_key(|(t, _)| *t);
+        rows.iter().map(|(_, v)| if is_stale_nan(*v) { "stale".to_owned() } else { v.to_string() }).collect()
+    }
+
     /// Forgets all references, as a head that collected silent series.
     pub(crate) fn forget_series(&self) {
         let mut store = self.0.lock().expect("no panic under the lock");

@@ -1,0 +1,230 @@
+//! All pools: starts, reloads and stops them as the configuration says, and shows them to the API.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use firesteel_client::Registry;
+use firesteel_config::{Config, ScrapeConfig};
+use firesteel_model::Labels;
+use firesteel_net::client::ClientError;
+use firesteel_re2::RegexError;
+use firesteel_storage::Appendable;
+use parking_lot::Mutex;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::fnv::fnv1a;
+use crate::ingest_pool::IngestPool;
+use crate::metrics::ScrapeMetrics;
+use crate::pool::PoolHandle;
+use crate::target::Target;
+
+/// Body buffers kept between scrapes.
+const BUFFERS_KEPT: usize = 16;
+/// A buffer that one huge page blew up is not kept.
+const BUFFER_BYTES_KEPT: usize = 16 << 20;
+
+/// What flags say about scraping.
+#[derive(Clone, Debug)]
+pub struct ScrapeOptions {
+    /// `--scrape.discovery-reload-interval`: changes of targets are applied at most this often.
+    pub discovery_reload_interval: Duration,
+    /// `--scrape.adjust-timestamps`: times near their slot are set to it.
+    pub align_timestamps: bool,
+    /// First scrapes do not wait for their place in the interval.
+    pub scrape_at_once: bool,
+    /// Feature `metadata-wal-records`.
+    pub append_metadata: bool,
+    /// Feature `type-and-unit-labels`.
+    pub type_and_unit_labels: bool,
+    /// Feature `exemplar-storage`.
+    pub exemplars: bool,
+    /// Threads `fs-ingest-N`; 0 stands for one a core, at least two.
+    pub ingest_threads: usize,
+}
+
+impl Default for ScrapeOptions {
+    fn default() -> Self {
+        Self {
+            discovery_reload_interval: Duration::from_secs(5),
+            align_timestamps: true,
+            scrape_at_once: false,
+            append_metadata: false,
+            type_and_unit_labels: false,
+            exemplars: false,
+            ingest_threads: 0,
+        }
+    }
+}
+
+/// Scraping cannot be set up as configured.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ScrapeError {
+    #[error("error creating HTTP client: {error} (job {job})")]
+    Client { job: String, error: ClientError },
+    #[error("{error} (job {job})")]
+    Regex { job: String, error: RegexError },
+    #[error("start ingest threads: {0}")]
+    Threads(std::io::Error),
+    #[error("scraping has stopped")]
+    Stopped,
+}
+
+/// What all loops share.
+pub(crate) struct Shared {
+    pub(crate) options: ScrapeOptions,
+    pub(crate) storage: Arc<dyn Appendable>,
+    pub(crate) metrics: ScrapeMetrics,
+    pub(crate) ingest: IngestPool,
+    pub(crate) shutdown: CancellationToken,
+    pub(crate) tasks: TaskTracker,
+    seed: AtomicU64,
+    buffers: Mutex<Vec<Vec<u8>>>,
+}
+
+impl Shared {
+    /// Returns the number that tells servers of one configuration apart in time.
+    pub(crate) fn offset_seed(&self) -> u64 {
+        self.seed.load(Ordering::Relaxed)
+    }
+
+    /// Returns a buffer for a body, empty but with room from its last use.
+    pub(crate) fn take_buffer(&self) -> Vec<u8> {
+        self.buffers.lock().pop().unwrap_or_default()
+    }
+
+    pub(crate) fn give_buffer(&self, buffer: Vec<u8>) {
+        let mut buffers = self.buffers.lock();
+        if buffers.len() < BUFFERS_KEPT && buffer.capacity() <= BUFFER_BYTES_KEPT {
+            buffers.push(buffer);
+        }
+    }
+}
+
+/// Scrapes what the configuration names, until stopped.
+pub struct ScrapeManager {
+    shared: Arc<Shared>,
+    pools: Mutex<BTreeMap<String, PoolHandle>>,
+    /// One configuration at a time.
+    applying: tokio::sync::Mutex<()>,
+}
+
+impl fmt::Debug for ScrapeManager {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ScrapeManager").field("pools", &self.pools()).finish_non_exhaustive()
+    }
+}
+
+/// A pool as the API shows it.
+#[derive(Clone, Debug)]
+pub struct PoolSnapshot {
+    pub name: String,
+    /// Targets in force with their labels before relabelling, by URL.
+    pub active: Vec<(Arc<Target>, Labels)>,
+    /// Labels of targets that relabelling dropped, as far as they are kept.
+    pub dropped: Vec<Labels>,
+    pub dropped_count: usize,
+}
+
+impl ScrapeManager {
+    /// Starts the ingest threads; scraping begins with the first configuration. Must live within a tokio runtime.
+    pub fn new(options: ScrapeOptions, storage: Arc<dyn Appendable>, registry: &Registry) -> Result<Self, ScrapeError> {
+        let cores = std::thread::available_parallelism().map_or(2, usize::from);
+        let threads = if options.ingest_threads == 0 { cores.max(2) } else { options.ingest_threads };
+        let shared = Shared {
+            options,
+            storage,
+            metrics: ScrapeMetrics::new(registry),
+            ingest: IngestPool::start(threads).map_err(ScrapeError::Threads)?,
+            shutdown: CancellationToken::new(),
+            tasks: TaskTracker::new(),
+            seed: AtomicU64::new(0),
+            buffers: Mutex::default(),
+        };
+        Ok(Self { shared: Arc::new(shared), pools: Mutex::default(), applying: tokio::sync::Mutex::default() })
+    }
+
+    /// Puts a configuration in force. Pools whose configuration is the same go on untouched. Goes on past a pool that
+    /// cannot be set up, which keeps what it had, and returns the first such error.
+    pub async fn apply(&self, config: &Config) -> Result<(), ScrapeError> {
+        let external = firesteel_model::Labels::from_pairs(&config.global.external_labels.0);
+        let jobs: Vec<Arc<ScrapeConfig>> = config.scrape_configs.iter().cloned().map(Arc::new).collect();
+        self.apply_jobs(jobs, &external).await
+    }
+
+    /// As [`Self::apply`], from jobs alone.
+    pub async fn apply_jobs(&self, jobs: Vec<Arc<ScrapeConfig>>, external_labels: &Labels) -> Result<(), ScrapeError> {
+        let _one_at_a_time = self.applying.lock().await;
+        self.shared.seed.store(offset_seed(external_labels), Ordering::Relaxed);
+        let mut old = std::mem::take(&mut *self.pools.lock());
+        let mut first_error = Ok(());
+        for config in jobs {
+            let name = config.job_name.clone();
+            let result = match old.remove(&name) {
+                Some(pool) if pool.config == config => Ok(pool),
+                Some(mut pool) => {
+                    let reloaded = pool.reload(config).await;
+                    if let Err(err) = &reloaded {
+                        tracing::error!(%err, scrape_pool = name, "error reloading scrape pool");
+                    }
+                    first_error = first_error.and(reloaded);
+                    Ok(pool)
+                }
+                None => PoolHandle::start(config, &self.shared),
+            };
+            match result {
+                Ok(pool) => {
+                    self.pools.lock().insert(name, pool);
+                }
+                Err(err) => {
+                    tracing::error!(%err, scrape_pool = name, "error creating new scrape pool");
+                    first_error = first_error.and(Err(err));
+                }
+            }
+        }
+        for pool in old.into_values() {
+            pool.stop().await;
+        }
+        first_error
+    }
+
+    /// Returns the names of the pools, sorted.
+    pub fn pools(&self) -> Vec<String> {
+        self.pools.lock().keys().cloned().collect()
+    }
+
+    /// Returns all pools with their targets, sorted by name.
+    pub fn targets(&self) -> Vec<PoolSnapshot> {
+        let snapshot = |(name, pool): (&String, &PoolHandle)| {
+            let view = pool.view.lock();
+            PoolSnapshot {
+                name: name.clone(),
+                active: view.active.clone(),
+                dropped: view.dropped.clone(),
+                dropped_count: view.dropped_count,
+            }
+        };
+        self.pools.lock().iter().map(snapshot).collect()
+    }
+
+    /// Stops all scraping without staleness markers, as for a server that will be back; returns when all loops have
+    /// ended and what they had in hand is stored.
+    pub async fn stop(&self) {
+        self.shared.shutdown.cancel();
+        self.shared.tasks.close();
+        self.shared.tasks.wait().await;
+        self.pools.lock().clear();
+    }
+}
+
+/// Upstream: FNV-1a of the host's name and the external labels, so that two servers scrape at different times.
+fn offset_seed(external_labels: &Labels) -> u64 {
+    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    let pairs: Vec<String> =
+        external_labels.iter().map(|(n, v)| format!("{n}={}", firesteel_go_compat::quote(v))).collect();
+    fnv1a(&[host.trim().as_bytes(), format!("{{{}}}", pairs.join(", ")).as_bytes()])
+}

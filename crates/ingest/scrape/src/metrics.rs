@@ -1,0 +1,148 @@
+//! The `prometheus_target_*` and discovery metrics of the server itself.
+
+use firesteel_client::{Counter, Family, Gauge, Registry, Summary};
+
+/// Instruments of all pools. Names and texts are upstream's (`scrape/metrics.go`).
+#[derive(Clone, Debug)]
+pub(crate) struct ScrapeMetrics {
+    pub(crate) pools: Counter,
+    pub(crate) pools_failed: Counter,
+    pub(crate) reload_length: Family<Summary>,
+    pub(crate) pool_reloads: Counter,
+    pub(crate) pool_reloads_failed: Counter,
+    pub(crate) exceeded_target_limit: Counter,
+    pub(crate) exceeded_label_limits: Counter,
+    pub(crate) pool_target_limit: Family<Gauge>,
+    pub(crate) pool_targets: Family<Gauge>,
+    pub(crate) pool_syncs: Family<Counter>,
+    pub(crate) sync_length: Family<Summary>,
+    pub(crate) sync_failed: Family<Counter>,
+    pub(crate) interval_length: Family<Summary>,
+    pub(crate) exceeded_body_size: Counter,
+    pub(crate) exceeded_sample_limit: Counter,
+    pub(crate) duplicates: Counter,
+    pub(crate) out_of_order: Counter,
+    pub(crate) out_of_bounds: Counter,
+    pub(crate) exemplars_out_of_order: Counter,
+    pub(crate) file_read_errors: Counter,
+    pub(crate) file_watcher_errors: Counter,
+    pub(crate) discovered_targets: Family<Gauge>,
+}
+
+impl ScrapeMetrics {
+    pub(crate) fn new(r: &Registry) -> Self {
+        let ranks = [0.01, 0.05, 0.5, 0.9, 0.99];
+        let _always_zero = r.counter(
+            "prometheus_target_scrapes_exceeded_native_histogram_bucket_limit_total",
+            "Total number of scrapes that hit the native histogram bucket limit and were rejected.",
+        );
+        let _cache_is_bounded_by_the_page = r.counter(
+            "prometheus_target_scrapes_cache_flush_forced_total",
+            "How many times a scrape cache was flushed due to getting big while scrapes are failing.",
+        );
+        Self {
+            pools: r.counter("prometheus_target_scrape_pools_total", "Total number of scrape pool creation attempts."),
+            pools_failed: r.counter(
+                "prometheus_target_scrape_pools_failed_total",
+                "Total number of scrape pool creations that failed.",
+            ),
+            reload_length: r.summary_vec(
+                "prometheus_target_reload_length_seconds",
+                "Actual interval to reload the scrape pool with a given configuration.",
+                &["interval"],
+                &ranks,
+            ),
+            pool_reloads: r
+                .counter("prometheus_target_scrape_pool_reloads_total", "Total number of scrape pool reloads."),
+            pool_reloads_failed: r.counter(
+                "prometheus_target_scrape_pool_reloads_failed_total",
+                "Total number of failed scrape pool reloads.",
+            ),
+            exceeded_target_limit: r.counter(
+                "prometheus_target_scrape_pool_exceeded_target_limit_total",
+                "Total number of times scrape pools hit the target limit, during sync or config reload.",
+            ),
+            exceeded_label_limits: r.counter(
+                "prometheus_target_scrape_pool_exceeded_label_limits_total",
+                "Total number of times scrape pools hit the label limits, during sync or config reload.",
+            ),
+            pool_target_limit: r.gauge_vec(
+                "prometheus_target_scrape_pool_target_limit",
+                "Maximum number of targets allowed in this scrape pool.",
+                &["scrape_job"],
+            ),
+            pool_targets: r.gauge_vec(
+                "prometheus_target_scrape_pool_targets",
+                "Current number of targets in this scrape pool.",
+                &["scrape_job"],
+            ),
+            pool_syncs: r.counter_vec(
+                "prometheus_target_scrape_pool_sync_total",
+                "Total number of syncs that were executed on a scrape pool.",
+                &["scrape_job"],
+            ),
+            sync_length: r.summary_vec(
+                "prometheus_target_sync_length_seconds",
+                "Actual interval to sync the scrape pool.",
+                &["scrape_job"],
+                &ranks,
+            ),
+            sync_failed: r.counter_vec(
+                "prometheus_target_sync_failed_total",
+                "Total number of target sync failures.",
+                &["scrape_job"],
+            ),
+            interval_length: r.summary_vec(
+                "prometheus_target_interval_length_seconds",
+                "Actual intervals between scrapes.",
+                &["interval"],
+                &ranks,
+            ),
+            exceeded_body_size: r.counter(
+                "prometheus_target_scrapes_exceeded_body_size_limit_total",
+                "Total number of scrapes that hit the body size limit",
+            ),
+            exceeded_sample_limit: r.counter(
+                "prometheus_target_scrapes_exceeded_sample_limit_total",
+                "Total number of scrapes that hit the sample limit and were rejected.",
+            ),
+            duplicates: r.counter(
+                "prometheus_target_scrapes_sample_duplicate_timestamp_total",
+                "Total number of samples rejected due to duplicate timestamps but different values.",
+            ),
+            out_of_order: r.counter(
+                "prometheus_target_scrapes_sample_out_of_order_total",
+                "Total number of samples rejected due to not being out of the expected order.",
+            ),
+            out_of_bounds: r.counter(
+                "prometheus_target_scrapes_sample_out_of_bounds_total",
+                "Total number of samples rejected due to timestamp falling outside of the time bounds.",
+            ),
+            exemplars_out_of_order: r.counter(
+                "prometheus_target_scrapes_exemplar_out_of_order_total",
+                "Total number of exemplar rejected due to not being out of the expected order.",
+            ),
+            file_read_errors: r.counter("prometheus_sd_file_read_errors_total", "The number of File-SD read errors."),
+            file_watcher_errors: r.counter(
+                "prometheus_sd_file_watcher_errors_total",
+                "The number of File-SD errors caused by filesystem watch failures.",
+            ),
+            discovered_targets: r.gauge_vec(
+                "prometheus_sd_discovered_targets",
+                "Current number of discovered targets.",
+                &["name", "config"],
+            ),
+        }
+    }
+
+    /// Takes a pool's own series away.
+    pub(crate) fn forget_pool(&self, job: &str) {
+        for family in [&self.pool_target_limit, &self.pool_targets] {
+            family.remove(&[job]);
+        }
+        self.discovered_targets.remove(&["scrape", job]);
+        self.pool_syncs.remove(&[job]);
+        self.sync_failed.remove(&[job]);
+        self.sync_length.remove(&[job]);
+    }
+}

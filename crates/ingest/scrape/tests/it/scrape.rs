@@ -1,0 +1,307 @@
+//! The manager against targets that behave, misbehave, and go away.
+
+use std::io::Write;
+use std::net::TcpStream;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use firesteel_client::Registry;
+use firesteel_config::{ByteSize, Decode as _, LabelSet, ScrapeConfig, TargetGroup};
+use firesteel_model::Labels;
+use firesteel_scrape::{Health, LastScrape, ScrapeManager, ScrapeOptions};
+use firesteel_testkit::{FakeTarget, TargetRequest, write_answer};
+
+use crate::recorder::Recorder;
+
+const TEXT: (&str, &str) = ("Content-Type", "text/plain; version=0.0.4");
+
+fn job(address: &str) -> ScrapeConfig {
+    let mut config = ScrapeConfig {
+        job_name: "job1".into(),
+        scrape_interval: Duration::from_millis(100),
+        scrape_timeout: Duration::from_millis(100),
+        metric_name_escaping_scheme: "allow-utf-8".into(),
+        ..ScrapeConfig::fresh()
+    };
+    config.http.follow_redirects = true;
+    config.discovery.static_configs =
+        vec![TargetGroup { targets: vec![address.to_owned()], labels: LabelSet::default() }];
+    config
+}
+
+struct Run {
+    store: Arc<Recorder>,
+    registry: Registry,
+    manager: ScrapeManager,
+}
+
+impl Run {
+    fn new() -> Self {
+        let options = ScrapeOptions {
+            scrape_at_once: true,
+            discovery_reload_interval: Duration::from_millis(50),
+            ..ScrapeOptions::default()
+        };
+        let (store, registry) = (Arc::new(Recorder::default()), Registry::new());
+        let manager = ScrapeManager::new(options, Arc::clone(&store) as _, &registry).expect("threads");
+        Self { store, registry, manager }
+    }
+
+    async fn apply(&self, jobs: Vec<ScrapeConfig>) {
+        self.manager.apply_jobs(jobs.into_iter().map(Arc::new).collect(), &Labels::empty()).await.expect("good jobs");
+    }
+
+    fn last(&self) -> Option<LastScrape> {
+        Some(self.manager.targets().first()?.active.first()?.0.last_scrape())
+    }
+}
+
+async fn until(what: &str, mut holds: impl FnMut() -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while !holds() {
+        assert!(Instant::now() < deadline, "waited in vain for: {what}");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+fn answering(
+    answer: impl Fn(&TargetRequest, &mut TcpStream) -> std::io::Result<()> + Send + Sync + 'static,
+) -> FakeTarget {
+    FakeTarget::start(answer).expect("a free port")
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_good_target_is_up() {
+    let target = answering(|request, out| {
+        assert_eq!(request.path, "/metrics");
+        assert_eq!(request.header("user-agent"), "Prometheus/3.14.0");
+        assert_eq!(request.header("accept-encoding"), "gzip");
+        assert_eq!(request.header("x-prometheus-scrape-timeout-seconds"), "0.1");
+        assert!(
+            request
+                .header("accept")
+                .starts_with("application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.6,")
+        );
+        let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        packed.write_all(b"# TYPE a counter\na 1\nb{x=\"y\"} 2\n")?;
+        write_answer(out, "200 OK", &[TEXT, ("Content-Encoding", "gzip")], &packed.finish()?)
+    });
+    let run = Run::new();
+    run.apply(vec![job(&target.address())]).await;
+    until("three scrapes", || run.store.values("up").len() >= 3).await;
+    run.manager.stop().await;
+    let up = run.store.values("up");
+    assert!(up.iter().all(|v| v == "1"), "{up:?}");
+    assert_eq!(run.store.values("scrape_samples_scraped")[0], "2");
+    assert_eq!(run.store.values("scrape_series_added")[..2], ["2", "0"]);
+    assert_eq!(run.store.values("a").len(), up.len());
+    assert_eq!(run.store.created(), 7);
+}
+
+/// What the target does, and the error it gets.
+async fn check_down(
+    what: &str,
+    want: &str,
+    config: impl Fn(ScrapeConfig) -> ScrapeConfig,
+    answer: impl Fn(&TargetRequest, &mut TcpStream) -> std::io::Result<()> + Send + Sync + 'static,
+) {
+    let target = answering(answer);
+    let run = Run::new();
+    run.apply(vec![config(job(&target.address()))]).await;
+    until(what, || run.last().is_some_and(|l| l.health != Health::Unknown)).await;
+    let last = run.last().expect("a scrape");
+    run.manager.stop().await;
+    assert_eq!(last.health, Health::Down, "{what}");
+    assert_eq!(last.error.replace(&target.address(), "HOST"), want, "{what}");
+    assert_eq!(run.store.values("up")[0], "0", "{what}");
+    assert_eq!(run.store.values("a"), [""; 0], "{what}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn bad_targets_are_down_and_say_why() {
+    let same = |config| config;
+    check_down("status", "server returned HTTP status 500 Internal Server Error", same, |_, out| {
+        write_answer(out, "500 Internal Server Error", &[TEXT], b"a 1\n")
+    })
+    .await;
+    check_down("not found", "server returned HTTP status 404 Not Found", same, |_, out| {
+        write_answer(out, "404 Not Found", &[], b"")
+    })
+    .await;
+    check_down("redirect loop", "Get \"http://HOST/metrics\": stopped after 10 redirects", same, |_, out| {
+        write_answer(out, "302 Found", &[("Location", "/metrics")], b"")
+    })
+    .await;
+    check_down(
+        "redirect not followed",
+        "server returned HTTP status 302 Found",
+        |mut config| {
+            config.http.follow_redirects = false;
+            config
+        },
+        |_, out| write_answer(out, "302 Found", &[("Location", "/metrics")], b""),
+    )
+    .await;
+    check_down(
+        "html by type",
+        "received unsupported Content-Type \"text/html\" and no fallback_scrape_protocol specified for target",
+        same,
+        |_, out| write_answer(out, "200 OK", &[("Content-Type", "text/html")], b"<html>"),
+    )
+    .await;
+    check_down(
+        "no type",
+        "non-compliant scrape target sending blank Content-Type and no fallback_scrape_protocol specified for target",
+        same,
+        |_, out| write_answer(out, "200 OK", &[], b"a 1\n"),
+    )
+    .await;
+    check_down(
+        "html as text",
+        "expected a valid start token, got \"<\" (\"INVALID\") while parsing: \"<\" (line 2 of the page, which is HTML \
+         or XML and not metrics: check the target's address and metrics_path)",
+        same,
+        |_, out| write_answer(out, "200 OK", &[TEXT], b"\n<html></html>\n"),
+    )
+    .await;
+    check_down("silence", "Get \"http://HOST/metrics\": context deadline exceeded", same, |_, _| {
+        std::thread::sleep(Duration::from_millis(400));
+        Ok(())
+    })
+    .await;
+    check_down("hang up", "Get \"http://HOST/metrics\": EOF", same, |_, _| Err(std::io::ErrorKind::Other.into())).await;
+    check_down("cut short", "unexpected EOF", same, |_, out| {
+        out.write_all(b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 100\r\n\r\na 1\n")?;
+        Err(std::io::ErrorKind::Other.into())
+    })
+    .await;
+    let limited = |mut config: ScrapeConfig| {
+        config.body_size_limit = ByteSize(1 << 20);
+        config
+    };
+    check_down("endless", "body size limit exceeded", limited, |_, out| {
+        out.write_all(b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n\r\n")?;
+        loop {
+            out.write_all(&[b'x'; 65536])?;
+        }
+    })
+    .await;
+    check_down("gzip bomb", "body size limit exceeded", limited, |_, out| {
+        let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        packed.write_all(&vec![b'a'; 4 << 20])?;
+        write_answer(out, "200 OK", &[TEXT, ("Content-Encoding", "gzip")], &packed.finish()?)
+    })
+    .await;
+    check_down("no gzip", "gzip: invalid header", same, |_, out| {
+        write_answer(out, "200 OK", &[TEXT, ("Content-Encoding", "gzip")], b"a 1\n")
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_closed_port_refuses() {
+    let address = {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+        listener.local_addr().expect("bound").to_string()
+    };
+    let run = Run::new();
+    run.apply(vec![job(&address)]).await;
+    until("a scrape", || run.last().is_some_and(|l| l.health == Health::Down)).await;
+    let error = run.last().expect("a scrape").error;
+    assert_eq!(error, format!("Get \"http://{address}/metrics\": dial tcp {address}: connect: connection refused"));
+    run.manager.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn failures_and_departures_leave_markers() {
+    let asked = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&asked);
+    let target = answering(move |_, out| match count.fetch_add(1, Ordering::SeqCst) {
+        1 => write_answer(out, "500 Internal Server Error", &[], b""),
+        _ => write_answer(out, "200 OK", &[TEXT], b"a 1\n"),
+    });
+    let run = Run::new();
+    run.apply(vec![job(&target.address())]).await;
+    until("four scrapes", || run.store.values("up").len() >= 4).await;
+    assert_eq!(run.store.values("a")[..3], ["1", "stale", "1"]);
+    assert_eq!(run.store.values("up")[..3], ["1", "0", "1"]);
+    run.apply(vec![]).await;
+    assert!(run.manager.pools().is_empty());
+    let asked_by_then = asked.load(Ordering::SeqCst);
+    until("markers", || run.store.values("up").last().is_some_and(|v| v == "stale")).await;
+    assert_eq!(run.store.values("a").last().map(String::as_str), Some("stale"));
+    assert_eq!(asked.load(Ordering::SeqCst), asked_by_then, "a target that is gone is left alone");
+    run.manager.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_reload_restarts_only_what_changed() {
+    let target = answering(|_, out| write_answer(out, "200 OK", &[TEXT], b"a 1\nb 1\n"));
+    let run = Run::new();
+    let one = job(&target.address());
+    run.apply(vec![one.clone()]).await;
+    until("a scrape", || !run.store.values("a").is_empty()).await;
+    let before = Arc::as_ptr(&run.manager.targets()[0].active[0].0);
+    run.apply(vec![one.clone()]).await;
+    assert_eq!(Arc::as_ptr(&run.manager.targets()[0].active[0].0), before, "nothing changed");
+    let limited = ScrapeConfig { sample_limit: 1, ..one };
+    run.apply(vec![limited]).await;
+    until("the limit", || run.last().is_some_and(|l| l.error == "sample limit exceeded")).await;
+    assert_eq!(run.store.values("a").last().map(String::as_str), Some("stale"));
+    run.manager.stop().await;
+    let gathered = run.registry.gather();
+    assert!(gathered.iter().any(|f| f.name == "prometheus_target_scrapes_exceeded_sample_limit_total"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn too_many_targets_are_all_down() {
+    let target = answering(|_, out| write_answer(out, "200 OK", &[TEXT], b"a 1\n"));
+    let mut config = job(&target.address());
+    config.target_limit = 1;
+    config.discovery.static_configs[0].targets.push("127.0.0.1:1".into());
+    let run = Run::new();
+    run.apply(vec![config]).await;
+    until("a scrape", || run.last().is_some_and(|l| l.health == Health::Down)).await;
+    assert_eq!(run.last().expect("a scrape").error, "target_limit exceeded (number of targets: 2, limit: 1)");
+    run.manager.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn files_of_targets_are_followed() {
+    let target = answering(|_, out| write_answer(out, "200 OK", &[TEXT], b"a 1\n"));
+    let dir = tempfile::tempdir().expect("a directory");
+    let file = dir.path().join("t.yml");
+    let mut config = job(&target.address());
+    config.discovery.static_configs.clear();
+    config.discovery.file_sd_configs = vec![firesteel_config::sd::FileSd {
+        files: vec![firesteel_config::FilePath::new(dir.path().join("*.yml").to_string_lossy())],
+        refresh_interval: Duration::from_millis(200),
+    }];
+    let run = Run::new();
+    run.apply(vec![config]).await;
+    let labels = |run: &Run| -> Vec<String> {
+        let pools = run.manager.targets();
+        pools[0].active.iter().map(|(t, _)| t.public_labels().value("env").to_owned()).collect()
+    };
+    assert!(labels(&run).is_empty());
+    std::fs::write(&file, format!("- targets: ['{}']\n  labels: {{env: one}}\n", target.address())).expect("write");
+    until("the file", || labels(&run) == ["one"]).await;
+    let discovered = run.manager.targets()[0].active[0].1.clone();
+    assert_eq!(discovered.get("__meta_filepath"), file.to_str());
+    std::fs::write(&file, "- targets: [\n").expect("write");
+    let read_errors = || {
+        let families = run.registry.gather();
+        let family = families.iter().find(|f| f.name == "prometheus_sd_file_read_errors_total").expect("registered");
+        format!("{:?}", family.metrics[0].value)
+    };
+    let none = read_errors();
+    until("a read error", || read_errors() != none).await;
+    assert_eq!(labels(&run), ["one"], "a bad file keeps its targets");
+    std::fs::write(&file, format!("[{{\"targets\": [\"{}\"], \"labels\": {{\"env\": \"two\"}}}}]", target.address()))
+        .expect("write");
+    until("the new file", || labels(&run) == ["two"]).await;
+    std::fs::remove_file(&file).expect("remove");
+    until("no file", || labels(&run).is_empty()).await;
+    run.manager.stop().await;
+}
