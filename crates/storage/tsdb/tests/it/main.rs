@@ -2,5 +2,6 @@
 
 mod database;
 mod faults;
+mod peers;
 mod restarts;
 mod wal_peer;
