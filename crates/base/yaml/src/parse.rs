@@ -7,7 +7,7 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use saphyr_parser::{Event, Parser, ScalarStyle, Tag};
+use saphyr_parser::{Event, Parser, ScalarStyle, ScanError, Tag};
 
 use crate::syntax_fault::{budget_fault, syntax_fault};
 use crate::{Diagnostic, Kind, Node, Source, Span};
@@ -19,14 +19,83 @@ const MAX_DEPTH: usize = 200;
 ///
 /// Errors: one diagnostic, for the first place that is not YAML.
 pub fn parse(source: &Source) -> Result<Option<Node>, Box<Diagnostic>> {
-    let text = source.text().strip_prefix('\u{feff}').unwrap_or(source.text());
     if let Some(fault) = crate::syntax_fault::before_parsing(source) {
         return Err(Box::new(fault));
     }
+    let text = source.text().strip_prefix('\u{feff}').unwrap_or(source.text());
+    let mut text = Cow::Borrowed(text);
+    let mut budget = REPAIR_BYTES;
+    loop {
+        let error = match parse_once(source, &text) {
+            Ok(root) => return Ok(root),
+            Err(Stop::Fault(fault)) => return Err(fault),
+            Err(Stop::Scan(error)) => error,
+        };
+        budget = budget.saturating_sub(text.len());
+        let repaired = (budget > 0).then(|| indent_quoted(&text, &error)).flatten();
+        match repaired {
+            Some(repaired) => text = Cow::Owned(repaired),
+            None => return Err(Box::new(syntax_fault(source, &error))),
+        }
+    }
+}
+
+/// How much text may be read again because of quoted texts that are not indented.
+const REPAIR_BYTES: usize = 64 << 20;
+
+/// YAML 1.2 wants the later lines of a quoted text indented, Go's YAML 1.1 does not. Indents those of the text at the
+/// error; folding drops the blanks again, and lines stay lines, so that all other places hold.
+fn indent_quoted(text: &str, error: &ScanError) -> Option<String> {
+    if !error.info().contains("indentation in quoted scalar") {
+        return None;
+    }
+    let at = error.marker();
+    let line_start = text.split_inclusive('\n').take(at.line() - 1).map(str::len).sum::<usize>();
+    let from = text.get(line_start..)?;
+    let start = line_start + from.char_indices().nth(at.col()).map(|(at, _)| at)?;
+    let quote = *text.as_bytes().get(start)?;
+    if !matches!(quote, b'"' | b'\'') {
+        return None;
+    }
+    let pad = " ".repeat(at.col() + 1);
+    let mut out = text.get(..=start)?.to_owned();
+    let mut rest = text.get(start + 1..)?.chars();
+    let mut changed = false;
+    while let Some(c) = rest.next() {
+        out.push(c);
+        match c {
+            '\\' if quote == b'"' => out.extend(rest.next()),
+            '\n' if !rest.as_str().starts_with(&pad) => {
+                out.push_str(&pad);
+                changed = true;
+            }
+            '"' | '\'' if u32::from(c) == u32::from(quote) => {
+                out.push_str(rest.as_str());
+                return changed.then_some(out);
+            }
+            _ => {}
+        }
+    }
+    None
+}
+
+/// Why a reading ended early.
+enum Stop {
+    Scan(ScanError),
+    Fault(Box<Diagnostic>),
+}
+
+impl From<Box<Diagnostic>> for Stop {
+    fn from(fault: Box<Diagnostic>) -> Self {
+        Self::Fault(fault)
+    }
+}
+
+fn parse_once(source: &Source, text: &str) -> Result<Option<Node>, Stop> {
     let mut tree = Tree { source, open: Vec::new(), anchors: HashMap::new(), nodes: 0, through_aliases: 0, root: None };
     let mut parser = Parser::new_from_str(text).keep_tags(true);
     while let Some(event) = parser.next_event() {
-        let (event, span) = event.map_err(|e| Box::new(syntax_fault(source, &e)))?;
+        let (event, span) = event.map_err(Stop::Scan)?;
         let place = |at: saphyr_parser::Marker| source.offset(at.line(), at.col() + 1);
         let span = Span {
             line: span.start.line(),

@@ -7,7 +7,7 @@ use crate::otlp::OtlpConfig;
 use crate::remote::{RemoteReadConfig, RemoteWriteConfig};
 use crate::runtime::RuntimeConfig;
 use crate::section::section;
-use crate::storage::StorageConfig;
+use crate::storage::{RetentionConfig, StorageConfig};
 use crate::tracing_config::TracingConfig;
 use crate::{Decode, FilePath, GlobalConfig, ScrapeConfig};
 
@@ -29,6 +29,12 @@ section! {
 }
 
 impl Config {
+    /// Sets the retention that flags (or the default of 15 days) give, unless the file has a block of its own. The server
+    /// calls it before it shows the configuration.
+    pub fn fill_retention(&mut self, of_flags: RetentionConfig) {
+        self.storage.tsdb.get_or_insert_default().retention.get_or_insert(of_flags);
+    }
+
     /// Returns upstream's refusal of sections that `--agent` does not allow.
     pub fn agent_mode_fault(&self) -> Option<&'static str> {
         if !self.alerting.is_zero() {

@@ -47,7 +47,7 @@ pub fn load(path: &Path, text: &str) -> Loaded {
         Ok(Some(node)) if node.is_null() => {}
         Ok(Some(node)) => config.decode(&node, &mut reader),
     }
-    config.storage.tsdb.get_or_insert_default().retention.get_or_insert_default();
+    config.storage.tsdb.get_or_insert_default();
     expand::expand_labels(&mut config.global.external_labels, |name| std::env::var(name).ok());
     config.set_directory(path.parent().unwrap_or(Path::new("")));
     let refused = reader.error_count() > 0;

@@ -26,7 +26,7 @@ section! {
         /// Share of stale series, 0 to 1, above which they are compacted early; 0 is off.
         stale_series_compaction_threshold: f64,
         chunk_encoding: ChunkEncodingConfig,
-        /// `Some` after loading; all zero when the block is absent.
+        /// `None` when the block is absent: then the flags hold, see `Config::fill_retention`.
         retention: Option<RetentionConfig>,
     }
 }
@@ -69,7 +69,6 @@ fn check_tsdb(tsdb: &mut TsdbConfig, node: &Node, reader: &mut Reader<'_>) {
         };
         one_of(block, reader, "floats", floats, &["xor", "xor2"], "", unknown);
     }
-    tsdb.retention.get_or_insert_default();
 }
 
 fn check_retention(retention: &mut RetentionConfig, node: &Node, reader: &mut Reader<'_>) {

@@ -5,6 +5,7 @@ use std::time::Duration;
 use firesteel_go_compat::quote;
 use firesteel_yaml::{Node, Reader};
 
+use crate::AnyValue;
 use crate::http::{HttpClientConfig, check_http};
 use crate::rules_of_choice::one_of;
 use crate::section::section;
@@ -16,6 +17,8 @@ section! {
         refresh_interval: Duration [keep] = Duration::from_secs(60),
         port: i64 [keep] = 80,
         role: String [keep] = "droplets".to_owned(),
+        /// upstream: a Go field for tests that has no tag, so it is read and printed (digitalocean.go, 3.14); kept.
+        httpclient: Option<AnyValue> [keep],
     }
 }
 
