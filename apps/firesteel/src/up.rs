@@ -1,6 +1,7 @@
 //! `firesteel up`: server and page on this machine without any configuration.
 //!
-//! One process, one listener on loopback. Its own metrics are scraped at once and then every 5 s. Pages elsewhere cannot
+//! One process, one listener on loopback. Its own metrics and this machine's are scraped
+//! at once and then every 5 s. Pages elsewhere cannot
 //! read it: no cross-origin headers, and only requests that name this machine as their host are answered.
 
 use std::net::SocketAddr;
@@ -14,6 +15,7 @@ use firesteel_cli::{ErrorStyle, FlagDef, FlagKind, Halt, ProgramDef, version};
 use firesteel_net::server::{Cors, Listener};
 use firesteel_prometheus::{App, ConfigSource, Options};
 
+use crate::host_metrics;
 use crate::machine::{check_data_dir, default_data_dir, summary};
 use crate::port_holder::holder_of;
 
@@ -101,14 +103,20 @@ fn options(data: &Path, listener: Listener, address: SocketAddr) -> Result<Optio
     options.cors = Cors::Off;
     options.external_url = format!("http://{address}/");
     options.page_title = "Firesteel".to_owned();
+    options.scrape.scrape_at_once = true;
+    options.extra = Some(host_metrics::routes().map_err(|e| Halt::error(format!("error: {e}\n"), 1))?);
     Ok(options)
 }
 
 /// What `up` would have in its `prometheus.yml`.
 fn config(address: SocketAddr) -> String {
+    // The host's name rather than an address: dashboards show it.
+    let host = rustix::system::uname().nodename().to_string_lossy().replace('\'', "");
     format!(
         "global:\n  scrape_interval: 5s\n  scrape_timeout: 5s\nscrape_configs:\n\
-         - job_name: firesteel\n  static_configs:\n  - targets: ['{address}']\n"
+         - job_name: firesteel\n  static_configs:\n  - targets: ['{address}']\n    labels: {{instance: '{host}'}}\n\
+         - job_name: node\n  metrics_path: {path}\n  static_configs:\n  - targets: ['{address}']\n    labels: {{instance: '{host}'}}\n",
+        path = host_metrics::PATH,
     )
 }
 
@@ -121,6 +129,7 @@ fn announce(address: SocketAddr, data: &Path, taken: Option<&str>, began: Instan
     println!("  Open        http://{address}/            (only this machine)");
     println!("  Data        {}          (kept between runs; 15 d)", data.display());
     println!("  Config      none: defaults in use\n");
-    println!("  ✓ firesteel itself    every 5 s");
+    println!("  ✓ this machine        every 5 s   (job \"node\": the names of node_exporter)");
+    println!("  ✓ firesteel itself    every 5 s   (job \"firesteel\")");
     println!("\nReady in {:.2} s.  Ctrl-C stops; data stays.", began.elapsed().as_secs_f64());
 }

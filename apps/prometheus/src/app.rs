@@ -124,7 +124,7 @@ impl App {
         };
         let readiness = Readiness::default();
         let db = Arc::new(LateDb::default());
-        let scraping = Arc::new(Scraping::new(&self.registry));
+        let scraping = Arc::new(Scraping::default());
         let config = Arc::new(ArcSwap::from_pointee(Config::default()));
         let (reloads, mut reload_requests) = mpsc::channel::<ReloadRequest>(1);
         let quit = CancellationToken::new();
@@ -193,8 +193,13 @@ impl App {
             }
         };
         info!("TSDB started");
+        if let Err(e) = scraping.start(self.options.scrape.clone(), opened.clone(), &self.registry) {
+            error!(err = e, "Fatal error");
+            ending(Some(opened)).run().await;
+            return ExitCode::FAILURE;
+        }
         info!(filename = reloader.source.name(), "Loading configuration file");
-        if let Err(e) = reloader.apply(self.config) {
+        if let Err(e) = reloader.apply(self.config).await {
             error!(err = e, "Fatal error");
             ending(Some(opened)).run().await;
             return ExitCode::FAILURE;
@@ -216,11 +221,11 @@ impl App {
                 }
                 _ = hangup.recv() => {
                     // What went wrong is in the log; nobody else waits for it.
-                    let _ = reload_on_thread(&reloader).await;
+                    let _ = reloader.reload().await;
                 }
                 Some(done) = reload_requests.recv() => {
                     // Whoever asked may be gone; the reload counts all the same.
-                    let _ = done.send(reload_on_thread(&reloader).await);
+                    let _ = done.send(reloader.reload().await);
                 }
             }
         }
@@ -298,17 +303,6 @@ async fn open_storage(
         Ok(opened)
     });
     opening.await.map_err(|e| format!("opening storage failed: {e}"))?
-}
-
-async fn reload_on_thread(reloader: &Arc<Reloader>) -> Result<(), String> {
-    let reloader = reloader.clone();
-    // Applying spawns scrape loops, which needs the runtime's context; reading files must not hold a worker.
-    let runtime = tokio::runtime::Handle::current();
-    let reload = tokio::task::spawn_blocking(move || {
-        let _inside = runtime.enter();
-        reloader.reload()
-    });
-    reload.await.map_err(|e| e.to_string())?
 }
 
 struct Signals {

@@ -10,6 +10,7 @@ use firesteel_net::server::{Cors, Listener};
 use firesteel_promql::{EngineFeatures, EngineOptions};
 use firesteel_promql_syntax::ParserOptions;
 use firesteel_re2::AnchoredRegex;
+use firesteel_scrape::ScrapeOptions;
 
 use crate::flags::PROGRAM;
 use crate::{ConfigSource, unsupported};
@@ -42,6 +43,7 @@ pub struct Options {
     pub max_concurrency: i64,
     pub engine: EngineOptions,
     pub parser: ParserOptions,
+    pub scrape: ScrapeOptions,
     pub retention: Duration,
     pub no_lockfile: bool,
     pub wal_compression: bool,
@@ -107,6 +109,12 @@ impl Options {
                 experimental_functions: has("promql-experimental-functions"),
                 extended_range_selectors: has("promql-extended-range-selectors"),
                 binop_fill_modifiers: has("promql-binop-fill-modifiers"),
+            },
+            scrape: ScrapeOptions {
+                discovery_reload_interval: m.duration("scrape.discovery-reload-interval"),
+                align_timestamps: m.bool("scrape.adjust-timestamps"),
+                type_and_unit_labels: has("type-and-unit-labels"),
+                ..ScrapeOptions::default()
             },
             retention: retention(m),
             no_lockfile: m.bool("storage.tsdb.no-lockfile"),

@@ -26,18 +26,21 @@ impl Reloader {
     /// Reads the configuration and applies it. When it cannot be read, the old one stays in force untouched.
     ///
     /// Errors with one line for whoever asked.
-    pub(crate) fn reload(&self) -> Result<(), String> {
+    pub(crate) async fn reload(&self) -> Result<(), String> {
         info!(filename = self.source.name(), "Loading configuration file");
-        let loaded = self.source.load().map_err(|e| {
+        let source = self.source.clone();
+        let loading = tokio::task::spawn_blocking(move || source.load()).await.map_err(|e| e.to_string())?;
+        let loaded = loading.map_err(|e| {
             self.source.log(&e);
             let name = self.source.name();
             let faults = if e.faults.is_empty() { String::new() } else { format!("\n{}", e.faults) };
             format!("couldn't load configuration (--config.file={name:?}): {}{faults}", e.text)
         });
-        let outcome = loaded.and_then(|(config, idle)| {
-            self.refuse_unsupported(&idle)?;
-            self.apply(config)
-        });
+        let checked = loaded.and_then(|(config, idle)| self.refuse_unsupported(&idle).map(|()| config));
+        let outcome = match checked {
+            Ok(config) => self.apply(config).await,
+            Err(e) => Err(e),
+        };
         match &outcome {
             Ok(()) => {
                 self.metrics.config_ok.set(1.0);
@@ -66,9 +69,9 @@ impl Reloader {
     }
 
     /// Applies a checked configuration: every step runs even if an earlier one failed.
-    pub(crate) fn apply(&self, config: Config) -> Result<(), String> {
+    pub(crate) async fn apply(&self, config: Config) -> Result<(), String> {
         let began = Instant::now();
-        let scrape = self.scraping.apply(&config);
+        let scrape = self.scraping.apply(&config).await;
         let scrape_took = began.elapsed();
         self.config.store(Arc::new(config));
         if let Err(err) = scrape {

@@ -69,6 +69,10 @@ impl GlobalConfig {
 }
 
 fn check(global: &mut GlobalConfig, node: &Node, reader: &mut Reader<'_>) {
+    // Upstream reads the block into an empty one: a timeout that is not given follows the interval that is.
+    if node.entry("scrape_timeout").is_none() {
+        global.scrape_timeout = Duration::ZERO;
+    }
     let interval = if global.scrape_interval.is_zero() { DEFAULT_INTERVAL } else { global.scrape_interval };
     if global.scrape_timeout > interval {
         let shown = firesteel_go_compat::format_duration(interval);
