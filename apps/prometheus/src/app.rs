@@ -290,10 +290,6 @@ async fn open_storage(
         let dir = settings.dir.clone();
         std::fs::create_dir_all(&dir).map_err(|e| format!("create data directory {}: {e}", dir.display()))?;
         let opened = db.open(settings).map_err(|e| format!("opening storage failed: {e}"))?;
-        let replay = opened.replay_stats();
-        let took =
-            firesteel_go_compat::format_go_duration(i64::try_from(replay.duration.as_nanos()).unwrap_or(i64::MAX));
-        info!(component = "tsdb", total_replay_duration = %took, "WAL replay completed");
         match ActiveQueries::open(&dir, slots) {
             Ok(active) => {
                 let _ = queries.active.set(active);

@@ -91,12 +91,8 @@ impl TargetSource for Scraping {
             let labels = target.public_labels();
             target.with_metadata(|store| {
                 for (family, about) in store.iter() {
-                    let about = TargetMetadata {
-                        family,
-                        metric_type: about.metric_type,
-                        help: &about.help,
-                        unit: &about.unit,
-                    };
+                    let about =
+                        TargetMetadata { family, metric_type: about.metric_type, help: &about.help, unit: &about.unit };
                     each(&labels, about);
                 }
             });
