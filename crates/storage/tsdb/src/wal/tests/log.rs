@@ -52,7 +52,7 @@ fn records_of_all_sizes_come_back() {
     for compression in [Compression::None, Compression::Snappy, Compression::Zstd] {
         for segment_bytes in [DEFAULT_SEGMENT_BYTES, 4 * PAGE_BYTES as u64] {
             let vfs = FaultVfs::new();
-            let wal = open(&vfs, WalOptions { compression, segment_bytes, ..options() });
+            let wal = open(&vfs, WalOptions { segment_bytes, compression, ..options() });
             let mut records: Vec<Vec<u8>> = sizes().into_iter().map(noise).collect();
             records.extend(sizes().into_iter().map(|n| vec![7; n]));
             for pair in records.chunks(2) {

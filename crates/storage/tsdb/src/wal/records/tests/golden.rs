@@ -95,7 +95,7 @@ fn exemplars() {
 
 #[test]
 fn mmap_markers() {
-    let markers = [(3, 1 << 32 | 77), (4, 8)].map(|(r, chunk)| MmapMarker { series: SeriesRef(r), chunk });
+    let markers = [(3, 0x1_0000_004d), (4, 8)].map(|(r, chunk)| MmapMarker { series: SeriesRef(r), chunk });
     check_bytes("mmap_markers", |out| MmapMarkersRecord::encode(markers, out));
     assert_eq!(all(MmapMarkersRecord::decode(&golden("mmap_markers")).expect("markers")), markers);
 }

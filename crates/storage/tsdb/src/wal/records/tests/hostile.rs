@@ -10,12 +10,11 @@ fn decode_all(record: &[u8]) -> usize {
         entries.map_or(0, |entries| entries.map_while(Result::ok).count())
     }
     let series = SeriesRecord::decode(record).map(|entries| {
-        entries.map(|e| {
-            if let Ok(e) = &e {
+        entries.inspect(|e| {
+            if let Ok(e) = e {
                 // Not UTF-8 is an error, not a panic.
                 let _ = e.labels.to_labels(e.series.0);
             }
-            e
         })
     });
     walk(series)
