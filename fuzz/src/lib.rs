@@ -1,0 +1,29 @@
+//! Fuzz targets: each takes any bytes and must neither panic, nor hang, nor take memory out of proportion.
+
+mod config;
+mod exposition;
+mod promql;
+mod wal_records;
+mod wal_segment;
+mod xor_chunk;
+
+pub use config::config;
+pub use exposition::{openmetrics, text};
+pub use promql::promql;
+pub use wal_records::wal_records;
+pub use wal_segment::wal_segment;
+pub use xor_chunk::xor_chunk;
+
+/// A target by name, as the folders of the corpus are called.
+pub type Target = (&'static str, fn(&[u8]));
+
+/// All targets.
+pub const TARGETS: [Target; 7] = [
+    ("config", config),
+    ("openmetrics", openmetrics),
+    ("promql", promql),
+    ("text", text),
+    ("wal_records", wal_records),
+    ("wal_segment", wal_segment),
+    ("xor_chunk", xor_chunk),
+];
