@@ -11,5 +11,8 @@ mod request;
 mod tls;
 mod trust;
 
+#[cfg(test)]
+mod tests;
+
 pub use error::{ClientError, RequestError, RequestFault};
 pub use request::{ClientOptions, HttpClient};

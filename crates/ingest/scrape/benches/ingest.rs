@@ -86,7 +86,7 @@ fn bench(c: &mut Criterion) {
     };
     let mut group = c.benchmark_group("ingest");
     group.throughput(Throughput::Elements(1000));
-    let mut scrape = |ingester: &mut Ingester, cache: &mut TargetCache, store: &mut MetadataStore, t: i64| {
+    let scrape = |ingester: &mut Ingester, cache: &mut TargetCache, store: &mut MetadataStore, t: i64| {
         let body = &pages[t as usize % pages.len()];
         let page = Page { body, format: Format::Text, scrape_time: TimestampMs(t), now: TimestampMs(t) };
         let (counts, result) = ingester.ingest(page, &rules, cache, store, &Null);

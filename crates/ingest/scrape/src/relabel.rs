@@ -104,8 +104,9 @@ mod tests {
 
     #[test]
     fn actions_as_upstream() {
+        type Want = Option<&'static [(&'static str, &'static str)]>;
         use RelabelAction as A;
-        let cases: &[(RelabelConfig, Option<&[(&str, &str)]>)] = &[
+        let cases: &[(RelabelConfig, Want)] = &[
             (
                 rule(A::Replace, &["a"], "f(.*)", "d", "x-${1}-$1"),
                 Some(&[("a", "foo"), ("b", "bar"), ("d", "x-oo-oo")]),

@@ -346,7 +346,7 @@ fn now() -> TimestampMs {
 fn aligned(now: Duration, slot: &mut Option<Duration>, interval: Duration, align: bool) -> TimestampMs {
     let mut due = slot.unwrap_or(now);
     if now >= due {
-        let behind = (now - due).as_nanos() / interval.as_nanos().max(1);
+        let behind = now.saturating_sub(due).as_nanos() / interval.as_nanos().max(1);
         due += interval * u32::try_from(behind).unwrap_or(0);
     }
     *slot = Some(due);

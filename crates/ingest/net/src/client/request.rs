@@ -92,7 +92,7 @@ impl HttpClient {
         for hops in 0.. {
             let failed = |fault| RequestError { method: verb, url: shown(&url), fault };
             let request = self.request(&method, &url, headers, &body, at_home, referer.as_ref()).map_err(failed)?;
-            let response = self.client.request(request).await.map_err(|e| failed(fault(e)))?;
+            let response = self.client.request(request).await.map_err(|e| failed(fault(&e)))?;
             let status = response.status();
             if !self.follow_redirects || !is_redirect(status) {
                 return Ok(response);
@@ -204,10 +204,8 @@ fn is_same_or_subdomain(host: &str, parent: &str) -> bool {
 }
 
 /// Finds Go's words for hyper's error.
-fn fault(error: hyper_util::client::legacy::Error) -> RequestFault {
-    let mut source: Option<Box<dyn StdError + Send + Sync>> = Some(Box::new(error));
-    let Some(outer) = source.take() else { return RequestFault::Eof };
-    let mut next: Option<&(dyn StdError + 'static)> = Some(&*outer);
+fn fault(error: &hyper_util::client::legacy::Error) -> RequestFault {
+    let mut next: Option<&(dyn StdError + 'static)> = Some(error);
     let mut last = String::new();
     while let Some(e) = next {
         if let Some(fault) = e.downcast_ref::<RequestFault>() {

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use firesteel_config::sd::FileSd;
 use firesteel_config::{Decode as _, TargetGroup};
@@ -15,6 +16,9 @@ use tracing::error;
 
 use super::{Group, Update};
 use crate::metrics::ScrapeMetrics;
+
+/// How long a changed file is left to its writer.
+const SETTLE: Duration = Duration::from_millis(20);
 
 /// Sends the targets of the files whenever something about them changes, until told to stop.
 pub(crate) async fn run_file_sd(
@@ -36,7 +40,11 @@ pub(crate) async fn run_file_sd(
             () = stop.cancelled() => return,
             _ = ticker.tick() => {}
             // The channel never closes before the watcher goes; without a watcher only the ticker is left.
-            Some(()) = changes.recv() => {}
+            Some(()) = changes.recv() => {
+                // A file is truncated before it is written: what is read between would be a file without targets.
+                tokio::time::sleep(SETTLE).await;
+                let _more_of_the_same = changes.try_recv();
+            }
         }
         refresh(&config, &mut files, &metrics);
         let groups: Vec<Group> = files.values().flatten().cloned().collect();

@@ -182,8 +182,9 @@ async fn bad_targets_are_down_and_say_why() {
     };
     check_down("endless", "body size limit exceeded", limited, |_, out| {
         out.write_all(b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n\r\n")?;
+        let chunk = vec![b'x'; 65536];
         loop {
-            out.write_all(&[b'x'; 65536])?;
+            out.write_all(&chunk)?;
         }
     })
     .await;
@@ -285,21 +286,25 @@ async fn files_of_targets_are_followed() {
         pools[0].active.iter().map(|(t, _)| t.public_labels().value("env").to_owned()).collect()
     };
     assert!(labels(&run).is_empty());
-    std::fs::write(&file, format!("- targets: ['{}']\n  labels: {{env: one}}\n", target.address())).expect("write");
+    // Renamed into place: a file caught between truncation and writing is a good file without targets.
+    let put = |text: String| {
+        std::fs::write(dir.path().join("new"), text).expect("write");
+        std::fs::rename(dir.path().join("new"), &file).expect("rename");
+    };
+    put(format!("- targets: ['{}']\n  labels: {{env: one}}\n", target.address()));
     until("the file", || labels(&run) == ["one"]).await;
     let discovered = run.manager.targets()[0].active[0].1.clone();
     assert_eq!(discovered.get("__meta_filepath"), file.to_str());
-    std::fs::write(&file, "- targets: [\n").expect("write");
     let read_errors = || {
         let families = run.registry.gather();
         let family = families.iter().find(|f| f.name == "prometheus_sd_file_read_errors_total").expect("registered");
         format!("{:?}", family.metrics[0].value)
     };
     let none = read_errors();
+    put("- targets: [\n".to_owned());
     until("a read error", || read_errors() != none).await;
     assert_eq!(labels(&run), ["one"], "a bad file keeps its targets");
-    std::fs::write(&file, format!("[{{\"targets\": [\"{}\"], \"labels\": {{\"env\": \"two\"}}}}]", target.address()))
-        .expect("write");
+    put(format!("[{{\"targets\": [\"{}\"], \"labels\": {{\"env\": \"two\"}}}}]", target.address()));
     until("the new file", || labels(&run) == ["two"]).await;
     std::fs::remove_file(&file).expect("remove");
     until("no file", || labels(&run).is_empty()).await;
