@@ -2,7 +2,7 @@
 
 use firesteel_base::TimestampMs;
 
-use super::window::{WindowCounts, Windows, fill};
+use super::window::{Window, WindowCounts, Windows, fill_with};
 use crate::tile::RowMut;
 
 /// Which member of the family.
@@ -32,7 +32,7 @@ pub(crate) fn extrapolated(
     }
     let range_seconds = windows.range_seconds();
     let mut next_reset = 0;
-    fill(t, windows, row, |step, lo, hi| {
+    fill_with(t, windows, row, |Window { lo, hi, start, end, .. }| {
         if hi - lo < 2 {
             return None;
         }
@@ -45,8 +45,8 @@ pub(crate) fn extrapolated(
             result += v[reset as usize - 1];
         }
         let (first_t, last_t) = (t[lo].0, t[hi - 1].0);
-        let mut to_start = (first_t - windows.start(step)) as f64 / 1000.0;
-        let mut to_end = (windows.end(step) - last_t) as f64 / 1000.0;
+        let mut to_start = (first_t - start) as f64 / 1000.0;
+        let mut to_end = (end - last_t) as f64 / 1000.0;
         let sampled = (last_t - first_t) as f64 / 1000.0;
         let average = sampled / (hi - lo - 1) as f64;
         // upstream: the ends are reached when no more than 1.1 average intervals are missing, else half an interval

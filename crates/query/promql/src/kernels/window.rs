@@ -48,6 +48,18 @@ pub(crate) struct WindowCounts {
     pub(crate) read: u64,
 }
 
+/// One window that holds samples: those from `lo` up to `hi`.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Window {
+    pub(crate) step: usize,
+    pub(crate) lo: usize,
+    pub(crate) hi: usize,
+    /// The moment before its first.
+    pub(crate) start: i64,
+    /// Its last moment.
+    pub(crate) end: i64,
+}
+
 /// Calls `f(step, lo, hi)` for each window that holds samples `lo..hi`, and writes what it returns into `row`.
 #[inline(always)]
 pub(crate) fn fill(
@@ -56,25 +68,33 @@ pub(crate) fn fill(
     row: &mut RowMut<'_>,
     mut f: impl FnMut(usize, usize, usize) -> Option<f64>,
 ) -> WindowCounts {
+    fill_with(t, windows, row, |window| f(window.step, window.lo, window.hi))
+}
+
+/// The same for functions that look at the window's ends.
+#[inline(always)]
+pub(crate) fn fill_with(
+    t: &[TimestampMs],
+    windows: &Windows,
+    row: &mut RowMut<'_>,
+    mut f: impl FnMut(Window) -> Option<f64>,
+) -> WindowCounts {
     let (mut lo, mut hi) = (0, 0);
     let mut counts = WindowCounts::default();
+    let mut end = windows.first_end;
     for step in 0..windows.n {
-        let (start, end) = (windows.start(step), windows.end(step));
+        let start = end.saturating_sub(windows.range_ms);
         let before = hi;
-        while hi < t.len() && t[hi].0 <= end {
-            hi += 1;
+        hi += t[hi..].iter().take_while(|t| t.0 <= end).count();
+        lo += t[lo..hi].iter().take_while(|t| t.0 <= start).count();
+        if lo < hi {
+            counts.total += (hi - lo) as u64;
+            counts.read += (hi - before.max(lo)) as u64;
+            if let Some(v) = f(Window { step, lo, hi, start, end }) {
+                row.set(step, v);
+            }
         }
-        while lo < hi && t[lo].0 <= start {
-            lo += 1;
-        }
-        if lo == hi {
-            continue;
-        }
-        counts.total += (hi - lo) as u64;
-        counts.read += (hi - before.max(lo)) as u64;
-        if let Some(v) = f(step, lo, hi) {
-            row.set(step, v);
-        }
+        end = end.saturating_add(windows.stride_ms);
     }
     counts
 }
