@@ -12,7 +12,6 @@ mod fnv;
 mod ingest;
 mod ingest_pool;
 mod manager;
-mod md5;
 mod metadata_store;
 mod metrics;
 mod pool;

@@ -1,86 +1,60 @@
-//! Relabelling rules, compiled: what they do to a label set (upstream: `model/relabel/relabel.go`).
+//! Relabelling rules of a configuration, compiled.
 
 use std::sync::Arc;
 
 use firesteel_config::{RelabelAction, RelabelConfig};
-use firesteel_model::LabelsBuilder;
-use firesteel_re2::{AnchoredRegex, RegexError};
-
-use crate::md5::md5;
+use firesteel_model::relabel::{self, Action, Rule};
+use firesteel_model::{LabelsBuilder, ValidationScheme};
+use firesteel_re2::RegexError;
 
 /// A list of rules, applied in order. Cheap to clone.
 #[derive(Clone, Debug, Default)]
 pub struct RelabelRules(Arc<[Rule]>);
 
-#[derive(Debug)]
-struct Rule {
-    config: RelabelConfig,
-    regex: AnchoredRegex,
-}
-
 impl RelabelRules {
-    /// Compiles the rules of a configuration.
+    /// Compiles the rules of a configuration; targets may get any name that is UTF-8.
     pub fn new(configs: &[RelabelConfig]) -> Result<Self, RegexError> {
-        let compile = |config: &RelabelConfig| {
-            Ok(Rule { config: config.clone(), regex: AnchoredRegex::wrapped(&config.regex.pattern)? })
-        };
-        Ok(Self(configs.iter().map(compile).collect::<Result<Vec<_>, _>>()?.into()))
+        Self::with_scheme(configs, ValidationScheme::Utf8)
+    }
+
+    /// Compiles the rules of a configuration whose names are checked by `scheme`.
+    pub fn with_scheme(configs: &[RelabelConfig], scheme: ValidationScheme) -> Result<Self, RegexError> {
+        let rules = configs.iter().filter_map(|config| Some(Rule::new(plain(config, scheme)?)));
+        Ok(Self(rules.collect::<Result<Vec<_>, _>>()?.into()))
     }
 
     /// Applies the rules; returns false when one drops the set.
-    pub fn apply(&self, b: &mut LabelsBuilder) -> bool {
-        self.0.iter().all(|rule| rule.apply(b))
+    pub fn apply(&self, labels: &mut LabelsBuilder) -> bool {
+        relabel::process(labels, &self.0)
     }
 }
 
-impl Rule {
-    fn apply(&self, b: &mut LabelsBuilder) -> bool {
-        let config = &self.config;
-        let value = config.source_labels.iter().map(|l| b.get(&l.0)).collect::<Vec<_>>().join(&config.separator);
-        let matches = |text: &str| self.regex.is_match(text);
-        match config.action {
-            RelabelAction::Empty => {}
-            RelabelAction::Keep => return matches(&value),
-            RelabelAction::Drop => return !matches(&value),
-            RelabelAction::KeepEqual => return b.get(&config.target_label) == value,
-            RelabelAction::DropEqual => return b.get(&config.target_label) != value,
-            RelabelAction::Replace => self.replace(&value, b),
-            RelabelAction::Lowercase => drop(b.set(&config.target_label, &value.to_lowercase())),
-            RelabelAction::Uppercase => drop(b.set(&config.target_label, &value.to_uppercase())),
-            RelabelAction::HashMod => {
-                let [.., a, b2, c, d, e, f, g, h] = md5(value.as_bytes());
-                let hash = u64::from_be_bytes([a, b2, c, d, e, f, g, h]);
-                b.set(&config.target_label, &hash.checked_rem(config.modulus.0).unwrap_or(0).to_string());
-            }
-            RelabelAction::LabelMap => {
-                let mapped: Vec<(String, String)> = b
-                    .iter()
-                    .filter_map(|(name, value)| {
-                        self.regex.expand(name, &config.replacement).map(|to| (to, value.to_owned()))
-                    })
-                    .collect();
-                for (name, value) in mapped {
-                    b.set(&name, &value);
-                }
-            }
-            RelabelAction::LabelDrop => drop(b.retain(|name, _| !matches(name))),
-            RelabelAction::LabelKeep => drop(b.retain(|name, _| matches(name))),
-        }
-        true
-    }
-
-    fn replace(&self, value: &str, b: &mut LabelsBuilder) {
-        let config = &self.config;
-        let Some(expanded) = self.regex.expand(value, &config.replacement) else { return };
-        let target = if config.target_label.contains('$') {
-            self.regex.expand(value, &config.target_label).unwrap_or_default()
-        } else {
-            config.target_label.clone()
-        };
-        if !target.is_empty() {
-            b.set(&target, &expanded);
-        }
-    }
+/// An empty action was refused with the configuration.
+fn plain(config: &RelabelConfig, scheme: ValidationScheme) -> Option<relabel::RelabelConfig> {
+    let action = match config.action {
+        RelabelAction::Empty => return None,
+        RelabelAction::Replace => Action::Replace,
+        RelabelAction::Keep => Action::Keep,
+        RelabelAction::Drop => Action::Drop,
+        RelabelAction::KeepEqual => Action::KeepEqual,
+        RelabelAction::DropEqual => Action::DropEqual,
+        RelabelAction::HashMod => Action::HashMod,
+        RelabelAction::LabelMap => Action::LabelMap,
+        RelabelAction::LabelDrop => Action::LabelDrop,
+        RelabelAction::LabelKeep => Action::LabelKeep,
+        RelabelAction::Lowercase => Action::Lowercase,
+        RelabelAction::Uppercase => Action::Uppercase,
+    };
+    Some(relabel::RelabelConfig {
+        source_labels: config.source_labels.iter().map(|label| label.0.clone()).collect(),
+        separator: config.separator.clone(),
+        target_label: config.target_label.clone(),
+        regex: config.regex.pattern.clone(),
+        modulus: config.modulus.0,
+        replacement: config.replacement.clone(),
+        action,
+        scheme,
+    })
 }
 
 #[cfg(test)]

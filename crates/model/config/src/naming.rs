@@ -5,33 +5,8 @@ use firesteel_yaml::{Node, Out, Reader};
 use crate::Decode;
 use crate::rules_of_choice::not_a_choice;
 
-/// The scheme by which names are checked.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
-pub enum ValidationScheme {
-    /// Not given: the outer block decides. After loading nothing is unset.
-    #[default]
-    Unset,
-    /// `[a-zA-Z_:][a-zA-Z0-9_:]*`.
-    Legacy,
-    /// Any UTF-8 text that is not empty.
-    Utf8,
-}
-
-impl ValidationScheme {
-    /// Returns whether a label may have this name.
-    pub fn is_valid_label_name(self, name: &str) -> bool {
-        match self {
-            Self::Legacy => is_legacy_label_name(name),
-            _ => !name.is_empty(),
-        }
-    }
-}
-
-/// `[a-zA-Z_][a-zA-Z0-9_]*`
-pub(crate) fn is_legacy_label_name(name: &str) -> bool {
-    name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
-        && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
-}
+pub use firesteel_model::ValidationScheme;
+pub(crate) use firesteel_model::is_legacy_label_name;
 
 impl Decode for ValidationScheme {
     fn go_type() -> String {

@@ -5,6 +5,8 @@ mod labels_builder;
 mod matcher;
 mod metadata;
 mod metric_family;
+mod names;
+pub mod relabel;
 mod sample;
 mod series_ref;
 
@@ -13,6 +15,7 @@ pub use labels_builder::LabelsBuilder;
 pub use matcher::{MatchType, Matcher};
 pub use metadata::{Metadata, MetricType};
 pub use metric_family::{Bucket, ClassicHistogram, Exemplar, Metric, MetricFamily, MetricValue, Summary};
+pub use names::{ValidationScheme, is_legacy_label_name, is_legacy_metric_name};
 pub use sample::{STALE_NAN_BITS, is_stale_nan, stale_nan};
 pub use series_ref::SeriesRef;
 
