@@ -14,7 +14,7 @@ pub enum DbError {
     #[error("{}: not writable by uid {uid} (owned by uid {owner_uid}, mode {mode:03o})", path.display())]
     NotWritable { path: PathBuf, owner_uid: u32, uid: u32, mode: u32, source: io::Error },
     /// The log cannot be read, repaired or written.
-    #[error("opening storage failed: {0}")]
+    #[error(transparent)]
     Wal(#[from] crate::wal::WalError),
     /// Another process holds the directory.
     #[error("lock DB directory: {} is in use by another process", path.display())]

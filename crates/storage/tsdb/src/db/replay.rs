@@ -62,9 +62,9 @@ pub(super) fn replay(head: &Head, vfs: &Arc<dyn Vfs>, dir: &Path) -> Result<(Rep
             "Skipped WAL records of native histograms, exemplars, tombstones or metadata: this version keeps float samples only"
         );
     }
-    tracing::info!(
+    tracing::debug!(
         component = "tsdb", series = stats.series, samples = stats.samples, segments,
-        total_replay_duration = ?stats.duration, "WAL replay completed"
+        total_replay_duration = ?stats.duration, "WAL segments loaded"
     );
     Ok((stats, aliases))
 }

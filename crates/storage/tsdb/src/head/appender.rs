@@ -58,7 +58,7 @@ impl AppendBuffers {
 #[derive(Debug)]
 pub(crate) struct HeadAppender<'a> {
     head: &'a Head,
-    buffers: Box<AppendBuffers>,
+    buffers: AppendBuffers,
     /// Rows before this are out of bounds; taken when the first rows come.
     min_valid: Option<i64>,
 }
@@ -92,7 +92,7 @@ impl<'a> HeadAppender<'a> {
 
     /// Writes the batch's records into the buffers.
     fn encode(&mut self) {
-        let AppendBuffers { rows, new_series, unlogged, series_record, samples_record } = &mut *self.buffers;
+        let AppendBuffers { rows, new_series, unlogged, series_record, samples_record } = &mut self.buffers;
         if !unlogged.is_empty() {
             unlogged.sort_unstable();
             unlogged.dedup();
@@ -192,7 +192,7 @@ impl Appender for HeadAppender<'_> {
     fn append(&mut self, batch: &SampleBatch, how: AppendOptions, rejected: &mut Vec<Rejected>) {
         let min_valid = self.min_valid(batch.t.first().copied());
         let head = self.head;
-        let AppendBuffers { rows, unlogged, .. } = &mut *self.buffers;
+        let AppendBuffers { rows, unlogged, .. } = &mut self.buffers;
         let starts: Vec<usize> = rows.iter().map(Vec::len).collect();
         let mut refuse = |row: u32, why: AppendError| {
             if !how.stale_marker {

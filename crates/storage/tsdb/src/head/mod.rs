@@ -76,7 +76,7 @@ pub(crate) struct Head {
     min_valid: AtomicI64,
     visibility: Arc<Visibility>,
     pub(crate) log: Log,
-    buffers: Mutex<Vec<Box<AppendBuffers>>>,
+    buffers: Mutex<Vec<AppendBuffers>>,
     pub(crate) counts: Counts,
 }
 

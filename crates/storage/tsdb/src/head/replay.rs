@@ -4,6 +4,8 @@ use firesteel_base::FastHashMap;
 use firesteel_model::SeriesRef;
 
 use super::Head;
+use super::refs::Place;
+use super::series::Slot;
 use crate::db::ReplayStats;
 use crate::wal::records::{RecordError, RecordType, SamplesRecord, SamplesV2Record, SeriesRecord};
 
@@ -13,7 +15,7 @@ pub(crate) struct Replay<'a> {
     head: &'a Head,
     /// References whose labels had come before under another one: a series that was dropped and created again.
     aliases: FastHashMap<SeriesRef, SeriesRef>,
-    rows: Vec<Vec<(SeriesRef, i64, f64)>>,
+    rows: Vec<Vec<(Slot, i64, f64)>>,
     held: usize,
     min_t: i64,
     max_t: i64,
@@ -54,15 +56,17 @@ impl<'a> Replay<'a> {
                 }
             }
             Some(RecordType::Samples) => {
+                let places = self.head.refs.read();
                 for sample in SamplesRecord::decode(record)? {
                     let sample = sample?;
-                    self.sample(sample.series, sample.t.0, sample.v);
+                    self.sample(places.get(self.real(sample.series)), sample.t.0, sample.v);
                 }
             }
             Some(RecordType::SamplesV2) => {
+                let places = self.head.refs.read();
                 for entry in SamplesV2Record::decode(record)? {
                     let sample = entry?;
-                    self.sample(sample.series, sample.t.0, sample.v);
+                    self.sample(places.get(self.real(sample.series)), sample.t.0, sample.v);
                 }
             }
             _ => self.stats.skipped_records += 1,
@@ -70,15 +74,19 @@ impl<'a> Replay<'a> {
         Ok(())
     }
 
+    /// Returns the reference that stands for the series in memory.
     #[inline]
-    fn sample(&mut self, series: SeriesRef, t: i64, v: f64) {
-        let series =
-            if self.aliases.is_empty() { series } else { self.aliases.get(&series).copied().unwrap_or(series) };
-        let Some(place) = self.head.place_of(series) else {
+    fn real(&self, series: SeriesRef) -> SeriesRef {
+        if self.aliases.is_empty() { series } else { self.aliases.get(&series).copied().unwrap_or(series) }
+    }
+
+    #[inline]
+    fn sample(&mut self, place: Option<Place>, t: i64, v: f64) {
+        let Some(place) = place else {
             self.stats.unknown_refs += 1;
             return;
         };
-        self.rows[place.shard as usize].push((series, t, v));
+        self.rows[place.shard as usize].push((place.slot, t, v));
         self.held += 1;
         if self.held >= ROWS_MAX {
             self.flush();
@@ -98,11 +106,10 @@ impl<'a> Replay<'a> {
         let min_valid = head.min_valid.load(std::sync::atomic::Ordering::Relaxed);
         for (lock, rows) in head.shards.iter().zip(&mut self.rows) {
             let mut shard = lock.lock();
-            let places = head.refs.read();
-            for (series, t, v) in rows.drain(..) {
-                let Some(place) = places.get(series) else { continue };
+            // Nothing truncates or compacts while the log is replayed, so slots stay.
+            for (slot, t, v) in rows.drain(..) {
                 // Logged before it was known to be out of order, or twice: as when it came, it is dropped.
-                if t >= min_valid && shard.append(place.slot, t, v, &head.rules).is_ok() {
+                if t >= min_valid && shard.append(slot, t, v, &head.rules).is_ok() {
                     self.min_t = self.min_t.min(t);
                     self.max_t = self.max_t.max(t);
                     self.stats.samples += 1;

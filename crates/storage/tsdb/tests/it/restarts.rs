@@ -160,3 +160,40 @@ fn one_process_a_directory() {
     let again = Db::open(DbOptions::new(dir.path())).expect("opens");
     drop(again);
 }
+
+#[test]
+fn metrics_tell_what_happened() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let registry = firesteel_client::Registry::new();
+    let db = Db::open(DbOptions::new(dir.path())).expect("opens");
+    db.register(&registry);
+    append(&db, &[(1, 1000, 1.0), (2, 1000, 1.0)]);
+    append(&db, &[(1, 2000, 1.0), (2, 2000, stale_nan())]);
+    let value = |name: &str| {
+        let families = registry.gather();
+        let family = families.iter().find(|f| f.name == name).unwrap_or_else(|| panic!("no {name}"));
+        match &family.metrics[0].value {
+            firesteel_model::MetricValue::Counter { value, .. } | firesteel_model::MetricValue::Gauge(value) => *value,
+            other => panic!("{other:?}"),
+        }
+    };
+    let cases = [
+        ("prometheus_tsdb_head_series", 2.0),
+        ("prometheus_tsdb_head_stale_series", 1.0),
+        ("prometheus_tsdb_head_chunks", 2.0),
+        ("prometheus_tsdb_head_samples_appended_total", 4.0),
+        ("prometheus_tsdb_head_max_time_seconds", 2.0),
+        ("prometheus_tsdb_head_min_time", 1000.0),
+        ("prometheus_tsdb_head_active_appenders", 0.0),
+        ("prometheus_tsdb_wal_record_part_writes_total", 3.0),
+        ("prometheus_tsdb_clean_start", 1.0),
+        ("firesteel_tsdb_samples_not_durable_total", 0.0),
+    ];
+    for (name, want) in cases {
+        assert_eq!(value(name), want, "{name}");
+    }
+    let top = db.status(1);
+    assert_eq!((top.series_by_metric_name[0].name.as_str(), top.series_by_metric_name[0].count), ("m", 2));
+    assert_eq!((top.values_by_label_name[0].name.as_str(), top.values_by_label_name[0].count), ("i", 2));
+    assert_eq!(top.series_by_label_pair, [firesteel_tsdb::NamedCount { name: "__name__=m".into(), count: 2 }]);
+}
