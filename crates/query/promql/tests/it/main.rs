@@ -5,3 +5,4 @@ mod corpus_scripts;
 mod engine;
 mod naive;
 mod own_scripts;
+mod upstream_answers;
