@@ -1,6 +1,6 @@
 //! All pools: starts, reloads and stops them as the configuration says, and shows them to the API.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -160,33 +160,40 @@ impl ScrapeManager {
     pub async fn apply_jobs(&self, jobs: Vec<Arc<ScrapeConfig>>, external_labels: &Labels) -> Result<(), ScrapeError> {
         let _one_at_a_time = self.applying.lock().await;
         self.shared.seed.store(offset_seed(external_labels), Ordering::Relaxed);
-        let mut old = std::mem::take(&mut *self.pools.lock());
         let mut first_error = Ok(());
-        for config in jobs {
-            let name = config.job_name.clone();
-            let result = match old.remove(&name) {
-                Some(pool) if pool.config == config => Ok(pool),
-                Some(mut pool) => {
-                    let reloaded = pool.reload(config).await;
-                    if let Err(err) = &reloaded {
-                        tracing::error!(%err, scrape_pool = name, "error reloading scrape pool");
+        let wanted: BTreeSet<&str> = jobs.iter().map(|config| config.job_name.as_str()).collect();
+        // The API goes on seeing pools while they are reloaded.
+        let gone: Vec<PoolHandle> = {
+            let mut pools = self.pools.lock();
+            let names: Vec<String> = pools.keys().filter(|name| !wanted.contains(name.as_str())).cloned().collect();
+            names.iter().filter_map(|name| pools.remove(name)).collect()
+        };
+        for config in &jobs {
+            let name = &config.job_name;
+            let running = self.pools.lock().get(name).map(|pool| (Arc::clone(&pool.config), pool.reloader()));
+            match running {
+                Some((same, _)) if same == *config => {}
+                Some((_, reloader)) => match reloader.reload(Arc::clone(config)).await {
+                    Ok(()) => {
+                        if let Some(pool) = self.pools.lock().get_mut(name) {
+                            pool.config = Arc::clone(config);
+                        }
                     }
-                    first_error = first_error.and(reloaded);
-                    Ok(pool)
-                }
-                None => PoolHandle::start(config, &self.shared),
-            };
-            match result {
-                Ok(pool) => {
-                    self.pools.lock().insert(name, pool);
-                }
-                Err(err) => {
-                    tracing::error!(%err, scrape_pool = name, "error creating new scrape pool");
-                    first_error = first_error.and(Err(err));
-                }
+                    Err(err) => {
+                        tracing::error!(%err, scrape_pool = name, "error reloading scrape pool");
+                        first_error = first_error.and(Err(err));
+                    }
+                },
+                None => match PoolHandle::start(Arc::clone(config), &self.shared) {
+                    Ok(pool) => drop(self.pools.lock().insert(name.clone(), pool)),
+                    Err(err) => {
+                        tracing::error!(%err, scrape_pool = name, "error creating new scrape pool");
+                        first_error = first_error.and(Err(err));
+                    }
+                },
             }
         }
-        for pool in old.into_values() {
+        for pool in gone {
             pool.stop().await;
         }
         first_error

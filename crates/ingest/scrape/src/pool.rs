@@ -73,16 +73,9 @@ impl PoolHandle {
         Ok(Self { config, view, commands })
     }
 
-    /// Puts another configuration in force; returns when the old loops scrape no more.
-    pub(crate) async fn reload(&mut self, config: Arc<ScrapeConfig>) -> Result<(), ScrapeError> {
-        let (done, result) = oneshot::channel();
-        let sent = self.commands.send(Command::Reload(Arc::clone(&config), done)).await;
-        if sent.is_err() {
-            return Err(ScrapeError::Stopped);
-        }
-        result.await.unwrap_or(Err(ScrapeError::Stopped))?;
-        self.config = config;
-        Ok(())
+    /// Returns what a reload needs, so that the manager's lock is not held meanwhile.
+    pub(crate) fn reloader(&self) -> PoolReloader {
+        PoolReloader(self.commands.clone())
     }
 
     /// Ends the pool; returns when its loops scrape no more.
@@ -92,6 +85,18 @@ impl PoolHandle {
             // An error means that the pool is gone already.
             let _gone = stopped.await;
         }
+    }
+}
+
+/// Sends a pool another configuration.
+pub(crate) struct PoolReloader(mpsc::Sender<Command>);
+
+impl PoolReloader {
+    /// Puts another configuration in force; returns when the old loops scrape no more.
+    pub(crate) async fn reload(self, config: Arc<ScrapeConfig>) -> Result<(), ScrapeError> {
+        let (done, result) = oneshot::channel();
+        self.0.send(Command::Reload(config, done)).await.map_err(|_gone| ScrapeError::Stopped)?;
+        result.await.unwrap_or(Err(ScrapeError::Stopped))
     }
 }
 
