@@ -251,10 +251,16 @@ impl<'s> Reader<'s> {
         self.collect(node, 0, &mut out, &mut |reader, entry, first| {
             let (line, place) = (entry.key.span.line, first.span);
             if shape.keys.contains(&entry.name) {
-                reader
-                    .error(entry.key.span, "FS0103", format!("`{}` is given again", entry.name))
+                let fix = join_lists(reader.source, node, &entry, first);
+                let found = reader.error(entry.key.span, "FS0103", format!("`{}` is given again", entry.name));
+                found
                     .label(format!("first given at {}:{}; keep one of the two", place.line, place.column))
                     .upstream(format!("line {line}: field {} already set in type {}", entry.name, shape.go_type));
+                if let Some(fix) = fix {
+                    found
+                        .label(format!("first given at {}:{}; put both in one list", place.line, place.column))
+                        .fix(fix);
+                }
             }
         });
         out.retain(|entry| {
@@ -375,4 +381,19 @@ fn nest_under(source: &Source, entry: &Entry<'_>, home: &str) -> Option<(Fix, St
     let text = format!("{home}:\n{pad}  {item}{own}");
     let fix = Fix::replace(Span { end: value.end, ..key }, text.clone());
     Some((fix, format!("{pad}{text}")))
+}
+
+/// Returns the change that makes one list of two that follow each other under the same key: the second key's line goes.
+fn join_lists(source: &Source, node: &Node, again: &Entry<'_>, first: &Node) -> Option<Fix> {
+    let (_, list) = node.pairs().iter().find(|(key, _)| key.span == first.span)?;
+    let (one, two) = (list.items().first()?, again.value.items().first()?);
+    let key = again.key.span;
+    let dash = |node: &Node| source.line(node.span.line).find("- ");
+    let between = source.text().get(list.span.end..source.offset(key.line, 1))?;
+    let block = two.span.line > key.line && one.span.line > first.span.line;
+    if !block || dash(one) != dash(two) || !between.trim().is_empty() {
+        return None;
+    }
+    let (start, end) = (source.offset(key.line, 1), source.offset(key.line + 1, 1));
+    Some(Fix::replace(Span { start, end, ..key }, ""))
 }

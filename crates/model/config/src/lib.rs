@@ -4,6 +4,7 @@
 //! once as diagnostics with places. [`Config::unsupported`] tells which sections are known but do not act yet.
 #![forbid(unsafe_code)]
 
+mod advice;
 mod alerting;
 mod any_value;
 mod byte_size;
@@ -41,6 +42,7 @@ mod url;
 mod web;
 mod whole;
 
+pub use advice::advise;
 pub use alerting::{AlertingConfig, AlertmanagerConfig};
 pub use any_value::AnyValue;
 pub use byte_size::ByteSize;
