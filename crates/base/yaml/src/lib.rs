@@ -18,6 +18,8 @@ mod render;
 mod source;
 mod suggest;
 mod syntax_fault;
+#[cfg(test)]
+mod tests;
 
 pub use diagnostic::{Diagnostic, Severity};
 pub use fix::{Edit, Fix, apply_fixes};

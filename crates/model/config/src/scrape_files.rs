@@ -127,9 +127,7 @@ fn glob(pattern: &[char], name: &[char]) -> bool {
             }
             hit != negated && glob(&class[end + 1..], tail)
         }
-        (['\\', literal, rest @ ..], [c, tail @ ..]) | ([literal, rest @ ..], [c, tail @ ..]) => {
-            literal == c && glob(rest, tail)
-        }
+        (['\\', literal, rest @ ..] | [literal, rest @ ..], [c, tail @ ..]) => literal == c && glob(rest, tail),
         _ => false,
     }
 }

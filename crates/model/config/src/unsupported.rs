@@ -20,7 +20,7 @@ pub(crate) fn find(source: &Source) -> Vec<Diagnostic> {
         ("tracing", "no traces would be sent"),
         ("otlp", "there is no OTLP receiver"),
     ] {
-        let given = |value: &Node| !value.is_null() && !(value.pairs().is_empty() && value.items().is_empty());
+        let given = |value: &Node| !(value.is_null() || value.pairs().is_empty() && value.items().is_empty());
         if let Some((name, _)) = root.entry(key).filter(|(_, value)| given(value)) {
             note(name.span, key, why);
         }

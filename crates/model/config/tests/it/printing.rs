@@ -13,7 +13,7 @@ fn prints_as_upstream() {
         let text = std::fs::read_to_string(dir.join(format!("{name}.yml"))).unwrap();
         let want = std::fs::read_to_string(dir.join(format!("{name}.golden"))).unwrap();
         let loaded = load(Path::new(&format!("{name}.yml")), &text);
-        let shown: String = loaded.diagnostics.iter().map(|d| d.render()).collect();
+        let shown: String = loaded.diagnostics.iter().map(firesteel_config::Diagnostic::render).collect();
         let mut config = loaded.config.expect(&shown);
         config.fill_retention(RetentionConfig { time: Duration::from_secs(15 * 86_400), ..RetentionConfig::default() });
         assert_eq!(config.to_yaml(), want, "{name}");
