@@ -3,6 +3,7 @@
 //! [`Parser`] pulls [`Event`]s from a body in the text format 0.0.4 or OpenMetrics 1.0: borrowed bytes, labels only on
 //! demand. [`write_text`] and [`write_openmetrics`] write gathered families. [`choose`] finds the parser for a content
 //! type.
+#![forbid(unsafe_code)]
 
 mod content_type;
 mod error;
