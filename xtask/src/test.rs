@@ -25,6 +25,7 @@ pub(crate) fn run(_args: &[&str]) -> Result<()> {
         tests.env("FIRESTEEL_PEERS", shell::target_dir().join("peers/usr/bin"));
         shell::run(tests)
     })?;
+    shell::step("fuzz corpora", || shell::run(cargo(&["test", "--quiet", "--manifest-path", "fuzz/Cargo.toml"])))?;
     shell::step("release build", || {
         shell::run(cargo(&["build", "--release", "--bins", "-p", "firesteel", "-p", "firesteel-hot"]))
     })?;

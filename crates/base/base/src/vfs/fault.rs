@@ -2,7 +2,8 @@
 //!
 //! Every change goes to a live tree that readers see at once, and to a list of what is not yet safe. [`FaultVfs::crash`]
 //! makes the tree that a machine would find after losing power: of the changes that were not synced each survives, or not,
-//! or in part, by the dice of a seed. Writes are lost by sectors of 512 bytes, so they tear and overtake each other. Changes
+//! or in part, by the dice of a seed. Writes are lost by runs of sectors of 512 bytes, so they tear and overtake
+//! each other. Changes
 //! of names are lost independently of the files' contents until their directory is synced, in order within a directory, as
 //! a journaling file system does it.
 
@@ -368,7 +369,7 @@ impl Dice {
         names
     }
 
-    /// Takes a length between the old and the new, and each sector from either.
+    /// Takes a length between the old and the new, and each run of sectors from either.
     fn content(&mut self, file: &Content) -> Vec<u8> {
         if file.live == file.safe {
             return file.live.clone();
@@ -381,9 +382,11 @@ impl Dice {
         };
         let keep_all = self.next().is_multiple_of(3);
         let mut bytes = vec![0; len];
-        for (i, sector) in bytes.chunks_mut(SECTOR).enumerate() {
+        // Caches write back single sectors, pages, or more at once.
+        let run = SECTOR << (self.next() % 8);
+        for (i, sector) in bytes.chunks_mut(run).enumerate() {
             let from = if keep_all || self.next().is_multiple_of(2) { &file.live } else { &file.safe };
-            let part = from.get(i * SECTOR..).unwrap_or(&[]);
+            let part = from.get(i * run..).unwrap_or(&[]);
             let n = part.len().min(sector.len());
             sector[..n].copy_from_slice(&part[..n]);
         }

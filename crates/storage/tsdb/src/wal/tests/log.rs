@@ -118,6 +118,41 @@ fn repair_drops_all_behind_the_fault() {
     assert_eq!(list_segments(&vfs, Path::new(DIR)).expect("list").len(), 2);
 }
 
+/// What a loss of power leaves when it takes the end of one page and not the next page.
+#[test]
+fn the_newest_segment_ends_at_a_hole() {
+    for (later, expected) in [(false, 1), (true, 3)] {
+        let vfs = FaultVfs::new();
+        let wal = open(&vfs, options());
+        // The second record ends its page: 14 bytes of headers and 10 of the first record are in it, too.
+        let _ = wal.log(&[&[1; 10], &noise(PAGE_BYTES - 24), &[3; 10]], OnFailure::Refuse).expect("log");
+        let path = segment_path(Path::new(DIR), 0);
+        vfs.corrupt(&path, |bytes| bytes[17..PAGE_BYTES].fill(0)).expect("lose");
+        if later {
+            // A segment that was not the newest at the loss was synced: its padding is another writer's.
+            wal.next_segment().expect("switch");
+            let _ = wal.log(&[&[4; 10]], OnFailure::Refuse).expect("log");
+            assert_eq!(read_all(&vfs).expect("read").len(), expected);
+            continue;
+        }
+        let Err(WalError::Corrupt(fault)) = read_all(&vfs) else { panic!("the hole was not seen") };
+        assert_eq!(fault.offset, PAGE_BYTES as u64);
+        repair(&vfs, Path::new(DIR), &fault).expect("repair");
+        assert_eq!(read_all(&vfs).expect("read").len(), expected);
+    }
+}
+
+/// A page that is lost within a record does not join the parts around it.
+#[test]
+fn parts_around_a_lost_page_are_not_joined() {
+    let vfs = FaultVfs::new();
+    let wal = open(&vfs, options());
+    let _ = wal.log(&[&noise(5 * PAGE_BYTES)], OnFailure::Refuse).expect("log");
+    vfs.corrupt(&segment_path(Path::new(DIR), 0), |bytes| bytes[PAGE_BYTES..2 * PAGE_BYTES].fill(0)).expect("lose");
+    let Err(WalError::Corrupt(fault)) = read_all(&vfs) else { panic!("the lost page was not seen") };
+    assert_eq!((fault.offset, fault.why.as_str()), (0, "page ends inside a record"));
+}
+
 #[test]
 fn a_tail_reader_follows_the_writer() {
     let vfs = FaultVfs::new();
