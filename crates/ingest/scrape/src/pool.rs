@@ -110,10 +110,11 @@ struct Prepared {
 impl Prepared {
     fn new(config: &ScrapeConfig) -> Result<Self, ScrapeError> {
         let regex = |error| ScrapeError::Regex { job: config.job_name.clone(), error };
+        let scheme = config.metric_name_validation_scheme;
         Ok(Self {
             client: Arc::new(client(config, None)?),
-            relabel: RelabelRules::new(&config.relabel_configs).map_err(regex)?,
-            metric_relabel: RelabelRules::new(&config.metric_relabel_configs).map_err(regex)?,
+            relabel: RelabelRules::new(&config.relabel_configs, scheme).map_err(regex)?,
+            metric_relabel: RelabelRules::new(&config.metric_relabel_configs, scheme).map_err(regex)?,
         })
     }
 }

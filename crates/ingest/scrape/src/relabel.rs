@@ -12,13 +12,8 @@ use firesteel_re2::RegexError;
 pub struct RelabelRules(Arc<[Rule]>);
 
 impl RelabelRules {
-    /// Compiles the rules of a configuration; targets may get any name that is UTF-8.
-    pub fn new(configs: &[RelabelConfig]) -> Result<Self, RegexError> {
-        Self::with_scheme(configs, ValidationScheme::Utf8)
-    }
-
     /// Compiles the rules of a configuration whose names are checked by `scheme`.
-    pub fn with_scheme(configs: &[RelabelConfig], scheme: ValidationScheme) -> Result<Self, RegexError> {
+    pub fn new(configs: &[RelabelConfig], scheme: ValidationScheme) -> Result<Self, RegexError> {
         let rules = configs.iter().filter_map(|config| Some(Rule::new(plain(config, scheme)?)));
         Ok(Self(rules.collect::<Result<Vec<_>, _>>()?.into()))
     }
@@ -102,7 +97,9 @@ mod tests {
         ];
         for (config, want) in cases {
             let mut b = LabelsBuilder::from_labels(&Labels::from_pairs([("a", "foo"), ("b", "bar")]));
-            let kept = RelabelRules::new(std::slice::from_ref(config)).expect("a good regex").apply(&mut b);
+            let kept = RelabelRules::new(std::slice::from_ref(config), ValidationScheme::Utf8)
+                .expect("a good regex")
+                .apply(&mut b);
             let got = kept.then(|| b.build());
             assert_eq!(got, want.map(|w| Labels::from_pairs(w.iter().copied())), "{config:?}");
         }

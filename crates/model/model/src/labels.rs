@@ -8,7 +8,10 @@ use std::cmp::Ordering;
 use std::fmt;
 use std::sync::Arc;
 
+use firesteel_go_compat::quote;
+
 use crate::LabelsBuilder;
+use crate::names::is_legacy_label_name;
 
 /// A sorted, duplicate-free set of labels. Cheap to clone; compares as upstream's `labels.Compare`.
 #[derive(Clone, PartialEq, Eq, Hash)]
@@ -119,6 +122,25 @@ impl Ord for Labels {
     }
 }
 
+impl fmt::Display for Labels {
+    /// As upstream's `Labels.String()`: `{a="1", "b.c"="2"}`, the metric's name among them.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("{")?;
+        for (at, (name, value)) in self.iter().enumerate() {
+            if at > 0 {
+                f.write_str(", ")?;
+            }
+            if is_legacy_label_name(name) {
+                f.write_str(name)?;
+            } else {
+                quote(name).fmt(f)?;
+            }
+            write!(f, "={}", quote(value))?;
+        }
+        f.write_str("}")
+    }
+}
+
 impl fmt::Debug for Labels {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_map().entries(self).finish()
@@ -193,6 +215,13 @@ mod tests {
         let labels = Labels::from_pairs([("a", long.as_str())]);
         assert_eq!(labels.as_packed()[..6], [1, b'a', 255, 44, 1, 0]);
         assert_eq!(labels.value("a"), long);
+    }
+
+    #[test]
+    fn displays_as_upstream() {
+        let labels = Labels::from_pairs([("__name__", "up"), ("a.b", "x\"y\n"), ("job", "\u{e9}")]);
+        assert_eq!(labels.to_string(), r#"{__name__="up", "a.b"="x\"y\n", job="\u{e9}"}"#.replace(r"\u{e9}", "\u{e9}"));
+        assert_eq!(Labels::empty().to_string(), "{}");
     }
 
     #[test]

@@ -1,8 +1,5 @@
 //! How the elements of two vectors find each other: signatures, computed once for all steps.
 
-use std::fmt::Write;
-
-use firesteel_go_compat::quote;
 use firesteel_model::{Labels, LabelsBuilder, METRIC_NAME};
 use firesteel_promql_syntax::VectorMatching;
 
@@ -37,19 +34,4 @@ pub(crate) fn match_labels(matching: &VectorMatching, labels: &Labels) -> Labels
     let named = |name: &str| matching.labels.iter().any(|known| known == name);
     builder.retain(|name, _| if matching.on { named(name) } else { name != METRIC_NAME && !named(name) });
     builder.build()
-}
-
-/// Returns labels as upstream prints them: `{a="1", b="2"}`.
-pub(crate) fn label_text(labels: &Labels) -> String {
-    let mut text = String::from("{");
-    for (i, (name, value)) in labels.iter().enumerate() {
-        let comma = if i > 0 { ", " } else { "" };
-        let plain =
-            name.bytes().enumerate().all(|(i, c)| c == b'_' || c.is_ascii_alphabetic() || i > 0 && c.is_ascii_digit());
-        // Writing to a string cannot fail.
-        let _ = if plain { write!(text, "{comma}{name}=") } else { write!(text, "{comma}{}=", quote(name)) };
-        let _ = write!(text, "{}", quote(value));
-    }
-    text.push('}');
-    text
 }

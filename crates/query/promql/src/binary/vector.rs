@@ -10,7 +10,7 @@ use firesteel_base::FastHashMap;
 use firesteel_model::{Labels, LabelsBuilder};
 use firesteel_promql_syntax::{BinaryOp, MatchCardinality, Span, VectorMatching};
 
-use super::matching::{Signatures, label_text, match_labels};
+use super::matching::{Signatures, match_labels};
 use super::scalar;
 use crate::QueryError;
 use crate::annotations::Note;
@@ -224,9 +224,9 @@ impl VectorOperation {
         let (a, b) = ones.duplicates.get(&step).copied().unwrap_or_default();
         let matching = &self.what.matching;
         let labels = |row: usize| &layout.one_series[row].labels;
-        let group = label_text(&match_labels(matching, labels(b)));
+        let group = match_labels(matching, labels(b)).to_string();
         let side = if matching.cardinality == MatchCardinality::OneToMany { "left" } else { "right" };
-        let mut texts = [label_text(labels(a)), label_text(labels(b))];
+        let mut texts = [labels(a).to_string(), labels(b).to_string()];
         texts.sort();
         let [a, b] = texts;
         Err(QueryError::Execution(format!(
