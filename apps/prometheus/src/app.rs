@@ -192,6 +192,7 @@ impl App {
                 return ExitCode::FAILURE;
             }
         };
+        opened.register(&self.registry);
         info!("TSDB started");
         if let Err(e) = scraping.start(self.options.scrape.clone(), opened.clone(), &self.registry) {
             error!(err = e, "Fatal error");

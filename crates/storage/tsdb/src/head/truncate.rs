@@ -34,7 +34,7 @@ impl Head {
             }
             self.refs.forget(&dead);
             done.dead.append(&mut dead);
-            // TODO: in slices too, once heads of millions of series are the rule; now one hold of some milliseconds.
+            // One hold of the lock, some milliseconds for 100,000 series of a shard; only when a fifth of them is gone.
             let mut shard = lock.lock();
             if shard.wants_compaction() {
                 for (series, slot) in shard.compact() {
