@@ -1,0 +1,195 @@
+//! The command line: every command that is built, in upstream's words.
+
+use firesteel_cli::{ArgDef, CommandDef, ErrorStyle, FlagDef, FlagKind, ProgramDef};
+
+const LINT_HELP: &str = "Linting checks to apply. Available options are: all, duplicate-rules, none, \
+                         too-long-scrape-interval. Use --lint=none to disable linting";
+const RULES_LINT_HELP: &str =
+    "Linting checks to apply. Available options are: all, duplicate-rules, none. Use --lint=none to disable linting";
+const LINT_FATAL_HELP: &str = "Make lint errors exit with exit code 3.";
+const LINT_FATAL: FlagDef = FlagDef::new("lint-fatal", FlagKind::Bool, LINT_FATAL_HELP).default(&["false"]);
+const LOOKBACK: FlagDef =
+    FlagDef::new("query.lookback-delta", FlagKind::GoDuration, "The server's maximum query lookback duration.")
+        .default(&["5m"]);
+const URL: FlagDef =
+    FlagDef::new("url", FlagKind::Text, "The URL for the Prometheus server.").default(&["http://localhost:9090"]);
+const FORMAT: FlagDef = FlagDef::new("format", FlagKind::Enum(&["promql", "json"]), "Output format of the query.")
+    .default(&["promql"])
+    .short('o');
+const HEADER: FlagDef = FlagDef::new("header", FlagKind::Text, "Extra headers to send to server.").repeatable();
+const START: FlagDef = FlagDef::new("start", FlagKind::Text, "Start time (RFC3339 or Unix timestamp).");
+const END: FlagDef = FlagDef::new("end", FlagKind::Text, "End time (RFC3339 or Unix timestamp).");
+const MATCH: FlagDef =
+    FlagDef::new("match", FlagKind::Text, "Series selector. Can be specified multiple times.").repeatable();
+const MATCH_REQUIRED: FlagDef = MATCH.required();
+const SERVER: ArgDef = ArgDef::required("server", "Prometheus server to query.");
+const EXPR: ArgDef = ArgDef::required("expr", "PromQL query expression.");
+const QUERY: ArgDef = ArgDef::required("query", "PromQL query.");
+
+/// The whole command line.
+pub(crate) static PROGRAM: ProgramDef = ProgramDef {
+    name: "promtool",
+    help: "Tooling for the Prometheus monitoring system.",
+    flags: &[
+        FlagDef::new("experimental", FlagKind::Bool, "Enable experimental commands.").default(&["false"]),
+        FlagDef::new(
+            "enable-feature",
+            FlagKind::Text,
+            "Comma separated feature names to enable. Valid options: promql-experimental-functions, \
+             promql-delayed-name-removal, promql-extended-range-selectors, promql-binop-fill-modifiers.",
+        )
+        .default(&[""])
+        .repeatable(),
+    ],
+    commands: &[
+        CommandDef {
+            name: "check config",
+            help: "Check if the config files are valid or not.",
+            flags: &[
+                LOOKBACK,
+                FlagDef::new(
+                    "syntax-only",
+                    FlagKind::Bool,
+                    "Only check the config file syntax, ignoring file and content validation referenced in the config",
+                )
+                .default(&["false"]),
+                FlagDef::new("lint", FlagKind::Text, LINT_HELP).default(&["duplicate-rules"]),
+                LINT_FATAL,
+                FlagDef::new("agent", FlagKind::Bool, "Check config file for Prometheus in Agent mode.")
+                    .default(&["false"]),
+                FlagDef::new("fix", FlagKind::Bool, "Write back what can be mended without a doubt.")
+                    .default(&["false"]),
+            ],
+            args: &[ArgDef::required("config-files", "The config files to check.").repeatable()],
+            hidden: false,
+        },
+        CommandDef {
+            name: "check web-config",
+            help: "Check if the web config files are valid or not.",
+            flags: &[LOOKBACK],
+            args: &[ArgDef::required("web-config-files", "The config files to check.").repeatable()],
+            hidden: false,
+        },
+        CommandDef {
+            name: "check healthy",
+            help: "Check if the Prometheus server is healthy.",
+            flags: &[LOOKBACK, URL],
+            args: &[],
+            hidden: false,
+        },
+        CommandDef {
+            name: "check ready",
+            help: "Check if the Prometheus server is ready.",
+            flags: &[LOOKBACK, URL],
+            args: &[],
+            hidden: false,
+        },
+        CommandDef {
+            name: "check rules",
+            help: "Check if the rule files are valid or not.",
+            flags: &[
+                LOOKBACK,
+                FlagDef::new("lint", FlagKind::Text, RULES_LINT_HELP).default(&["duplicate-rules"]),
+                LINT_FATAL,
+            ],
+            args: &[ArgDef::optional("rule-files", "The rule files to check, default is read from standard input.")
+                .repeatable()],
+            hidden: false,
+        },
+        CommandDef {
+            name: "query instant",
+            help: "Run instant query.",
+            flags: &[
+                FORMAT,
+                FlagDef::new("time", FlagKind::Text, "Query evaluation time (RFC3339 or Unix timestamp)."),
+                HEADER,
+            ],
+            args: &[SERVER, EXPR],
+            hidden: false,
+        },
+        CommandDef {
+            name: "query range",
+            help: "Run range query.",
+            flags: &[
+                FORMAT,
+                HEADER,
+                FlagDef::new("start", FlagKind::Text, "Query range start time (RFC3339 or Unix timestamp)."),
+                FlagDef::new("end", FlagKind::Text, "Query range end time (RFC3339 or Unix timestamp)."),
+                FlagDef::new("step", FlagKind::GoDuration, "Query step size (duration)."),
+            ],
+            args: &[SERVER, EXPR],
+            hidden: false,
+        },
+        CommandDef {
+            name: "query series",
+            help: "Run series query.",
+            flags: &[FORMAT, MATCH_REQUIRED, START, END],
+            args: &[SERVER],
+            hidden: false,
+        },
+        CommandDef {
+            name: "query labels",
+            help: "Run labels query.",
+            flags: &[FORMAT, START, END, MATCH],
+            args: &[SERVER, ArgDef::required("name", "Label name to provide label values for.")],
+            hidden: false,
+        },
+        CommandDef {
+            name: "test promql",
+            help: "Run PromQL test scripts.",
+            flags: &[],
+            args: &[ArgDef::required("test-files", "The test scripts.").repeatable()],
+            hidden: false,
+        },
+        CommandDef {
+            name: "promql format",
+            help: "Format PromQL query to pretty printed form.",
+            flags: &[],
+            args: &[QUERY],
+            hidden: false,
+        },
+        CommandDef {
+            name: "promql label-matchers set",
+            help: "Set a label matcher in the query.",
+            flags: &[FlagDef::new(
+                "type",
+                FlagKind::Enum(&["=", "!=", "=~", "!~"]),
+                "Type of the label matcher to set.",
+            )
+            .default(&["="])
+            .short('t')],
+            args: &[
+                QUERY,
+                ArgDef::required("name", "Name of the label matcher to set."),
+                ArgDef::required("value", "Value of the label matcher to set."),
+            ],
+            hidden: false,
+        },
+        CommandDef {
+            name: "promql label-matchers delete",
+            help: "Delete a label from the query.",
+            flags: &[],
+            args: &[QUERY, ArgDef::required("name", "Name of the label to delete.")],
+            hidden: false,
+        },
+    ],
+    errors: ErrorStyle::TryHelp,
+};
+
+/// Commands of upstream's that are not built yet.
+pub(crate) const NOT_BUILT: &[&str] = &[
+    "check service-discovery",
+    "check metrics",
+    "query analyze",
+    "debug pprof",
+    "debug metrics",
+    "debug all",
+    "push metrics",
+    "test rules",
+    "tsdb bench",
+    "tsdb analyze",
+    "tsdb list",
+    "tsdb dump",
+    "tsdb dump-openmetrics",
+    "tsdb create-blocks-from",
+];
