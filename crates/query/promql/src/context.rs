@@ -15,6 +15,9 @@ use crate::{CancelFlag, EngineFeatures, QueryError};
 /// Where a query is when it is told to stop.
 const EVALUATION: &str = "expression evaluation";
 
+/// Rows are dense: this many steps take 400 MB, whatever the limit on samples says.
+const MAX_STEPS: u64 = 50_000_000;
+
 /// One query's surroundings; shared by the threads that evaluate it.
 pub(crate) struct Context<'q> {
     querier: &'q dyn Querier,
@@ -85,6 +88,11 @@ impl<'q> Context<'q> {
             return Err(QueryError::Timeout(EVALUATION));
         }
         Ok(())
+    }
+
+    /// Errors when a row of so many steps would by itself be more than may be held: `x[100y:1ms]`.
+    pub(crate) fn check_steps(&self, n_steps: usize) -> Result<(), QueryError> {
+        if n_steps as u64 > self.max_samples.min(MAX_STEPS) { Err(QueryError::TooManySamples) } else { Ok(()) }
     }
 
     /// Counts samples that are now held; errors when they are too many.

@@ -45,6 +45,7 @@ pub(crate) fn build_root(plan: &Plan, grid: Grid, cx: &Context<'_>) -> Result<Bo
 
 /// Builds the operators of a plan.
 pub(crate) fn build(plan: &Plan, grid: Grid, cx: &Context<'_>) -> Result<Box<dyn Operator>, QueryError> {
+    cx.check_steps(grid.n)?;
     let builder = Builder { grid, cx };
     let (operator, output) = builder.node(plan)?;
     if let Output::Scalar = output {

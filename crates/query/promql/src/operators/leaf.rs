@@ -18,6 +18,9 @@ use crate::tile::{RowMut, Tile, rows_per_tile};
 /// How many tiles each thread makes before the reader goes on.
 const TILES_AHEAD: usize = 4;
 
+/// Longer rows are made one at a time: several ahead would take too much memory.
+const MAX_STEPS_AHEAD: usize = 1_000_000;
+
 /// What a thread needs to compute rows; reused from row to row.
 #[derive(Debug, Default)]
 pub(crate) struct Scratch {
@@ -62,7 +65,7 @@ impl<S: RowSource> Leaf<S> {
     fn make_batch(&mut self, cx: &Context<'_>) -> Result<(), QueryError> {
         let per_tile = rows_per_tile(self.grid.n);
         let left = (self.n_rows - self.next_row).div_ceil(per_tile);
-        let parallel = cx.threads > 1 && left > 1;
+        let parallel = cx.threads > 1 && left > 1 && self.grid.n <= MAX_STEPS_AHEAD;
         self.filled = if parallel { left.min(cx.threads * TILES_AHEAD) } else { 1 };
         self.next_slot = 0;
         if self.batch.len() < self.filled {

@@ -51,6 +51,8 @@ fn limits_end_a_query_in_upstreams_words() {
     for (engine, options, want) in cases {
         assert_eq!(range(engine, "m_total", options).expect_err(want).to_string(), want);
     }
+    let endless = range(&plain, "max_over_time(m_total[100y:1ms])", &usual).expect_err("a row of 3 million million");
+    assert!(matches!(endless, QueryError::TooManySamples), "{endless}");
     // What is let go of does not count.
     assert!(range(&few, "sum(m_total{i=~\"[0-9]\"})", &usual).is_ok());
 }
