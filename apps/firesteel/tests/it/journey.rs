@@ -1,0 +1,100 @@
+//! A target is scraped, stored, asked for over HTTP; the server is reloaded, killed, started again, stopped.
+
+use std::time::Duration;
+
+use firesteel_testkit::{Page, PageServer};
+
+use crate::server;
+
+const SOON: Duration = Duration::from_secs(15);
+
+fn target() -> PageServer {
+    PageServer::start(|_| {
+        Page::metrics("# HELP demo_items How many.\n# TYPE demo_items gauge\ndemo_items{kind=\"a<b\"} 1.5\n")
+    })
+    .expect("a target")
+}
+
+fn config(job: &str, address: &str) -> String {
+    format!(
+        "global:\n  scrape_interval: 200ms\nscrape_configs:\n- job_name: {job}\n  static_configs:\n  - targets: ['{address}']\n"
+    )
+}
+
+#[test]
+fn scraped_stored_queried() {
+    let dir = tempfile::tempdir().expect("temp dir");
+    let target = target();
+    let address = target.address();
+    let server = server(dir.path(), &["--web.enable-lifecycle"], &config("demo", &address));
+    let count = |expr: &str| server.query(expr).ok().and_then(|r| r.as_array().map(Vec::len)).unwrap_or(0);
+    server.wait_for("the target is up", SOON, |_| count("up == 1") == 1 && count("demo_items") == 1);
+    let item = &server.query("demo_items").expect("an answer")[0];
+    assert_eq!(item["metric"]["kind"], "a<b");
+    assert_eq!(item["metric"]["instance"], address.as_str());
+    assert_eq!(item["value"][1], "1.5");
+    let body = server.get("/api/v1/label/kind/values").expect("an answer").1;
+    assert_eq!(body, r#"{"status":"success","data":["a\u003cb"]}"#);
+    let targets = server.json("/api/v1/targets", &[("state", "active")]).expect("an answer");
+    assert_eq!(targets["data"]["activeTargets"][0]["health"], "up");
+    let about = server.json("/api/v1/metadata", &[("metric", "demo_items")]).expect("an answer");
+    assert_eq!(about["data"]["demo_items"][0]["help"], "How many.");
+    let range = server
+        .json(
+            "/api/v1/query_range",
+            &[("query", "count_over_time(demo_items[1m])"), ("start", "0"), ("end", "1"), ("step", "1")],
+        )
+        .expect("an answer");
+    assert_eq!(range["data"]["result"], serde_json::json!([]));
+    assert_eq!(server.get("/-/healthy").expect("an answer"), (200, "Prometheus Server is Healthy.\n".to_owned()));
+    let own = server.get("/metrics").expect("an answer").1;
+    for name in [
+        "prometheus_build_info{",
+        "prometheus_ready 1",
+        "prometheus_http_requests_total{",
+        "process_start_time_seconds ",
+    ] {
+        assert!(own.contains(name), "{name} is missing:\n{own}");
+    }
+    assert!(dir.path().join("data/queries.active").is_file());
+
+    // A broken file changes nothing; a good one does, by signal.
+    server.write_config("scrape_config: []\n").expect("the file is writable");
+    server.signal("HUP").expect("the process lives");
+    server.wait_for("the reload is refused", SOON, |s| s.log().contains("Error loading config"));
+    server.wait_for("old jobs go on", SOON, |_| count("up{job=\"demo\"} == 1") == 1);
+    server.write_config(&config("renamed", &address)).expect("the file is writable");
+    server.signal("HUP").expect("the process lives");
+    server.wait_for("the new job is scraped", SOON, |_| count("up{job=\"renamed\"} == 1") == 1);
+
+    assert!(server.stop().expect("it ends").success());
+}
+
+#[test]
+fn what_was_answered_survives_a_kill() {
+    let dir = tempfile::tempdir().expect("temp dir");
+    let target = target();
+    let config = config("demo", &target.address());
+    let first = server(dir.path(), &[], &config);
+    let newest = |s: &firesteel_testkit::Server| {
+        let found = s.query("timestamp(demo_items)").ok()?;
+        found[0]["value"][1].as_str()?.parse::<f64>().ok()
+    };
+    first.wait_for("a sample", SOON, |s| newest(s).is_some());
+    let seen = newest(&first).expect("it was there");
+    first.kill_9().expect("it ends");
+    let again = server(dir.path(), &[], &config);
+    let at = format!("{seen:.3}");
+    let answer = again.json("/api/v1/query", &[("query", "demo_items"), ("time", &at)]).expect("an answer");
+    assert_eq!(answer["data"]["result"][0]["value"][1], "1.5", "{answer}");
+    assert!(again.stop().expect("it ends").success());
+}
+
+#[test]
+fn lifecycle_endpoints_are_off_by_default() {
+    let dir = tempfile::tempdir().expect("temp dir");
+    let server = server(dir.path(), &[], "");
+    assert_eq!(server.get("/-/reload").expect("an answer"), (405, "Only POST or PUT requests allowed".to_owned()));
+    assert_eq!(server.get("/api/v1/nothing").expect("an answer").0, 404);
+    assert!(server.stop().expect("it ends").success());
+}

@@ -1,0 +1,30 @@
+//! The binary as a process, over real sockets.
+
+mod journey;
+mod refusals;
+mod up;
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+use firesteel_testkit::Server;
+
+/// The binary under test.
+fn firesteel() -> &'static Path {
+    Path::new(env!("CARGO_BIN_EXE_firesteel"))
+}
+
+/// Starts the server program with a configuration.
+fn server(dir: &Path, args: &[&str], config: &str) -> Server {
+    let args: Vec<&str> = ["prometheus"].into_iter().chain(args.iter().copied()).collect();
+    Server::start(firesteel(), &args, dir, config).expect("the server starts")
+}
+
+/// Runs the binary to its end.
+fn run(args: &[&str], dir: &Path) -> Output {
+    Command::new(firesteel()).args(args).current_dir(dir).output().expect("the binary runs")
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}

@@ -1,0 +1,91 @@
+//! `firesteel up`.
+
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::TcpStream;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use crate::{firesteel, run, text};
+
+struct Up(Child);
+
+impl Drop for Up {
+    fn drop(&mut self) {
+        // A failure means that the process has ended already.
+        let _gone = self.0.kill();
+        let _reaped = self.0.wait();
+    }
+}
+
+/// Starts `up` on a free port; returns it with its address, taken from what it prints.
+fn start(data: &Path) -> (Up, String) {
+    let child = Command::new(firesteel())
+        .args(["up", "--listen=127.0.0.1:0"])
+        .arg(format!("--data={}", data.display()))
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("the binary runs");
+    let mut up = Up(child);
+    let mut lines = BufReader::new(up.0.stdout.take().expect("it is piped")).lines();
+    let mut address = None;
+    for line in lines.by_ref() {
+        let line = line.expect("it prints text");
+        if let Some((_, url)) = line.split_once("http://") {
+            address = url.split('/').next().map(str::to_owned);
+        }
+        if line.starts_with("Ready in") {
+            break;
+        }
+    }
+    (up, address.expect("it prints its address"))
+}
+
+fn get(address: &str, host: &str, path: &str) -> String {
+    let mut stream = TcpStream::connect(address).expect("it listens");
+    write!(stream, "GET {path} HTTP/1.1\r\nHost: {host}\r\nOrigin: http://evil.example\r\nConnection: close\r\n\r\n")
+        .expect("it reads");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).expect("it answers");
+    answer
+}
+
+#[test]
+fn watches_this_machine_and_nobody_else_can_read_it() {
+    let dir = tempfile::tempdir().expect("temp dir");
+    let (mut up, address) = start(&dir.path().join("data"));
+    let deadline = Instant::now() + Duration::from_secs(15);
+    let query = "/api/v1/query?query=count(node_cpu_seconds_total)%20and%20on()%20count(up==1)==2";
+    while !get(&address, &address, query).contains("\"value\"") {
+        assert!(Instant::now() < deadline, "no host metrics: {}", get(&address, &address, "/api/v1/targets"));
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let own = get(&address, &address, "/api/v1/labels");
+    assert!(own.starts_with("HTTP/1.1 200") && !own.to_lowercase().contains("access-control"), "{own}");
+    for host in ["evil.example", "evil.example:9090", ""] {
+        assert!(get(&address, host, "/api/v1/labels").starts_with("HTTP/1.1 403"), "{host}");
+    }
+    Command::new("kill").args(["-INT", &up.0.id().to_string()]).status().expect("kill runs");
+    assert!(up.0.wait().expect("it ends").success());
+    assert!(dir.path().join("data/wal").is_dir(), "data stays");
+}
+
+#[test]
+fn addresses_of_others_and_useless_directories_are_refused() {
+    let dir = tempfile::tempdir().expect("temp dir");
+    let out = run(&["up", "--listen=0.0.0.0:0"], dir.path());
+    assert_eq!(out.status.code(), Some(2));
+    assert!(text(&out.stderr).starts_with("error[FS0303]"), "{}", text(&out.stderr));
+    std::fs::write(dir.path().join("file"), "").expect("temp file");
+    let out = run(&["up", "--listen=127.0.0.1:0", "--data=file/below"], dir.path());
+    assert_eq!(out.status.code(), Some(2));
+    let said = text(&out.stderr);
+    assert!(said.starts_with("error[FS0301]: cannot write to file/below") && said.contains("= fix:"), "{said}");
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let listen = format!("--listen={}", taken.local_addr().expect("bound"));
+    let out = run(&["up", &listen, "--data=d"], dir.path());
+    assert_eq!(out.status.code(), Some(2));
+    let holder = format!("(pid {})", std::process::id());
+    assert!(text(&out.stderr).contains(&holder), "{}", text(&out.stderr));
+}
