@@ -102,7 +102,7 @@ fn options(data: &Path, listener: Listener, address: SocketAddr) -> Result<Optio
     options.allowed_hosts = Some(Arc::new(hosts));
     options.cors = Cors::Off;
     options.external_url = format!("http://{address}/");
-    options.page_title = "Firesteel".to_owned();
+    "Firesteel".clone_into(&mut options.page_title);
     options.scrape.scrape_at_once = true;
     options.extra = Some(host_metrics::routes().map_err(|e| Halt::error(format!("error: {e}\n"), 1))?);
     Ok(options)

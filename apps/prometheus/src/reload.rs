@@ -92,5 +92,5 @@ impl Reloader {
 }
 
 fn go(took: std::time::Duration) -> String {
-    format_go_duration(i64::try_from(took.as_nanos()).unwrap_or(i64::MAX)).to_string()
+    format_go_duration(i64::try_from(took.as_nanos()).unwrap_or(i64::MAX))
 }

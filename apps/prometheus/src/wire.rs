@@ -126,9 +126,9 @@ impl Control for Lifecycle {
     fn reload(&self) -> BoxFuture<'_, Result<(), String>> {
         Box::pin(async {
             let (done, outcome) = oneshot::channel();
-            let gone = |_| "the server is shutting down".to_owned();
-            self.reloads.send(done).await.map_err(|e| gone(drop(e)))?;
-            outcome.await.map_err(|e| gone(drop(e)))?
+            let gone = || "the server is shutting down".to_owned();
+            self.reloads.send(done).await.map_err(|_| gone())?;
+            outcome.await.map_err(|_| gone())?
         })
     }
 

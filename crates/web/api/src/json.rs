@@ -94,7 +94,7 @@ fn push_string(out: &mut Vec<u8>, text: &str, html: bool) {
     let mut rest = text;
     // Copies runs of plain text; nearly every string is one run.
     while let Some(at) = rest.find(|c: char| is_special(c, html)) {
-        out.extend_from_slice(rest[..at].as_bytes());
+        out.extend_from_slice(&rest.as_bytes()[..at]);
         let c = rest[at..].chars().next().unwrap_or_default();
         push_escaped(out, c);
         rest = &rest[at + c.len_utf8()..];

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use axum::extract::State;
 use axum::response::Response;
+use firesteel_go_compat::Instant;
 
 use crate::params::Params;
 use crate::respond::success;
@@ -51,7 +52,7 @@ pub(crate) async fn targets(State(api): State<Arc<Api>>, params: Params) -> Resp
 }
 
 fn push_active(json: &mut Json, target: &ActiveTarget, options: &ApiOptions) {
-    let last = target.last_scrape.map_or_else(|| NEVER.to_owned(), |at| at.to_rfc3339_nano());
+    let last = target.last_scrape.map_or_else(|| NEVER.to_owned(), Instant::to_rfc3339_nano);
     json.raw(r#"{"discoveredLabels":"#).labels(&target.discovered);
     json.raw(r#","labels":"#).labels(&target.labels);
     json.raw(r#","scrapePool":"#).string(&target.pool);

@@ -30,8 +30,7 @@ fn lines(emit: impl Fn()) -> (String, String) {
     }
     let keep = Keep(Arc::default());
     tracing::subscriber::with_default(keep.clone(), emit);
-    let pair = keep.0.lock().expect("no panic inside").clone();
-    pair
+    keep.0.lock().expect("no panic inside").clone()
 }
 
 #[test]

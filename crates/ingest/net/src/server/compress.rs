@@ -117,10 +117,8 @@ impl http_body::Body for Packed {
                 return Poll::Ready(None);
             }
             // One piece may need many frames of the inner body; poll again until there is one or the inner one waits.
-            let data = match ready!(Pin::new(&mut self.inner).poll_frame(cx)).transpose()? {
-                Some(frame) => Some(frame.into_data().unwrap_or_default()),
-                None => None,
-            };
+            let frame = ready!(Pin::new(&mut self.inner).poll_frame(cx)).transpose()?;
+            let data = frame.map(|frame| frame.into_data().unwrap_or_default());
             let packed = match (data, self.encoder.as_mut()) {
                 (Some(data), Some(encoder)) => encoder.push(&data).map_err(axum::Error::new)?,
                 _ => self.encoder.take().map(Encoder::finish).transpose().map_err(axum::Error::new)?,
