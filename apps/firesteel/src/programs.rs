@@ -33,7 +33,11 @@ const PROGRAMS: &[Program] = &[
     Program { names: &["alertmanager"], help: "Route alerts.", main: None },
     Program { names: &["amtool"], help: "Talk to the alert router.", main: None },
     Program { names: &["pushgateway"], help: "Take pushed metrics.", main: None },
-    Program { names: &["node_exporter", "prometheus-node-exporter"], help: "Host metrics over HTTP.", main: None },
+    Program {
+        names: &["node_exporter", "prometheus-node-exporter"],
+        help: "Host metrics over HTTP, with node_exporter's flags and names.",
+        main: Some(firesteel_node_exporter::run),
+    },
 ];
 
 /// Runs the program that the words (the binary's own name first) ask for.
@@ -80,7 +84,7 @@ fn help() -> String {
         flags without a program are the server's.\n\nPrograms:\n"
         .to_owned();
     for program in PROGRAMS.iter().filter(|p| p.main.is_some()) {
-        out += &format!("  {:<12}{}\n", program.names[0], program.help);
+        out += &format!("  {:<15}{}\n", program.names[0], program.help);
     }
     out
 }
@@ -93,7 +97,7 @@ mod tests {
     fn help_names_only_what_is_built() {
         let text = help();
         for program in PROGRAMS {
-            let listed = text.contains(&format!("  {:<12}", program.names[0]));
+            let listed = text.contains(&format!("  {:<15}", program.names[0]));
             assert_eq!(listed, program.main.is_some(), "{}", program.names[0]);
         }
     }

@@ -1,8 +1,9 @@
 //! Breaking help sentences into lines as upstream does: least raggedness, with a liking for punctuation at line ends.
 //!
 //! Upstream's help goes through Go's `go/doc/comment`. A line costs the square of the columns left on it, and 64 more
-//! unless it ends in punctuation; over-long lines cost more than anything else; the last line is free. The cheapest
-//! division is found here by trying each last line (the texts are short).
+//! unless it ends in punctuation; over-long lines cost more than anything else; the last line is free.
+
+use std::collections::VecDeque;
 
 /// Breaks one paragraph into lines of at most `width` columns where words allow.
 pub(crate) fn wrap(text: &str, width: usize) -> Vec<String> {
@@ -15,7 +16,7 @@ pub(crate) fn wrap(text: &str, width: usize) -> Vec<String> {
     for word in &words {
         ends.push(ends[ends.len() - 1] + word.chars().count() as i64 + 1);
     }
-    let cost = |from: usize, to: usize| {
+    let cost = |from: usize, to: usize| -> Cost {
         let columns = ends[to] - 1 - ends[from];
         if to == words.len() && columns <= width {
             return (0, 0);
@@ -24,26 +25,58 @@ pub(crate) fn wrap(text: &str, width: usize) -> Vec<String> {
         let penalty = if words[to - 1].ends_with(['.', ',', ':', ';']) { 0 } else { 64 };
         if columns > width { (ragged, penalty) } else { (0, ragged + penalty) }
     };
-    let mut best = vec![((0i64, 0i64), 0usize)];
-    for to in 1..=words.len() {
-        let choice = (0..to)
-            .map(|from| {
-                let (before, line) = (best[from].0, cost(from, to));
-                ((before.0 + line.0, before.1 + line.1), from)
-            })
-            .min_by_key(|(cost, _)| *cost)
-            .unwrap_or(((0, 0), 0));
-        best.push(choice);
-    }
+    let starts = best_starts(words.len(), cost);
     let mut lines = Vec::new();
     let mut to = words.len();
     while to > 0 {
-        let from = best[to].1;
+        let from = starts[to];
         lines.push(words[from..to].join(" "));
         to = from;
     }
     lines.reverse();
     lines
+}
+
+/// The cost of lines that are too long, and of all others; compared in this order.
+type Cost = (i64, i64);
+
+/// Returns for each end of a line where that line begins in the cheapest division of the words before it.
+///
+/// Candidates wait in a queue and the best one is in front: Hirschberg and Larmore's "Basic Algorithm" for concave costs,
+/// which Go uses. Where divisions cost the same, its choice is the one that shows in upstream's help.
+fn best_starts(n: usize, cost: impl Fn(usize, usize) -> Cost) -> Vec<usize> {
+    let mut total: Vec<Cost> = vec![(0, 0)];
+    let mut starts = vec![0usize];
+    let mut queue = VecDeque::from([0usize]);
+    let via = |total: &[Cost], from: usize, to: usize| {
+        let line = cost(from, to);
+        (total[from].0 + line.0, total[from].1 + line.1)
+    };
+    for middle in 1..n {
+        total.push(via(&total, queue[0], middle));
+        starts.push(queue[0]);
+        while queue.len() > 1 && via(&total, queue[1], middle + 1) <= via(&total, queue[0], middle + 1) {
+            queue.pop_front();
+        }
+        while queue.len() > 1 {
+            let (a, b) = (queue[queue.len() - 2], queue[queue.len() - 1]);
+            // The last candidate is never the best one if it gets better than its predecessor only after the new one
+            // has overtaken it.
+            let overtakes = (middle..=n).find(|to| via(&total, a, *to) > via(&total, b, *to));
+            if overtakes.is_some_and(|to| via(&total, middle, to) > via(&total, b, to)) {
+                break;
+            }
+            queue.pop_back();
+        }
+        if via(&total, middle, n) < via(&total, queue[queue.len() - 1], n) {
+            queue.push_back(middle);
+            if queue.len() == 2 && via(&total, queue[1], middle + 1) <= via(&total, queue[0], middle + 1) {
+                queue.pop_front();
+            }
+        }
+    }
+    starts.push(queue[0]);
+    starts
 }
 
 /// Breaks a text of several paragraphs (separated by a blank line); indented paragraphs are kept as they are.
