@@ -5,7 +5,7 @@ use std::path::Path;
 use firesteel_yaml::{Diagnostic, Reader, Source, parse};
 
 use crate::decode::Decode;
-use crate::{Config, expand, unsupported};
+use crate::{Config, HttpClientConfig, expand, unsupported};
 
 /// What came out of a file.
 #[derive(Debug)]
@@ -56,4 +56,19 @@ pub fn load(path: &Path, text: &str) -> Loaded {
         diagnostics: reader.into_diagnostics(),
         unsupported: if refused { Vec::new() } else { unsupported::find(&source) },
     }
+}
+
+/// Reads a file that holds nothing but the settings of an HTTP client (`promtool --http.config.file`).
+pub fn load_http_config(path: &Path, text: &str) -> (Option<HttpClientConfig>, Vec<Diagnostic>) {
+    let source = Source::new(path.to_string_lossy(), text);
+    let mut reader = Reader::new(&source);
+    let mut http = HttpClientConfig::default();
+    match parse(&source) {
+        Err(fault) => return (None, vec![*fault]),
+        Ok(Some(node)) if !node.is_null() => http.decode(&node, &mut reader),
+        Ok(_) => {}
+    }
+    http.set_directory(path.parent().unwrap_or(Path::new("")));
+    let refused = reader.error_count() > 0;
+    ((!refused).then_some(http), reader.into_diagnostics())
 }

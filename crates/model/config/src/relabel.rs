@@ -24,9 +24,16 @@ section! {
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct LabelName(pub String);
 
-words!(LabelName, "model.LabelName", Self::default(), |n, r| r.string(n).map(Self), |v| v.0.is_empty(), |v| Out::Str(
-    v.0.clone()
-));
+words!(LabelName, "model.LabelName", Self::default(), read_label_name, |v| v.0.is_empty(), |v| Out::Str(v.0.clone()));
+
+fn read_label_name(node: &Node, reader: &mut Reader<'_>) -> Option<LabelName> {
+    let name = reader.string(node)?;
+    if name.is_empty() && !node.is_null() {
+        reader.error(node.span, "FS0133", "a label's name is empty").upstream("\"\" is not a valid label name");
+        return None;
+    }
+    Some(LabelName(name))
+}
 
 /// What to divide the hash by.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]

@@ -160,3 +160,37 @@ fn seed_examples_are_refused_with_the_right_word_or_accepted() {
         assert!(load(&path, &mended).config.is_some(), "{file}: mended file is refused");
     }
 }
+
+/// Bad only when the client is made or used: the files they name, or their content, are not looked at here.
+const AT_USE: [&str; 4] = [
+    "http.conf.invalid-bearer-token-file.bad.yml",
+    "http.conf.basic-auth.bad-username.yaml",
+    "http.conf.basic-auth.no-password.yaml",
+    "http.conf.basic-auth.no-username.yaml",
+];
+
+#[test]
+fn verdicts_of_http_client_files() {
+    let Some(corpus) = corpus() else { return };
+    let mut wrong = Vec::new();
+    for (folder, good) in [("good", true), ("bad", false)] {
+        for entry in fs::read_dir(corpus.join("config/http_client").join(folder)).unwrap() {
+            let path = entry.unwrap().path();
+            let name = path.file_name().unwrap().to_string_lossy().into_owned();
+            let skipped = AT_USE.contains(&name.as_str());
+            if !name.starts_with("http.conf.") || name.to_lowercase().ends_with(".json") || skipped {
+                continue;
+            }
+            let text = fs::read_to_string(&path).unwrap();
+            let (http, found) = firesteel_config::load_http_config(&path, &text);
+            if http.is_some() != good {
+                let shown: String = found.iter().map(firesteel_config::Diagnostic::render).collect();
+                wrong.push(format!("{}: good is {good}\n{shown}", path.display()));
+            }
+        }
+    }
+    let web = corpus.join("config/web/web-config.yml");
+    let (config, found) = firesteel_config::load_web_config(&web, &fs::read_to_string(&web).unwrap());
+    assert!(config.is_some(), "{found:?}");
+    assert!(wrong.is_empty(), "{} wrong:\n{}", wrong.len(), wrong.join("\n"));
+}
