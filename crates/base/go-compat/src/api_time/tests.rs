@@ -1,3 +1,5 @@
+//! API parameters against upstream's own answers.
+
 use super::*;
 use crate::golden::{check, rows};
 

@@ -1,3 +1,5 @@
+//! Byte sizes against the answers of the library upstream uses.
+
 use proptest::prelude::*;
 
 use super::*;

@@ -1,3 +1,5 @@
+//! Durations against the answers of prometheus/common.
+
 use proptest::prelude::*;
 
 use super::*;

@@ -1,3 +1,5 @@
+//! Floats as text against Go's answers, and there and back.
+
 use proptest::prelude::*;
 
 use super::*;

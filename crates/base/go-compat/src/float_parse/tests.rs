@@ -1,3 +1,5 @@
+//! Texts as floats against Go's answers and the standard library's.
+
 use proptest::prelude::*;
 
 use super::*;

@@ -1,3 +1,5 @@
+//! Go durations against Go's answers.
+
 use proptest::prelude::*;
 
 use super::*;

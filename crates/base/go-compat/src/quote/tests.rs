@@ -1,3 +1,5 @@
+//! Quoted strings against Go's answers, and there and back.
+
 use proptest::prelude::*;
 
 use super::*;

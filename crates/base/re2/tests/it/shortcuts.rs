@@ -1,3 +1,5 @@
+//! What the shortcuts find and tell.
+
 use firesteel_re2::AnchoredRegex;
 
 fn set(pattern: &str) -> Option<Vec<String>> {

@@ -1,3 +1,5 @@
+//! Single instruments, alone and among threads.
+
 use std::thread;
 use std::time::Duration;
 

@@ -1,3 +1,5 @@
+//! Process metrics from a made-up and from the real `/proc`.
+
 use std::fs;
 use std::sync::Arc;
 

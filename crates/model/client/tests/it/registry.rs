@@ -1,3 +1,5 @@
+//! Registries: what is gathered, in which order, and what disappears.
+
 use std::sync::Arc;
 
 use firesteel_client::{BuildInfo, Collect, Registry};

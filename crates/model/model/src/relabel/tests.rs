@@ -1,3 +1,5 @@
+//! Relabelling against upstream's answers.
+
 use super::*;
 use crate::Labels;
 
