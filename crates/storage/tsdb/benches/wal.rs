@@ -1,11 +1,14 @@
-//! What the log costs a sample: encoding records, and handing them to the system with and without compression.
+//! What the log costs a sample: encoding records, and handing them to the system with and without compression; `no-disk` is
+//! all of it but the system's write.
 
 use std::hint::black_box;
+use std::io;
+use std::path::Path;
 use std::sync::Arc;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use firesteel_base::TimestampMs;
-use firesteel_base::vfs::OsVfs;
+use firesteel_base::vfs::{DirEntry, OsVfs, Vfs, VfsFile};
 use firesteel_model::SeriesRef;
 use firesteel_tsdb::wal::records::SamplesRecord;
 use firesteel_tsdb::wal::{Compression, OnFailure, Wal, WalOptions};
@@ -14,6 +17,59 @@ const SAMPLES: u64 = 1000;
 
 fn rows(scrape: u64) -> impl Iterator<Item = (SeriesRef, TimestampMs, f64)> {
     (0..SAMPLES).map(move |i| (SeriesRef(1000 + i), TimestampMs(1_700_000_000_000), (i * 37 % 251 + scrape) as f64))
+}
+
+/// Takes everything and keeps nothing.
+#[derive(Clone, Copy, Debug)]
+struct NoDisk;
+
+impl Vfs for NoDisk {
+    fn create(&self, _: &Path) -> io::Result<Arc<dyn VfsFile>> {
+        Ok(Arc::new(*self))
+    }
+    fn open_write(&self, _: &Path) -> io::Result<Arc<dyn VfsFile>> {
+        Ok(Arc::new(*self))
+    }
+    fn open_read(&self, _: &Path) -> io::Result<Arc<dyn VfsFile>> {
+        Ok(Arc::new(*self))
+    }
+    fn list(&self, _: &Path) -> io::Result<Vec<DirEntry>> {
+        Ok(Vec::new())
+    }
+    fn create_dir_all(&self, _: &Path) -> io::Result<()> {
+        Ok(())
+    }
+    fn remove_file(&self, _: &Path) -> io::Result<()> {
+        Ok(())
+    }
+    fn remove_dir_all(&self, _: &Path) -> io::Result<()> {
+        Ok(())
+    }
+    fn rename(&self, _: &Path, _: &Path) -> io::Result<()> {
+        Ok(())
+    }
+    fn sync_dir(&self, _: &Path) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl VfsFile for NoDisk {
+    fn read_at(&self, _: &mut [u8], _: u64) -> io::Result<usize> {
+        Ok(0)
+    }
+    fn write_all_at(&self, bytes: &[u8], _: u64) -> io::Result<()> {
+        black_box(bytes);
+        Ok(())
+    }
+    fn set_len(&self, _: u64) -> io::Result<()> {
+        Ok(())
+    }
+    fn sync_data(&self) -> io::Result<()> {
+        Ok(())
+    }
+    fn len(&self) -> io::Result<u64> {
+        Ok(0)
+    }
 }
 
 fn wal(c: &mut Criterion) {
@@ -33,12 +89,18 @@ fn wal(c: &mut Criterion) {
             black_box(samples.map_while(Result::ok).map(|s| s.v).sum::<f64>())
         });
     });
-    for (name, compression) in
-        [("none", Compression::None), ("snappy", Compression::Snappy), ("zstd", Compression::Zstd)]
-    {
+    let disk: Arc<dyn Vfs> = Arc::new(OsVfs);
+    let no_disk: Arc<dyn Vfs> = Arc::new(NoDisk);
+    for (name, compression, vfs) in [
+        ("none/no-disk", Compression::None, &no_disk),
+        ("snappy/no-disk", Compression::Snappy, &no_disk),
+        ("none", Compression::None, &disk),
+        ("snappy", Compression::Snappy, &disk),
+        ("zstd", Compression::Zstd, &disk),
+    ] {
         let dir = tempfile::tempdir().expect("a directory");
         let options = WalOptions { compression, segment_bytes: 1 << 24, ..WalOptions::default() };
-        let wal = Wal::open(Arc::new(OsVfs), dir.path(), options).expect("open");
+        let wal = Wal::open(Arc::clone(vfs), dir.path(), options).expect("open");
         let mut scrape = 0;
         group.bench_function(format!("encode+log/{name}"), |b| {
             b.iter(|| {
