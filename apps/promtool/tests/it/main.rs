@@ -177,7 +177,7 @@ fn server(status: &'static str, body: &'static str) -> (String, thread::JoinHand
                 break;
             }
             if asked.is_empty() {
-                asked = line.trim_end().to_owned();
+                line.trim_end().clone_into(&mut asked);
             }
         }
         let mut form = vec![0; length];
