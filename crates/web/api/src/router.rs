@@ -51,7 +51,7 @@ pub fn router(api: Arc<Api>, prefix: &str, page: Option<Router>, metrics: HttpMe
         .with_state(api.clone())
         .layer(from_fn_with_state(metrics, observe));
     let all = match page {
-        Some(page) => all.fallback_service(page),
+        Some(page) => all.fallback_service(page.fallback(not_found)),
         None => all.fallback(not_found),
     };
     let all = if prefix == "/" { all } else { Router::new().nest(prefix, all).fallback(not_found) };

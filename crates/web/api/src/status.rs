@@ -10,7 +10,7 @@ use firesteel_go_compat::Instant;
 use http::StatusCode;
 
 use crate::params::Params;
-use crate::respond::{json_response, success};
+use crate::respond::{plain, success};
 use crate::state::on_thread;
 use crate::{Api, ApiError, Json};
 
@@ -54,7 +54,8 @@ pub(crate) async fn bare_build() -> Response {
     let mut json = Json::default();
     push_build(&mut json);
     json.raw("\n");
-    json_response(StatusCode::OK, json.0)
+    // Upstream sets no type here, and Go guesses from the text.
+    plain(StatusCode::OK, json.0)
 }
 
 pub(crate) async fn runtime(State(api): State<Arc<Api>>) -> Response {

@@ -15,7 +15,7 @@ use http::{Method, StatusCode};
 /// Which pages elsewhere may read the API.
 #[derive(Clone, Debug)]
 pub enum Cors {
-    /// Every page (`.*`): the answer names no origin.
+    /// Every page (`.*`).
     Any,
     /// Pages whose origin matches.
     Matching(Arc<AnchoredRegex>),
@@ -33,7 +33,9 @@ pub async fn cors(State(cors): State<Cors>, request: Request, next: Next) -> Res
     };
     let allowed = match (&cors, &origin) {
         (Cors::Off, _) => return response,
-        (Cors::Any, _) => Some(HeaderValue::from_static("*")),
+        // 3.14 compares its default with a pattern it no longer writes, so it echoes the origin instead of `*`
+        // (`util/httputil/cors.go`); kept.
+        (Cors::Any, origin) => origin.clone(),
         (Cors::Matching(regex), Some(origin)) => {
             origin.to_str().is_ok_and(|text| regex.is_match(text)).then(|| origin.clone())
         }
