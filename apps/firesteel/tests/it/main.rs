@@ -1,6 +1,13 @@
-//! The binary as a process, over real sockets.
+//! The binary as a process, over real sockets: against the programs it replaces, kills, and a user's first files.
 
+#![expect(clippy::unwrap_used, reason = "a test may fail by panic")]
+
+mod differential;
 mod journey;
+mod kill9;
+mod node_exporter;
+mod query_data;
+mod real_programs;
 mod refusals;
 mod up;
 
