@@ -1,0 +1,84 @@
+//! A page of 1,000 lines, known and new, into an appender that does nothing.
+
+use std::hint::black_box;
+
+use firesteel_base::TimestampMs;
+use firesteel_expfmt::Format;
+use firesteel_model::{Labels, Metadata, SeriesRef};
+use firesteel_scrape::{Ingester, MetadataStore, Page, SampleRules, TargetCache};
+use firesteel_storage::{
+    AppendError, AppendOptions, Appendable, Appender, Committed, Exemplar, Rejected, SampleBatch, SeriesMeta,
+    StorageError,
+};
+
+pub(crate) const LINES: u64 = 1_000;
+
+struct Null;
+
+impl Appendable for Null {
+    fn appender(&self) -> Box<dyn Appender + '_> {
+        Box::new(NullAppender(0))
+    }
+}
+
+struct NullAppender(u64);
+
+impl Appender for NullAppender {
+    fn series(&mut self, _: &Labels, _: &SeriesMeta<'_>) -> Result<SeriesRef, AppendError> {
+        self.0 += 1;
+        Ok(SeriesRef(self.0))
+    }
+    fn known(&self, _: &Labels) -> Option<SeriesRef> {
+        None
+    }
+    fn append(&mut self, rows: &SampleBatch, _: AppendOptions, _: &mut Vec<Rejected>) {
+        black_box(rows.len());
+    }
+    fn append_exemplars(&mut self, _: &[Exemplar], _: &mut Vec<Rejected>) {}
+    fn metadata(&mut self, _: SeriesRef, _: &Metadata) {}
+    fn commit(self: Box<Self>) -> Result<Committed, StorageError> {
+        Ok(Committed::default())
+    }
+}
+
+fn page(round: u64) -> Vec<u8> {
+    let mut out = String::from("# TYPE app_operations_total counter\n");
+    for i in 0..LINES {
+        out.push_str(&format!(
+            "app_operations_total{{operation=\"operation-{i:04}\",component=\"storage-engine\",result=\"success\",\
+             zone=\"zone-{}\"}} {}.{}\n",
+            i % 3,
+            i * 1_234 + round,
+            i % 10
+        ));
+    }
+    out.into_bytes()
+}
+
+fn scrape(rounds: u64, forget: bool) {
+    let pages: Vec<Vec<u8>> = (0..4).map(page).collect();
+    let rules = SampleRules {
+        target_labels: vec![("instance".into(), "127.0.0.1:9100".into()), ("job".into(), "node".into())],
+        honor_timestamps: true,
+        ..SampleRules::default()
+    };
+    let (mut ingester, mut cache, mut store) = (Ingester::new(), TargetCache::new(), MetadataStore::default());
+    for round in 0..=rounds {
+        if forget {
+            cache = TargetCache::new();
+        }
+        let t = TimestampMs(1_700_000_000_000 + round as i64 * 5_000);
+        let body = &pages[round as usize % pages.len()];
+        let page = Page { body, format: Format::Text, scrape_time: t, now: t };
+        let (counts, result) = ingester.ingest(page, &rules, &mut cache, &mut store, &Null);
+        assert!(result.is_ok() && counts.scraped == LINES);
+    }
+}
+
+pub(crate) fn known(rounds: u64) {
+    scrape(rounds, false);
+}
+
+pub(crate) fn new(rounds: u64) {
+    scrape(rounds, true);
+}
