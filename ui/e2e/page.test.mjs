@@ -1,0 +1,155 @@
+// The page in a real browser, against the real binary that watches this machine.
+//
+// FIRESTEEL_BIN names the binary, CHROMIUM the browser; FIRESTEEL_SCREENSHOTS a folder for the README's pictures.
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+
+import { chromium } from "playwright-core";
+
+const binary = process.env.FIRESTEEL_BIN ?? "../target/release/firesteel";
+const pictures = process.env.FIRESTEEL_SCREENSHOTS;
+
+let data;
+let server;
+let browser;
+let page;
+let address;
+const faults = [];
+
+before(async () => {
+  data = await mkdtemp(join(tmpdir(), "firesteel-e2e-"));
+  server = spawn(binary, ["up", "--listen=127.0.0.1:0", `--data=${data}`], { stdio: ["ignore", "pipe", "inherit"] });
+  address = await new Promise((resolve, reject) => {
+    let said = "";
+    server.stdout.on("data", (bytes) => {
+      said += bytes;
+      const found = /http:\/\/127\.0\.0\.1:\d+/.exec(said);
+      if (found) resolve(found[0]);
+    });
+    server.on("exit", (code) => reject(new Error(`firesteel up ended with ${code}: ${said}`)));
+  });
+  // Root may not use Chromium's sandbox; the page under test is our own.
+  browser = await chromium.launch({ executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium", args: ["--no-sandbox"] });
+  page = await browser.newPage({ viewport: { width: 1280, height: 800 } });
+  page.on("pageerror", (error) => faults.push(String(error)));
+  page.on("console", (message) => message.type() === "error" && faults.push(message.text()));
+});
+
+after(async () => {
+  await browser?.close();
+  if (server && server.exitCode === null) {
+    server.removeAllListeners("exit");
+    const ended = new Promise((resolve) => server.on("exit", resolve));
+    server.kill("SIGTERM");
+    await ended;
+  }
+  if (data) await rm(data, { recursive: true, force: true });
+});
+
+test("within 10 s the page graphs this machine's CPU", async () => {
+  const start = Date.now();
+  await page.goto(`${address}/`);
+  await page.getByRole("button", { name: "CPU of this machine" }).click();
+  await page.getByRole("button", { name: /mode="user"/ }).waitFor({ timeout: 30_000 });
+  assert.ok(Date.now() - start < 10_000, `took ${Date.now() - start} ms`);
+  assert.ok(await drawn(), "the canvas is blank");
+});
+
+test("dragging over the graph zooms, and the address says so", async () => {
+  const before = new URL(page.url()).searchParams.get("g0.range_input");
+  const box = await page.getByTestId("graph").boundingBox();
+  await page.mouse.move(box.x + box.width * 0.5, box.y + 150);
+  await page.mouse.down();
+  await page.mouse.move(box.x + box.width * 0.9, box.y + 160, { steps: 8 });
+  await page.mouse.up();
+  await page.waitForFunction((old) => new URL(location.href).searchParams.get("g0.range_input") !== old, before);
+  assert.ok(new URL(page.url()).searchParams.has("g0.end_input"));
+});
+
+test("the editor completes, the table shows the answer, a fault shows the server's words", async () => {
+  await page.goto(`${address}/query`);
+  const editor = page.locator(".cm-content");
+  await editor.click();
+  await page.keyboard.type("node_lo");
+  await page.locator(".cm-tooltip-autocomplete").getByText("node_load1", { exact: false }).first().waitFor();
+  await page.keyboard.press("Escape");
+  await page.keyboard.press("ControlOrMeta+A");
+  await page.keyboard.type("count(up == 1)");
+  await page.keyboard.press("Escape");
+  await page.getByRole("button", { name: "Execute" }).click();
+  await page.getByTestId("table").getByText(/^[1-9]$/).waitFor();
+
+  await editor.click();
+  await page.keyboard.press("ControlOrMeta+A");
+  await page.keyboard.type("rate(up)");
+  await page.getByRole("button", { name: "Execute" }).click();
+  const alert = page.getByRole("alert");
+  await alert.waitFor();
+  assert.match(await alert.innerText(), /expected type range vector in call to function "rate", got instant vector/);
+  // The browser itself logs every answer with status 400.
+  assert.deepEqual(faults.splice(0).filter((text) => !text.includes("400")), []);
+});
+
+test("targets are up and say when they were scraped", async () => {
+  await page.goto(`${address}/targets`);
+  const table = page.getByTestId("targets").first();
+  await table.getByText("up", { exact: true }).first().waitFor();
+  await table.getByText(/s ago, took/).first().waitFor();
+  await shoot("targets.png");
+});
+
+test("the status pages show the configuration, flags, build and head", async () => {
+  for (const [path, text] of [
+    ["config", "scrape_interval"],
+    ["flags", "--storage.tsdb.path"],
+    ["status", "version"],
+    ["tsdb-status", "Series by metric name"],
+  ]) {
+    await page.goto(`${address}/${path}`);
+    await page.getByText(text, { exact: false }).first().waitFor();
+  }
+});
+
+test("dark colours follow the system, and a choice is kept", async () => {
+  await page.goto(`${address}/query`);
+  const scheme = () => page.evaluate(() => document.documentElement.dataset.mantineColorScheme);
+  await page.emulateMedia({ colorScheme: "dark" });
+  await page.waitForFunction(() => document.documentElement.dataset.mantineColorScheme === "dark");
+  await page.getByRole("button", { name: /Switch colours to light/ }).click();
+  await page.waitForFunction(() => document.documentElement.dataset.mantineColorScheme === "light");
+  await page.reload();
+  await page.getByText("Execute").waitFor();
+  assert.equal(await scheme(), "light");
+});
+
+test("a graph for the README", { skip: !pictures && "no folder for pictures" }, async () => {
+  await page.goto(`${address}/query`);
+  await page.waitForTimeout(Number(process.env.FIRESTEEL_SCREENSHOT_WAIT_MS ?? 0));
+  await page.getByRole("button", { name: "CPU of this machine" }).click();
+  await page.getByRole("button", { name: /mode="user"/ }).waitFor();
+  await page.waitForTimeout(500);
+  await shoot("graph.png");
+});
+
+test("no error was logged", () => assert.deepEqual(faults, []));
+
+/** Whether some pixel of the graph has the colour of a line. */
+function drawn() {
+  return page.evaluate(() => {
+    const canvas = document.querySelector('[data-testid="graph"] canvas');
+    const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+    for (let i = 0; i < data.length; i += 4) {
+      const [r, g, b, a] = data.subarray(i, i + 4);
+      if (a > 200 && Math.max(r, g, b) - Math.min(r, g, b) > 60) return true;
+    }
+    return false;
+  });
+}
+
+async function shoot(name) {
+  if (pictures) await page.screenshot({ path: join(pictures, name) });
+}
