@@ -2,19 +2,16 @@
 //!
 //! Only ever a dev-dependency. With `CI=true` nothing here skips: a missing corpus or peer is a failure.
 
+mod ci;
 mod corpus;
 mod page_server;
 mod peers;
 mod process;
 mod target;
 
+pub use ci::in_ci;
 pub use corpus::corpus;
 pub use page_server::{Page, PageServer};
 pub use peers::peer;
 pub use process::{Server, ServerError};
 pub use target::{FakeTarget, TargetRequest, write_answer};
-
-/// Returns whether this runs in CI, where nothing may be skipped.
-pub fn in_ci() -> bool {
-    std::env::var("CI").is_ok_and(|v| v == "true")
-}

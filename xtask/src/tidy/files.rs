@@ -40,7 +40,9 @@ fn check_rust(name: &str, text: &str, faults: &mut Vec<String>) {
     if name.ends_with("/src/lib.rs") && text.lines().any(|l| l.starts_with("fn ") || l.starts_with("pub fn ")) {
         faults.push(format!("{name}: a lib.rs is a door; logic goes into a room behind it"));
     }
-    if let Some((_, inside)) = name.split_once("/tests/")
+    // `src/…/tests/` holds unit tests; `tests/` of a crate is what cargo makes binaries of.
+    if let Some((outside, inside)) = name.split_once("/tests/")
+        && !outside.split('/').any(|part| part == "src")
         && !inside.starts_with("it/")
     {
         faults.push(format!("{name}: integration tests are modules of tests/it/main.rs (one binary a crate)"));

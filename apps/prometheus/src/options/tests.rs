@@ -1,3 +1,5 @@
+//! Defaults, refusals and what does not act, from whole command lines.
+
 use super::*;
 
 fn parse(line: &str) -> Result<Options, Halt> {

@@ -1,3 +1,5 @@
+//! Log lines of both shapes beside what Go's slog writes.
+
 use super::*;
 
 /// Renders the event that `emit` makes in both shapes, without time and source.

@@ -1,3 +1,5 @@
+//! Command lines, and the words that refuse them.
+
 use super::*;
 
 static SERVER: ProgramDef = ProgramDef {

@@ -1,3 +1,5 @@
+//! Bodies of the four result types, in one piece and in many.
+
 use firesteel_base::TimestampMs;
 use firesteel_model::Labels;
 use firesteel_promql::{MatrixSeries, VectorSample};
