@@ -62,6 +62,7 @@ pub(crate) fn run(update: bool) -> Result<()> {
             "command": "cargo xtask hot --update",
             "functions": counts,
         });
+        fs::create_dir_all(shell::root().join("docs/figures"))?;
         fs::write(&kept_path, format!("{figures:#}\n")).with_context(|| format!("write {KEPT}"))?;
         return Ok(());
     }

@@ -160,7 +160,7 @@ impl App {
             title: self.options.page_title.clone(),
         });
         let page = match self.options.extra.clone() {
-            Some(extra) => Router::new().merge(extra).fallback_service(page),
+            Some(extra) => page.merge(extra),
             None => page,
         };
         let routes = router(api, &prefix, Some(page), HttpMetrics::new(&self.registry, &prefix));

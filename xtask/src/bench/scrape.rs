@@ -161,6 +161,7 @@ fn report(options: &Options, targets: usize, measured: &[Measured]) -> Result<()
             "command": format!("cargo xtask bench scrape --series {} --interval {} --seconds {} --save", options.series, options.interval, options.seconds),
             "commit": version.trim(), "peer": "Debian prometheus 2.42", "servers": servers,
         });
+        fs::create_dir_all(shell::root().join("docs/figures"))?;
         fs::write(shell::root().join("docs/figures/scrape.json"), format!("{figures:#}\n"))?;
     }
     match measured.iter().find(|m| m.name == "firesteel" && m.missed > 0.0) {

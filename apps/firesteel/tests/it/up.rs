@@ -61,6 +61,8 @@ fn watches_this_machine_and_nobody_else_can_read_it() {
         assert!(Instant::now() < deadline, "no host metrics: {}", get(&address, &address, "/api/v1/targets"));
         std::thread::sleep(Duration::from_millis(20));
     }
+    let page = get(&address, &address, "/query");
+    assert!(page.starts_with("HTTP/1.1 200") && page.contains("<title>Firesteel</title>"), "{page}");
     let own = get(&address, &address, "/api/v1/labels");
     assert!(own.starts_with("HTTP/1.1 200") && !own.to_lowercase().contains("access-control"), "{own}");
     for host in ["evil.example", "evil.example:9090", ""] {
