@@ -6,7 +6,6 @@ use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, OnceLock};
 
 use arc_swap::ArcSwap;
-use axum::Router;
 use firesteel_api::{Api, ApiOptions, Readiness, Ready, router};
 use firesteel_base::SystemClock;
 use firesteel_cli::version;

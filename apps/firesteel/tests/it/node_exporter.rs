@@ -49,7 +49,7 @@ fn inventory(page: &str) -> BTreeMap<String, (String, BTreeSet<String>)> {
     for line in page.lines() {
         if let Some(rest) = line.strip_prefix("# TYPE ") {
             let (name, kind) = rest.split_once(' ').unwrap();
-            found.entry(name.to_owned()).or_default().0 = kind.to_owned();
+            kind.clone_into(&mut found.entry(name.to_owned()).or_default().0);
         } else if !line.starts_with('#')
             && let Some((series, _)) = line.rsplit_once(' ')
         {

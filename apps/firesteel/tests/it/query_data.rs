@@ -1,6 +1,6 @@
 //! Series made to measure: for a list of expressions, data that their selectors find.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 use firesteel_model::{Labels, LabelsBuilder, MatchType, Matcher};
 use firesteel_promql_syntax::{Expr, ParserOptions, parse};
@@ -33,7 +33,7 @@ fn has_subquery(expr: &Expr) -> bool {
 
 /// Returns the series that the expressions' selectors find: two instances each, five buckets for histograms.
 pub(crate) fn series_for(chosen: &[(&str, Expr)]) -> Vec<Labels> {
-    let mut found = BTreeMap::new();
+    let mut found = BTreeSet::new();
     for (_, expr) in chosen {
         let grouping = grouping_labels(expr);
         for matchers in expr.selectors() {
@@ -48,13 +48,13 @@ pub(crate) fn series_for(chosen: &[(&str, Expr)]) -> Vec<Labels> {
                     labels.set("le", bound);
                     let labels = labels.build();
                     if matchers.iter().all(|m| m.matches(labels.value(m.name()))) {
-                        found.insert(labels, ());
+                        found.insert(labels);
                     }
                 }
             }
         }
     }
-    found.into_keys().collect()
+    found.into_iter().collect()
 }
 
 fn grouping_labels(expr: &Expr) -> Vec<&str> {
