@@ -55,7 +55,7 @@ export function Graph({ series, start, end, step, stacked, onZoom }: Props) {
         cursor: { drag: { x: true, y: false, setScale: false }, focus: { prox: 30 }, points: { size: 7 } },
         legend: { show: false },
         scales: { x: { time: true, range: () => [start, Math.max(end, start + step)] } },
-        axes: [{ ...axis, values: (_, ticks) => formatTicks(ticks) }, { ...axis, size: 64, values: (_, ticks) => ticks.map(formatAxisValue) }],
+        axes: [{ ...axis, space: 90, values: (_, ticks) => formatTicks(ticks) }, { ...axis, size: 64, values: (_, ticks) => ticks.map(formatAxisValue) }],
         series: [
           {},
           ...columns.map((_, i) => ({
