@@ -9,6 +9,7 @@ mod node_exporter;
 mod query_data;
 mod real_programs;
 mod refusals;
+mod seed_examples;
 mod up;
 
 use std::path::Path;
