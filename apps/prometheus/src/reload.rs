@@ -71,6 +71,10 @@ impl Reloader {
     /// Applies a checked configuration: every step runs even if an earlier one failed.
     pub(crate) async fn apply(&self, config: Config) -> Result<(), String> {
         let began = Instant::now();
+        if !config.rule_files.is_empty() {
+            // Refusing would stop every tutorial's file; silence would let an operator wait for alerts that never come.
+            warn!(rule_files = config.rule_files.len(), "Rule files are kept, but rules are not evaluated yet");
+        }
         let scrape = self.scraping.apply(&config).await;
         let scrape_took = began.elapsed();
         self.config.store(Arc::new(config));

@@ -98,3 +98,11 @@ fn lifecycle_endpoints_are_off_by_default() {
     assert_eq!(server.get("/api/v1/nothing").expect("an answer").0, 404);
     assert!(server.stop().expect("it ends").success());
 }
+
+#[test]
+fn rules_that_are_not_evaluated_yet_are_said_so() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join("rules.yml"), "groups: []\n").unwrap();
+    let server = server(dir.path(), &[], "rule_files: [rules.yml]\n");
+    assert!(server.log().contains("rules are not evaluated yet"), "{}", server.log());
+}
