@@ -21,6 +21,15 @@ pub(crate) struct ConfigError {
     pub(crate) faults: String,
 }
 
+impl ConfigError {
+    fn of(faults: &[&Diagnostic]) -> Self {
+        Self {
+            text: faults.iter().map(|d| format!("{}: {}", place(d), d.message)).collect::<Vec<_>>().join("; "),
+            faults: faults.iter().map(|d| d.render()).collect::<Vec<_>>().join("\n"),
+        }
+    }
+}
+
 impl ConfigSource {
     /// Returns the name that messages give it.
     pub(crate) fn name(&self) -> String {
@@ -48,12 +57,9 @@ impl ConfigSource {
         for warning in warnings {
             tracing::warn!(place = %place(warning), code = warning.code, "{}", warning.message);
         }
-        let Some(config) = loaded.config else {
-            return Err(ConfigError {
-                text: errors.iter().map(|d| format!("{}: {}", place(d), d.message)).collect::<Vec<_>>().join("; "),
-                faults: errors.iter().map(|d| d.render()).collect::<Vec<_>>().join("\n"),
-            });
-        };
+        let Some(config) = loaded.config else { return Err(ConfigError::of(&errors)) };
+        // Jobs of other files must be sound before any of them starts.
+        config.all_scrape_configs().map_err(|faults| ConfigError::of(&faults.iter().collect::<Vec<_>>()))?;
         Ok((config, loaded.unsupported))
     }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use firesteel_testkit::{Page, PageServer};
 
-use crate::server;
+use crate::{run, server, text};
 
 const SOON: Duration = Duration::from_secs(15);
 
@@ -105,4 +105,21 @@ fn rules_that_are_not_evaluated_yet_are_said_so() {
     std::fs::write(dir.path().join("rules.yml"), "groups: []\n").unwrap();
     let server = server(dir.path(), &[], "rule_files: [rules.yml]\n");
     assert!(server.log().contains("rules are not evaluated yet"), "{}", server.log());
+}
+
+#[test]
+fn jobs_of_other_files_are_scraped_and_their_faults_stop_the_start() {
+    let dir = tempfile::tempdir().unwrap();
+    let target = PageServer::start(|_| Page::metrics("fine 1\n")).unwrap();
+    let more = format!("scrape_configs:\n- job_name: more\n  static_configs:\n  - targets: ['{}']\n", target.address());
+    std::fs::write(dir.path().join("more.yml"), more).unwrap();
+    let server = server(dir.path(), &[], "global: {scrape_interval: 100ms}\nscrape_config_files: ['more*.yml']\n");
+    server.wait_for("the job of the other file", Duration::from_secs(10), |s| {
+        s.query("fine{job=\"more\"}").is_ok_and(|r| r[0]["value"][1] == "1")
+    });
+    drop(server);
+    std::fs::write(dir.path().join("more2.yml"), "scrape_configs:\n- job_nam: x\n").unwrap();
+    let out = run(&["--config.file=prometheus.yml", "--web.listen-address=127.0.0.1:0"], dir.path());
+    let said = text(&out.stderr);
+    assert!(out.status.code() == Some(2) && said.contains("more2.yml:2:3") && said.contains("`job_name`"), "{said}");
 }

@@ -68,6 +68,9 @@ pub enum ScrapeError {
     Client { job: String, error: ClientError },
     #[error("{error} (job {job})")]
     Regex { job: String, error: RegexError },
+    /// A file of `scrape_config_files` cannot be read or is faulty.
+    #[error("{first}")]
+    ConfigFiles { first: String },
     #[error("start ingest threads: {0}")]
     Threads(std::io::Error),
     #[error("scraping has stopped")]
@@ -152,8 +155,10 @@ impl ScrapeManager {
     /// cannot be set up, which keeps what it had, and returns the first such error.
     pub async fn apply(&self, config: &Config) -> Result<(), ScrapeError> {
         let external = firesteel_model::Labels::from_pairs(&config.global.external_labels.0);
-        let jobs: Vec<Arc<ScrapeConfig>> = config.scrape_configs.iter().cloned().map(Arc::new).collect();
-        self.apply_jobs(jobs, &external).await
+        let jobs = config.all_scrape_configs().map_err(|faults| ScrapeError::ConfigFiles {
+            first: faults.first().map(|fault| format!("{}: {}", fault.file, fault.message)).unwrap_or_default(),
+        })?;
+        self.apply_jobs(jobs.into_iter().map(Arc::new).collect(), &external).await
     }
 
     /// As [`Self::apply`], from jobs alone.
