@@ -7,7 +7,7 @@ use firesteel_cli::Matches;
 use firesteel_promql_syntax::ParserOptions;
 
 use crate::{
-    Console, check_config, check_rules, check_server,
+    Console, check_config, check_metrics, check_rules, check_server,
     flags::{NOT_BUILT, PROGRAM},
     format, query, script,
 };
@@ -45,6 +45,7 @@ pub fn run_on(args: impl IntoIterator<Item = String>, console: &mut Console<'_>)
     match matches.command() {
         "check config" => check_config::run(&matches, options, console),
         "check web-config" => check_config::run_web(&matches, console),
+        "check metrics" => check_metrics::run(&matches, console),
         "check rules" => check_rules::run(&matches, options, console),
         "check healthy" => check_server::run(&matches, "/-/healthy", console),
         "check ready" => check_server::run(&matches, "/-/ready", console),

@@ -6,6 +6,13 @@ const LINT_HELP: &str = "Linting checks to apply. Available options are: all, du
                          too-long-scrape-interval. Use --lint=none to disable linting";
 const RULES_LINT_HELP: &str =
     "Linting checks to apply. Available options are: all, duplicate-rules, none. Use --lint=none to disable linting";
+const METRICS_LINT_HELP: &str = "Linting checks to apply for metrics. Available options are: all, none. Use --lint=none \
+                                 to disable metrics linting.";
+const METRICS_HELP: &str = "Pass Prometheus metrics over stdin to lint them for consistency and correctness, and \
+                            optionally perform cardinality analysis.\n\nexamples:\n\n$ cat metrics.prom | promtool \
+                            check metrics\n\n$ curl -s http://localhost:9090/metrics | promtool check metrics \
+                            --extended\n\n$ curl -s http://localhost:9100/metrics | promtool check metrics --extended \
+                            --lint=none";
 const LINT_FATAL_HELP: &str = "Make lint errors exit with exit code 3.";
 const LINT_FATAL: FlagDef = FlagDef::new("lint-fatal", FlagKind::Bool, LINT_FATAL_HELP).default(&["false"]);
 const LOOKBACK: FlagDef =
@@ -97,6 +104,21 @@ pub(crate) static PROGRAM: ProgramDef = ProgramDef {
             hidden: false,
         },
         CommandDef {
+            name: "check metrics",
+            help: METRICS_HELP,
+            flags: &[
+                LOOKBACK,
+                FlagDef::new(
+                    "extended",
+                    FlagKind::Bool,
+                    "Print extended information related to the cardinality of the metrics.",
+                ),
+                FlagDef::new("lint", FlagKind::Text, METRICS_LINT_HELP).default(&["all"]),
+            ],
+            args: &[],
+            hidden: false,
+        },
+        CommandDef {
             name: "query instant",
             help: "Run instant query.",
             flags: &[
@@ -179,7 +201,6 @@ pub(crate) static PROGRAM: ProgramDef = ProgramDef {
 /// Commands of upstream's that are not built yet.
 pub(crate) const NOT_BUILT: &[&str] = &[
     "check service-discovery",
-    "check metrics",
     "query analyze",
     "debug pprof",
     "debug metrics",

@@ -6,12 +6,15 @@
 
 mod app;
 mod check_config;
+mod check_metrics;
 mod check_rules;
 mod check_server;
 mod console;
 mod flags;
 mod format;
 mod http_call;
+mod metric_families;
+mod metrics_lint;
 mod query;
 mod query_time;
 mod rule_file;

@@ -1,6 +1,6 @@
 //! Answers of the API as upstream's promtool prints them: PromQL-like lines, or JSON.
 
-use firesteel_go_compat::quote;
+use firesteel_go_compat::{FloatForm, format_float_as, parse_float, quote};
 use serde_json::Value as Json;
 
 fn unexpected(what: &str) -> String {
@@ -41,7 +41,29 @@ pub(crate) fn value(data: &Json) -> Result<Vec<String>, String> {
 fn point(pair: &Json) -> Option<String> {
     let at = pair.get(0)?;
     let value = pair.get(1)?;
-    Some(format!("{} @[{at}]", value.as_str().map_or_else(|| value.to_string(), str::to_owned)))
+    Some(format!("{} @[{at}]", value.as_str().map_or_else(|| value.to_string(), without_exponent)))
+}
+
+/// Upstream's client reads each value and prints it as `'f'`: 1e+21 of the API becomes all its digits.
+fn without_exponent(text: &str) -> String {
+    match parse_float(text) {
+        Ok(value) if text.contains('e') => format_float_as(value, FloatForm::Fixed).to_string(),
+        _ => text.to_owned(),
+    }
+}
+
+/// Does so in all pairs of time and value below `json`.
+fn expand(json: &mut Json) {
+    match json {
+        Json::Array(pair) => match pair.as_mut_slice() {
+            [Json::Number(_), Json::String(text)] => *text = without_exponent(text),
+            items => items.iter_mut().for_each(expand),
+        },
+        Json::Object(series) => {
+            series.iter_mut().filter(|(key, _)| *key == "value" || *key == "values").for_each(|(_, v)| expand(v));
+        }
+        _ => {}
+    }
 }
 
 /// `name{a="b", c="d"}`.
@@ -86,7 +108,10 @@ pub(crate) fn label_values(data: &Json) -> Result<Vec<String>, String> {
 
 /// Returns the result as Go's encoder writes it: `<`, `>` and `&` as escapes.
 pub(crate) fn json(data: &Json) -> Result<String, String> {
-    let shown = data.get("result").unwrap_or(data);
-    let text = serde_json::to_string(shown).map_err(|error| format!("query error: {error}"))?;
+    let mut shown = data.get("result").unwrap_or(data).clone();
+    if data.get("resultType").is_some_and(|kind| kind != "string") {
+        expand(&mut shown);
+    }
+    let text = serde_json::to_string(&shown).map_err(|error| format!("query error: {error}"))?;
     Ok(text.replace('<', "\\u003c").replace('>', "\\u003e").replace('&', "\\u0026"))
 }

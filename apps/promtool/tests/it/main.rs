@@ -1,5 +1,7 @@
 //! The program as a whole: what it prints and how it ends, beside what promtool 3.14 answered to the same words.
 
+mod check_metrics;
+
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
