@@ -29,7 +29,11 @@ const PROGRAMS: &[Program] = &[
         help: "The monitoring server, with Prometheus' flags and files.",
         main: Some(firesteel_prometheus::main),
     },
-    Program { names: &["promtool"], help: "Check and query.", main: None },
+    Program {
+        names: &["promtool"],
+        help: "Check configurations, rules and metrics; query a server; test PromQL.",
+        main: Some(firesteel_promtool::run),
+    },
     Program { names: &["alertmanager"], help: "Route alerts.", main: None },
     Program { names: &["amtool"], help: "Talk to the alert router.", main: None },
     Program { names: &["pushgateway"], help: "Take pushed metrics.", main: None },

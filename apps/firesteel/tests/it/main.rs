@@ -6,6 +6,7 @@ mod differential;
 mod journey;
 mod kill9;
 mod node_exporter;
+mod promtool;
 mod query_data;
 mod real_programs;
 mod refusals;
