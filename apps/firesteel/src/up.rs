@@ -30,9 +30,9 @@ static UP: ProgramDef = ProgramDef {
         FlagDef::new(
             "listen",
             FlagKind::Text,
-            "Address to listen on; only addresses of this machine itself (127.0.0.1, ::1) are allowed.",
+            "Address to listen on; only addresses of this machine itself (127.0.0.1, ::1) are allowed. With a + behind the port, the next free port will do.",
         )
-        .default(&["127.0.0.1:9090"]),
+        .default(&["127.0.0.1:9090+"]),
         FlagDef::new("data", FlagKind::Text, "Directory that keeps the data between runs.").placeholder("DIR"),
         LOG_FLAGS[0].default(&["warn"]),
         LOG_FLAGS[1],
@@ -54,7 +54,7 @@ fn up(words: Vec<String>) -> Result<ExitCode, Halt> {
     firesteel_cli::log::init(m.text("log.level"), m.text("log.format"));
     let data = m.text_opt("data").map_or_else(default_data_dir, PathBuf::from);
     check_data_dir(&data).map_err(|why| Halt::error(why.0, 2))?;
-    let (listener, taken) = listen(m.text("listen"), m.is_given("listen"))?;
+    let (listener, taken) = listen(m.text("listen"))?;
     let address = listener.address();
     let app = App::new(options(&data, listener, address)?).map_err(|e| Halt::error(e.text, e.code))?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
@@ -62,8 +62,9 @@ fn up(words: Vec<String>) -> Result<ExitCode, Halt> {
     Ok(runtime.block_on(app.run(|| announce(address, &data, taken.as_deref(), began))))
 }
 
-/// Binds the wanted address, or the next free port when nobody chose the port; returns what to say about it.
-fn listen(wanted: &str, chosen: bool) -> Result<(Listener, Option<String>), Halt> {
+/// Binds the wanted address, or the next free port when there is a `+` behind it; returns what to say about it.
+fn listen(wanted: &str) -> Result<(Listener, Option<String>), Halt> {
+    let (wanted, next_will_do) = wanted.strip_suffix('+').map_or((wanted, false), |bare| (bare, true));
     let is_local = wanted.rsplit_once(':').is_some_and(|(host, _)| matches!(host, "127.0.0.1" | "localhost" | "[::1]"));
     if !is_local {
         let text = format!(
@@ -76,10 +77,11 @@ fn listen(wanted: &str, chosen: bool) -> Result<(Listener, Option<String>), Halt
         Ok(listener) => return Ok((listener, None)),
         Err(e) => e,
     };
-    let port = wanted.rsplit_once(':').and_then(|(_, p)| p.parse().ok()).unwrap_or(DEFAULT_PORT);
+    let (host, port) = wanted.rsplit_once(':').unwrap_or((wanted, ""));
+    let port: u16 = port.parse().unwrap_or(DEFAULT_PORT);
     let holder = holder_of(port).unwrap_or_else(|| "another process".to_owned());
-    if error.is_taken() && !chosen {
-        let next = (1..=MORE_PORTS).find_map(|n| Listener::bind(&format!("127.0.0.1:{}", port.checked_add(n)?)).ok());
+    if error.is_taken() && next_will_do {
+        let next = (1..=MORE_PORTS).find_map(|n| Listener::bind(&format!("{host}:{}", port.checked_add(n)?)).ok());
         if let Some(listener) = next {
             let said = format!("port {port} is held by {holder}; using {} instead", listener.address().port());
             return Ok((listener, Some(said)));

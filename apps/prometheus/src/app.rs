@@ -14,6 +14,7 @@ use firesteel_config::{Config, Diagnostic};
 use firesteel_go_compat::Instant;
 use firesteel_net::server::{HttpMetrics, Listener, ServeOptions, serve};
 use firesteel_promql::Engine;
+use firesteel_tsdb::DbOptions;
 use firesteel_ui::UiOptions;
 use rustix::process::Resource;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -66,7 +67,7 @@ impl App {
         let bad_url = |e| StartError { text: format!("parse external URL {:?}: {e}\n", options.external_url), code: 2 };
         let mut external =
             ExternalUrl::new(&options.external_url, &host::hostname(), first_port.unwrap_or(0)).map_err(bad_url)?;
-        let (config, idle) = options.config.load().map_err(|e: ConfigError| {
+        let (config, idle) = options.config.load(&options.defaults).map_err(|e: ConfigError| {
             options.config.log(&e);
             StartError { text: e.faults, code: 2 }
         })?;
@@ -147,7 +148,6 @@ impl App {
                 metrics: self.metrics.clone(),
                 db: db.clone(),
                 started: Instant::from_unix_ms(firesteel_base::Clock::now(&SystemClock).0),
-                retention: self.options.retention,
             }),
             control: Arc::new(Lifecycle { reloads, quit: quit.clone(), quitting: AtomicBool::new(false) }),
             clock: Arc::new(SystemClock),
@@ -173,16 +173,19 @@ impl App {
         let web = tokio::spawn(serve(self.listeners, routes, limits, stop_web.clone()));
         let reloader = Arc::new(Reloader {
             source: self.options.config.clone(),
+            defaults: self.options.defaults.clone(),
             allow_unsupported: self.options.allow_unsupported,
             config,
             scraping: scraping.clone(),
+            db: db.clone(),
             metrics: self.metrics.clone(),
         });
         let ending =
             |opened| Ending { readiness: readiness.clone(), scraping: scraping.clone(), db: opened, stop_web, web };
 
         info!("Starting TSDB ...");
-        let opened = open_storage(&db, &queries, &self.options).await;
+        let opened =
+            open_storage(&db, &queries, db_options(&self.options, &self.config), self.options.max_concurrency).await;
         let opened = match opened {
             Ok(opened) => opened,
             Err(e) => {
@@ -281,11 +284,11 @@ fn refuse_unsupported(options: &Options, sections: &[Diagnostic]) -> Result<(), 
 async fn open_storage(
     db: &Arc<LateDb>,
     queries: &Arc<Queries>,
-    options: &Options,
+    settings: DbOptions,
+    max_concurrency: i64,
 ) -> Result<Arc<firesteel_tsdb::Db>, String> {
     let (db, queries) = (db.clone(), queries.clone());
-    let settings = db_options(options);
-    let slots = u32::try_from(options.max_concurrency).unwrap_or(0).clamp(1, 10_000);
+    let slots = u32::try_from(max_concurrency).unwrap_or(0).clamp(1, 10_000);
     let opening = tokio::task::spawn_blocking(move || {
         let dir = settings.dir.clone();
         std::fs::create_dir_all(&dir).map_err(|e| format!("create data directory {}: {e}", dir.display()))?;

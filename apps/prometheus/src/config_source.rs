@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use firesteel_config::{Config, Diagnostic, Severity, load};
+use firesteel_config::{Config, Defaults, Diagnostic, Severity, load_with};
 use tracing::error;
 
 /// A file, or a text that the program itself wrote.
@@ -40,7 +40,7 @@ impl ConfigSource {
     }
 
     /// Reads and checks the configuration; beside it come the sections that do not act. Warnings go to the log.
-    pub(crate) fn load(&self) -> Result<(Config, Vec<Diagnostic>), ConfigError> {
+    pub(crate) fn load(&self, defaults: &Defaults) -> Result<(Config, Vec<Diagnostic>), ConfigError> {
         let (path, text) = match self {
             Self::File(path) => {
                 let text = std::fs::read_to_string(path).map_err(|e| ConfigError {
@@ -51,7 +51,7 @@ impl ConfigSource {
             }
             Self::Text { name, text } => (PathBuf::from(name), text.clone()),
         };
-        let loaded = load(&path, &text);
+        let loaded = load_with(&path, &text, defaults);
         let (errors, warnings): (Vec<_>, Vec<_>) =
             loaded.diagnostics.iter().partition(|d| matches!(d.severity, Severity::Error));
         for warning in warnings {

@@ -8,6 +8,7 @@
 mod app;
 mod config_source;
 mod external_url;
+mod flag_fate;
 mod flags;
 mod host;
 mod metrics;

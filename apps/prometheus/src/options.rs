@@ -6,11 +6,13 @@ use std::time::Duration;
 
 use axum::Router;
 use firesteel_cli::{Halt, Matches, Mode};
+use firesteel_config::{ByteSize, Defaults, RetentionConfig};
 use firesteel_net::server::{Cors, Listener};
 use firesteel_promql::{EngineFeatures, EngineOptions};
 use firesteel_promql_syntax::ParserOptions;
 use firesteel_re2::AnchoredRegex;
 use firesteel_scrape::ScrapeOptions;
+use firesteel_tsdb::wal::Compression;
 
 use crate::flags::PROGRAM;
 use crate::{ConfigSource, unsupported};
@@ -44,9 +46,10 @@ pub struct Options {
     pub engine: EngineOptions,
     pub parser: ParserOptions,
     pub scrape: ScrapeOptions,
-    pub retention: Duration,
+    /// What holds where the file says nothing, and other defaults of the file.
+    pub defaults: Defaults,
     pub no_lockfile: bool,
-    pub wal_compression: bool,
+    pub wal_compression: Compression,
     pub wal_segment_bytes: u64,
     pub samples_per_chunk: u16,
     pub min_block_duration: Duration,
@@ -113,12 +116,18 @@ impl Options {
             scrape: ScrapeOptions {
                 discovery_reload_interval: m.duration("scrape.discovery-reload-interval"),
                 align_timestamps: m.bool("scrape.adjust-timestamps"),
+                timestamp_tolerance: m.duration("scrape.timestamp-tolerance"),
                 type_and_unit_labels: has("type-and-unit-labels"),
                 ..ScrapeOptions::default()
             },
-            retention: retention(m),
+            defaults: Defaults { extra_scrape_metrics: has("extra-scrape-metrics"), retention: Some(retention(m)) },
             no_lockfile: m.bool("storage.tsdb.no-lockfile"),
-            wal_compression: m.bool("storage.tsdb.wal-compression"),
+            wal_compression: match (m.bool("storage.tsdb.wal-compression"), m.text("storage.tsdb.wal-compression-type"))
+            {
+                (false, _) => Compression::None,
+                (true, "zstd") => Compression::Zstd,
+                (true, _) => Compression::Snappy,
+            },
             wal_segment_bytes: match m.bytes("storage.tsdb.wal-segment-size") {
                 0 => 128 << 20,
                 n => n as u64,
@@ -140,11 +149,15 @@ pub struct LogChoice {
     pub format: String,
 }
 
-fn retention(m: &Matches) -> Duration {
-    match m.duration_opt("storage.tsdb.retention.time") {
+/// What the flags say about keeping data: 15 days when they say nothing.
+fn retention(m: &Matches) -> RetentionConfig {
+    let size = m.bytes("storage.tsdb.retention.size");
+    let time = match m.duration_opt("storage.tsdb.retention.time") {
         Some(time) if !time.is_zero() => time.min(LONGEST_RETENTION),
+        _ if size != 0 => Duration::ZERO,
         _ => DEFAULT_RETENTION,
-    }
+    };
+    RetentionConfig { time, size: ByteSize(size), ..RetentionConfig::default() }
 }
 
 /// Checks that go beyond single values, with upstream's texts and exit codes.
@@ -172,6 +185,10 @@ fn check(m: &Matches) -> Result<(), Halt> {
     }
     if agent && m.int("storage.agent.checkpoint-batch-size") <= 0 {
         return Err(Halt::error("--storage.agent.checkpoint-batch-size must be greater than 0.\n", 1));
+    }
+    let segment = m.bytes("storage.tsdb.wal-segment-size");
+    if segment != 0 && !(10 << 20..=256 << 20).contains(&segment) {
+        return Err(Halt::error("flag 'storage.tsdb.wal-segment-size' must be set between 10MB and 256MB\n", 1));
     }
     let ratio = m.float("auto-gomemlimit.ratio");
     if !(ratio > 0.0 && ratio <= 1.0) {

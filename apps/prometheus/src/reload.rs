@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use arc_swap::ArcSwap;
-use firesteel_config::{Config, Diagnostic};
+use firesteel_config::{Config, Defaults, Diagnostic};
 use firesteel_go_compat::format_go_duration;
 use tracing::{error, info, warn};
 
@@ -12,13 +12,16 @@ use crate::ConfigSource;
 use crate::config_source::place;
 use crate::metrics::ServerMetrics;
 use crate::scraping::Scraping;
+use crate::storing::{LateDb, retention};
 
 /// What a configuration is given to.
 pub(crate) struct Reloader {
     pub(crate) source: ConfigSource,
+    pub(crate) defaults: Defaults,
     pub(crate) allow_unsupported: bool,
     pub(crate) config: Arc<ArcSwap<Config>>,
     pub(crate) scraping: Arc<Scraping>,
+    pub(crate) db: Arc<LateDb>,
     pub(crate) metrics: ServerMetrics,
 }
 
@@ -28,8 +31,8 @@ impl Reloader {
     /// Errors with one line for whoever asked.
     pub(crate) async fn reload(&self) -> Result<(), String> {
         info!(filename = self.source.name(), "Loading configuration file");
-        let source = self.source.clone();
-        let loading = tokio::task::spawn_blocking(move || source.load()).await.map_err(|e| e.to_string())?;
+        let (source, defaults) = (self.source.clone(), self.defaults.clone());
+        let loading = tokio::task::spawn_blocking(move || source.load(&defaults)).await.map_err(|e| e.to_string())?;
         let loaded = loading.map_err(|e| {
             self.source.log(&e);
             let name = self.source.name();
@@ -74,6 +77,9 @@ impl Reloader {
         if !config.rule_files.is_empty() {
             // Refusing would stop every tutorial's file; silence would let an operator wait for alerts that never come.
             warn!(rule_files = config.rule_files.len(), "Rule files are kept, but rules are not evaluated yet");
+        }
+        if let Some(db) = self.db.get() {
+            db.set_retention(retention(&config));
         }
         let scrape = self.scraping.apply(&config).await;
         let scrape_took = began.elapsed();

@@ -1,8 +1,10 @@
 //! The database before and after it is open: HTTP listens first, so handlers hold this and get `Closed` until then.
 
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use firesteel_base::TimeRange;
+use firesteel_config::Config;
 use firesteel_storage::{Querier, Queryable, StorageError};
 use firesteel_tsdb::{Db, DbError, DbOptions};
 
@@ -33,10 +35,16 @@ impl Queryable for LateDb {
     }
 }
 
-/// Returns how the flags want the database.
-pub(crate) fn db_options(options: &Options) -> DbOptions {
+/// Returns how long the configuration keeps samples; `None` is for ever.
+pub(crate) fn retention(config: &Config) -> Option<Duration> {
+    let of_file = config.storage.tsdb.as_ref().and_then(|tsdb| tsdb.retention.as_ref());
+    of_file.map(|r| r.time).filter(|time| !time.is_zero())
+}
+
+/// Returns how the flags and the configuration want the database.
+pub(crate) fn db_options(options: &Options, config: &Config) -> DbOptions {
     DbOptions {
-        retention: Some(options.retention),
+        retention: retention(config),
         min_block_duration: options.min_block_duration,
         samples_per_chunk: options.samples_per_chunk,
         wal_segment_bytes: options.wal_segment_bytes,

@@ -3,29 +3,19 @@
 
 use firesteel_cli::Matches;
 
-/// Returns the flags of this command line that ask for what is not there, each with the reason.
+use crate::flag_fate::{FATES, Fate};
+
+/// Returns the flags of this command line that ask for what is not there, each with the reason. Saying a default aloud
+/// asks for nothing.
 pub(crate) fn flags(m: &Matches) -> Vec<String> {
-    const SWITCHES: [(&str, &str); 7] = [
-        ("agent", "agent mode is not built yet"),
-        ("web.enable-admin-api", "the admin API is not built yet"),
-        ("web.enable-remote-write-receiver", "the remote write receiver is not built yet"),
-        ("web.enable-otlp-receiver", "the OTLP receiver is not built yet"),
-        ("config.auto-reload", "reloading by itself is not built yet; send SIGHUP or POST /-/reload"),
-        ("web.config.file", "TLS and passwords for the listeners are not built yet"),
-        ("web.user-assets", "user assets are not served yet"),
-    ];
-    let asked = |name: &str| match m.text(name) {
-        "" | "false" => false,
-        _ => m.is_given(name),
-    };
-    let mut found: Vec<String> =
-        SWITCHES.iter().filter(|(name, _)| asked(name)).map(|(name, why)| format!("--{name}: {why}")).collect();
-    found.extend(
-        features(m)
-            .filter(|f| IDLE_FEATURES.contains(&f.as_str()))
-            .map(|f| format!("--enable-feature={f}: not built yet")),
-    );
-    found
+    let refused = FATES.iter().filter_map(|(name, fate)| match fate {
+        Fate::Refused(why) if m.is_given(name) && !matches!(m.text(name), "" | "false" | "0") => {
+            Some(format!("--{name}: {why}"))
+        }
+        _ => None,
+    });
+    let idle = features(m).filter(|f| IDLE_FEATURES.contains(&f.as_str()));
+    refused.chain(idle.map(|f| format!("--enable-feature={f}: not built yet"))).collect()
 }
 
 /// Returns the features named on the command line.

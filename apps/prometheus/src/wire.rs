@@ -55,7 +55,6 @@ pub(crate) struct Status {
     pub(crate) metrics: ServerMetrics,
     pub(crate) db: Arc<LateDb>,
     pub(crate) started: Instant,
-    pub(crate) retention: std::time::Duration,
 }
 
 impl StatusSource for Status {
@@ -81,7 +80,7 @@ impl StatusSource for Status {
             threads: host::threads(),
             max_threads: host::cores() as i64,
             memory_limit: i64::MAX,
-            retention: format_duration(self.retention),
+            retention: crate::storing::retention(&self.config.load()).map(format_duration).unwrap_or_default(),
         }
     }
 

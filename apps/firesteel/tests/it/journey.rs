@@ -91,6 +91,30 @@ fn what_was_answered_survives_a_kill() {
 }
 
 #[test]
+fn retention_of_flags_and_file_is_shown() {
+    let dir = tempfile::tempdir().expect("temp dir");
+    let by_default = server(dir.path(), &["--web.enable-lifecycle", "--enable-feature=extra-scrape-metrics"], "");
+    let shown = |s: &firesteel_testkit::Server| {
+        let config =
+            s.json("/api/v1/status/config", &[]).expect("an answer")["data"]["yaml"].as_str().map(str::to_owned);
+        let info = s.json("/api/v1/status/runtimeinfo", &[]).expect("an answer");
+        (config.expect("a text"), info["data"]["storageRetention"].as_str().expect("a text").to_owned())
+    };
+    let (config, retention) = shown(&by_default);
+    assert!(
+        config.contains("    retention:\n      time: 15d\n") && config.contains("extra_scrape_metrics: true"),
+        "{config}"
+    );
+    assert_eq!(retention, "15d");
+    by_default.write_config("storage:\n  tsdb:\n    retention:\n      time: 3d\n").expect("the file is writable");
+    by_default.signal("HUP").expect("the process lives");
+    by_default.wait_for("the new retention", SOON, |s| shown(s).1 == "3d");
+    let pretty = by_default.json("/api/v1/format_query", &[("query", "sum(up)by(job)")]).expect("an answer");
+    assert_eq!(pretty["data"], "sum by (job) (up)");
+    assert!(by_default.stop().expect("it ends").success());
+}
+
+#[test]
 fn lifecycle_endpoints_are_off_by_default() {
     let dir = tempfile::tempdir().expect("temp dir");
     let server = server(dir.path(), &[], "");

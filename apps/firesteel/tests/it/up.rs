@@ -18,10 +18,10 @@ impl Drop for Up {
     }
 }
 
-/// Starts `up` on a free port; returns it with its address, taken from what it prints.
-fn start(data: &Path) -> (Up, String) {
+/// Starts `up`; returns it with its address and all that it prints until it is ready.
+fn start(data: &Path, listen: &str) -> (Up, String, String) {
     let child = Command::new(firesteel())
-        .args(["up", "--listen=127.0.0.1:0"])
+        .args(["up", &format!("--listen={listen}")])
         .arg(format!("--data={}", data.display()))
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
@@ -29,9 +29,11 @@ fn start(data: &Path) -> (Up, String) {
         .expect("the binary runs");
     let mut up = Up(child);
     let mut lines = BufReader::new(up.0.stdout.take().expect("it is piped")).lines();
-    let mut address = None;
+    let (mut address, mut said) = (None, String::new());
     for line in lines.by_ref() {
         let line = line.expect("it prints text");
+        said += &line;
+        said.push('\n');
         if let Some((_, url)) = line.split_once("http://") {
             address = url.split('/').next().map(str::to_owned);
         }
@@ -39,7 +41,7 @@ fn start(data: &Path) -> (Up, String) {
             break;
         }
     }
-    (up, address.expect("it prints its address"))
+    (up, address.expect("it prints its address"), said)
 }
 
 fn get(address: &str, host: &str, path: &str) -> String {
@@ -54,7 +56,7 @@ fn get(address: &str, host: &str, path: &str) -> String {
 #[test]
 fn watches_this_machine_and_nobody_else_can_read_it() {
     let dir = tempfile::tempdir().expect("temp dir");
-    let (mut up, address) = start(&dir.path().join("data"));
+    let (mut up, address, _) = start(&dir.path().join("data"), "127.0.0.1:0");
     let deadline = Instant::now() + Duration::from_secs(15);
     let query = "/api/v1/query?query=count(node_cpu_seconds_total)%20and%20on()%20count(up==1)==2";
     while !get(&address, &address, query).contains("\"value\"") {
@@ -71,6 +73,23 @@ fn watches_this_machine_and_nobody_else_can_read_it() {
     Command::new("kill").args(["-INT", &up.0.id().to_string()]).status().expect("kill runs");
     assert!(up.0.wait().expect("it ends").success());
     assert!(dir.path().join("data/wal").is_dir(), "data stays");
+}
+
+#[test]
+fn a_taken_port_is_named_and_the_next_free_one_is_used() {
+    let dir = tempfile::tempdir().expect("temp dir");
+    // A high port could be the last one, with none behind it.
+    let taken = (0..50)
+        .filter_map(|_| std::net::TcpListener::bind("127.0.0.1:0").ok())
+        .find(|l| l.local_addr().is_ok_and(|a| a.port() < 65_500))
+        .expect("a free port");
+    let wanted = taken.local_addr().expect("bound");
+    let (_up, address, said) = start(&dir.path().join("data"), &format!("{wanted}+"));
+    let port: u16 = address.rsplit_once(':').and_then(|(_, p)| p.parse().ok()).expect("an address");
+    assert!(port > wanted.port() && port <= wanted.port() + 20, "{said}");
+    let notice = format!("(pid {}); using {port} instead", std::process::id());
+    assert!(said.contains(&format!("! port {} is held by ", wanted.port())) && said.contains(&notice), "{said}");
+    assert!(get(&address, &address, "/-/ready").starts_with("HTTP/1.1 200"));
 }
 
 #[test]

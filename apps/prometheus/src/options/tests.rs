@@ -12,7 +12,7 @@ fn defaults_are_upstreams() {
     assert_eq!(o.listen, ["0.0.0.0:9090"]);
     assert_eq!(o.data_dir, PathBuf::from("data/"));
     assert_eq!((o.max_connections, o.max_concurrency, o.engine.max_samples), (512, 20, 50_000_000));
-    assert_eq!(o.retention, DEFAULT_RETENTION);
+    assert_eq!(o.defaults.retention.map(|r| r.time), Some(DEFAULT_RETENTION));
     let flags: std::collections::HashMap<_, _> = o.flags.into_iter().collect();
     for (name, want) in [
         ("query.lookback-delta", "5m"),
@@ -34,6 +34,11 @@ fn defaults_are_upstreams() {
 #[test]
 fn refusals() {
     let cases = [
+        (
+            "--storage.tsdb.wal-segment-size=1MB",
+            1,
+            "flag 'storage.tsdb.wal-segment-size' must be set between 10MB and 256MB\n",
+        ),
         (
             "--storage.agent.path=x",
             3,

@@ -34,6 +34,8 @@ pub struct ScrapeOptions {
     pub discovery_reload_interval: Duration,
     /// `--scrape.adjust-timestamps`: times near their slot are set to it.
     pub align_timestamps: bool,
+    /// `--scrape.timestamp-tolerance`: how near that is; at most 1 % of the interval.
+    pub timestamp_tolerance: Duration,
     /// First scrapes do not wait for their place in the interval.
     pub scrape_at_once: bool,
     /// Feature `metadata-wal-records`.
@@ -51,6 +53,7 @@ impl Default for ScrapeOptions {
         Self {
             discovery_reload_interval: Duration::from_secs(5),
             align_timestamps: true,
+            timestamp_tolerance: Duration::from_millis(2),
             scrape_at_once: false,
             append_metadata: false,
             type_and_unit_labels: false,

@@ -25,10 +25,6 @@ use crate::sample_rules::{RuleError, SampleRules};
 use crate::target::{Health, LastScrape, Target};
 use crate::unpack::{UnpackError, gunzip};
 
-/// Scrape times this near to their slot are set to it: equal distances compress better (upstream:
-/// `ScrapeTimestampTolerance`, at most 1 % of the interval).
-const TOLERANCE: Duration = Duration::from_millis(2);
-
 /// What a loop needs to know; the same for all loops of a pool but for the target.
 #[derive(Clone)]
 pub(crate) struct LoopSetup {
@@ -96,6 +92,7 @@ impl Loop {
     async fn run(self, mut cache: TargetCache, done: oneshot::Sender<TargetCache>) {
         let interval = self.setup.target.interval;
         let options = &self.setup.shared.options;
+        let tolerance = if options.align_timestamps { Some(options.timestamp_tolerance) } else { None };
         let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let offset = if options.scrape_at_once {
             Duration::ZERO
@@ -113,7 +110,7 @@ impl Loop {
                 _ = ticker.tick() => {}
             }
             let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-            let scrape_time = aligned(now, &mut slot, interval, options.align_timestamps);
+            let scrape_time = aligned(now, &mut slot, interval, tolerance);
             if let Some(last) = last {
                 let lengths = &self.setup.shared.metrics.interval_length;
                 let text = firesteel_go_compat::format_go_duration(interval.as_nanos() as i64);
@@ -342,16 +339,17 @@ fn now() -> TimestampMs {
     firesteel_base::SystemClock.now()
 }
 
-/// Returns the scrape's time: that of its slot if it is near enough.
-fn aligned(now: Duration, slot: &mut Option<Duration>, interval: Duration, align: bool) -> TimestampMs {
+/// Returns the scrape's time: that of its slot if it is within `tolerance` of it, but at most 1 % of the interval away:
+/// equal distances compress better (upstream: `getScrapeOffset` and `ScrapeTimestampTolerance` in scrape.go, 3.14).
+fn aligned(now: Duration, slot: &mut Option<Duration>, interval: Duration, tolerance: Option<Duration>) -> TimestampMs {
     let mut due = slot.unwrap_or(now);
     if now >= due {
         let behind = now.saturating_sub(due).as_nanos() / interval.as_nanos().max(1);
         due += interval * u32::try_from(behind).unwrap_or(0);
     }
     *slot = Some(due);
-    let near = now.saturating_sub(due) <= TOLERANCE.min(interval / 100);
-    let at = if align && near { due } else { now };
+    let near = tolerance.is_some_and(|t| now.saturating_sub(due) <= t.min(interval / 100));
+    let at = if near { due } else { now };
     TimestampMs(i64::try_from(at.as_millis()).unwrap_or(i64::MAX))
 }
 
@@ -365,10 +363,11 @@ mod tests {
         let mut slot = None;
         let cases = [(1000, 1000), (2001, 2000), (3003, 3003), (6002, 6000), (6999, 6999), (8000, 8000)];
         for (now, want) in cases {
-            assert_eq!(aligned(ms(now), &mut slot, ms(1000), true).0, want, "at {now}");
+            assert_eq!(aligned(ms(now), &mut slot, ms(1000), Some(ms(2))).0, want, "at {now}");
         }
-        assert_eq!(aligned(ms(9001), &mut slot, ms(1000), false).0, 9001);
+        assert_eq!(aligned(ms(9001), &mut slot, ms(1000), None).0, 9001);
+        assert_eq!(aligned(ms(10_009), &mut slot, ms(1000), Some(ms(9))).0, 10_000);
         // One per cent of the interval is the most.
-        assert_eq!(aligned(ms(101), &mut Some(ms(100)), ms(50), true).0, 101);
+        assert_eq!(aligned(ms(101), &mut Some(ms(100)), ms(50), Some(ms(2))).0, 101);
     }
 }

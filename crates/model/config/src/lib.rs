@@ -53,7 +53,7 @@ pub use firesteel_yaml::{Diagnostic, Severity, apply_fixes};
 pub use global::GlobalConfig;
 pub use http::HttpClientConfig;
 pub use label_set::LabelSet;
-pub use load::{Loaded, load, load_http_config};
+pub use load::{Defaults, Loaded, load, load_http_config, load_with};
 pub use naming::ValidationScheme;
 pub use otlp::OtlpConfig;
 pub use relabel::{LabelName, Modulus, RegexText, RelabelAction, RelabelConfig};

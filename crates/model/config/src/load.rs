@@ -2,10 +2,10 @@
 
 use std::path::Path;
 
-use firesteel_yaml::{Diagnostic, Reader, Source, parse};
+use firesteel_yaml::{Diagnostic, Node, Reader, Source, parse};
 
 use crate::decode::Decode;
-use crate::{Config, HttpClientConfig, expand, unsupported};
+use crate::{Config, HttpClientConfig, RetentionConfig, expand, unsupported};
 
 /// What came out of a file.
 #[derive(Debug)]
@@ -35,9 +35,23 @@ impl Loaded {
     }
 }
 
+/// Defaults that flags change.
+#[derive(Clone, PartialEq, Debug, Default)]
+pub struct Defaults {
+    /// Feature `extra-scrape-metrics`: the default of that setting.
+    pub extra_scrape_metrics: bool,
+    /// What holds when the file has no `storage.tsdb.retention`.
+    pub retention: Option<RetentionConfig>,
+}
+
 /// Reads a configuration. `path` names the file in messages, and its directory is where relative paths start; the file
 /// itself is not read here.
 pub fn load(path: &Path, text: &str) -> Loaded {
+    load_with(path, text, &Defaults::default())
+}
+
+/// Reads a configuration as a server does whose flags change some defaults.
+pub fn load_with(path: &Path, text: &str, defaults: &Defaults) -> Loaded {
     let source = Source::new(path.to_string_lossy(), text);
     let mut reader = Reader::new(&source);
     let mut config = Config::default();
@@ -45,9 +59,17 @@ pub fn load(path: &Path, text: &str) -> Loaded {
         Err(fault) => return Loaded { config: None, diagnostics: vec![*fault], unsupported: Vec::new() },
         Ok(None) => {}
         Ok(Some(node)) if node.is_null() => {}
-        Ok(Some(node)) => config.decode(&node, &mut reader),
+        Ok(Some(node)) => {
+            config.decode(&node, &mut reader);
+            if defaults.extra_scrape_metrics {
+                keep_extra_metrics(&mut config, &node);
+            }
+        }
     }
     config.storage.tsdb.get_or_insert_default();
+    if let Some(retention) = &defaults.retention {
+        config.fill_retention(retention.clone());
+    }
     expand::expand_labels(&mut config.global.external_labels, |name| std::env::var(name).ok());
     config.set_directory(path.parent().unwrap_or(Path::new("")));
     let refused = reader.error_count() > 0;
@@ -55,6 +77,21 @@ pub fn load(path: &Path, text: &str) -> Loaded {
         config: (!refused).then_some(config),
         diagnostics: reader.into_diagnostics(),
         unsupported: if refused { Vec::new() } else { unsupported::find(&source) },
+    }
+}
+
+/// Switches `extra_scrape_metrics` on where the file does not say otherwise.
+fn keep_extra_metrics(config: &mut Config, root: &Node) {
+    let said = |node: &Node| node.get("extra_scrape_metrics").is_some();
+    if said(root.closest(&["global"])) {
+        return;
+    }
+    config.global.extra_scrape_metrics = Some(true);
+    let nodes = root.get("scrape_configs").map_or(&[][..], Node::items);
+    for (job, node) in config.scrape_configs.iter_mut().zip(nodes) {
+        if !said(node) {
+            job.extra_scrape_metrics = Some(true);
+        }
     }
 }
 

@@ -4,6 +4,11 @@ use firesteel_yaml::{Diagnostic, Node, Source, Span, parse};
 
 use crate::sd::ACTING;
 
+/// Returns whether this is the zero that switches a setting off: `0`, `0s`, `0B`, `0.0`.
+fn is_zero(text: &str) -> bool {
+    text.starts_with('0') && !text.bytes().any(|b| matches!(b, b'1'..=b'9'))
+}
+
 /// Notes each setting of the file that would have no effect, with the reason.
 pub(crate) fn find(source: &Source) -> Vec<Diagnostic> {
     let Ok(Some(root)) = parse(source) else { return Vec::new() };
@@ -22,6 +27,26 @@ pub(crate) fn find(source: &Source) -> Vec<Diagnostic> {
     ] {
         let given = |value: &Node| !(value.is_null() || value.pairs().is_empty() && value.items().is_empty());
         if let Some((name, _)) = root.entry(key).filter(|(_, value)| given(value)) {
+            note(name.span, key, why);
+        }
+    }
+    let tsdb = root.closest(&["storage", "tsdb"]);
+    let retention = root.closest(&["storage", "tsdb", "retention"]);
+    for (block, depth, key, why) in [
+        (tsdb, &["storage", "tsdb"][..], "out_of_order_time_window", "samples out of order would still be refused"),
+        (tsdb, &["storage", "tsdb"], "stale_series_compaction_threshold", "stale series would stay in memory"),
+        (tsdb, &["storage", "tsdb"], "chunk_encoding", "chunks would be XOR"),
+        (retention, &["storage", "tsdb", "retention"], "size", "only the time bounds what is kept"),
+        (retention, &["storage", "tsdb", "retention"], "percentage", "only the time bounds what is kept"),
+    ] {
+        let there = depth.iter().try_fold(&root, |node, key| node.get(key)).is_some();
+        let acts = |value: &Node| {
+            let text = value.text().unwrap_or("");
+            value.is_null()
+                || value.get("floats").and_then(Node::text) == Some("xor")
+                || is_zero(text) && value.pairs().is_empty()
+        };
+        if let Some((name, _)) = block.entry(key).filter(|(_, value)| there && !acts(value)) {
             note(name.span, key, why);
         }
     }

@@ -11,6 +11,7 @@ use firesteel_base::{TimeRange, TimestampMs};
 use firesteel_model::{Labels, Matcher, SeriesRef};
 use firesteel_storage::chunkenc::XorDecoder;
 use firesteel_storage::{AppendOptions, Appendable, Queryable, SampleBatch, Selection, SeriesMeta};
+use firesteel_tsdb::wal::Compression;
 use firesteel_tsdb::{Db, DbOptions};
 
 const PER_TARGET: usize = 1000;
@@ -20,10 +21,11 @@ fn main() {
     let series = numbers.first().copied().unwrap_or(100_000);
     let rounds = numbers.get(1).copied().unwrap_or(30);
     // One setting a process: memory that a first run gave back would hide what a second one takes.
-    run(series, rounds, !std::env::args().any(|a| a == "uncompressed"));
+    let plain = std::env::args().any(|a| a == "uncompressed");
+    run(series, rounds, if plain { Compression::None } else { Compression::Snappy });
 }
 
-fn run(n_series: usize, rounds: usize, wal_compression: bool) {
+fn run(n_series: usize, rounds: usize, wal_compression: Compression) {
     let dir = tempfile::tempdir().expect("a temporary directory");
     let options = DbOptions { wal_compression, ..DbOptions::new(dir.path()) };
     let db = Db::open(options.clone()).expect("opens");
@@ -69,7 +71,7 @@ fn run(n_series: usize, rounds: usize, wal_compression: bool) {
     assert!(rejected.is_empty());
     let known_samples = (n_series * (rounds - 1)) as f64;
     let rss = rss_bytes().saturating_sub(rss_before) as f64 / n_series as f64;
-    println!("series {n_series}, samples each {rounds}, compression {wal_compression}");
+    println!("series {n_series}, samples each {rounds}, compression {wal_compression:?}");
     println!("  new series: {:.2} us each", first.as_secs_f64() * 1e6 / n_series as f64);
     let ns = |d: Duration| d.as_secs_f64() * 1e9 / known_samples;
     println!(

@@ -11,7 +11,7 @@ use firesteel_promql::{CancelFlag, QueryError, QueryOptions, QueryResult, Value}
 use firesteel_promql_syntax::{Expr, parse};
 
 use crate::params::Params;
-use crate::respond::TRUNCATED;
+use crate::respond::{TRUNCATED, success};
 use crate::result_body::ResultBody;
 use crate::source::QuerySource;
 use crate::state::on_thread;
@@ -47,6 +47,16 @@ pub(crate) async fn range(State(api): State<Arc<Api>>, params: Params) -> Respon
     })
     .await
     .unwrap_or_else(ApiError::into_response)
+}
+
+/// `/format_query`: the expression laid out for people.
+pub(crate) async fn format(State(api): State<Arc<Api>>, params: Params) -> Response {
+    match parse(params.value("query"), api.options.parser) {
+        Ok(expr) => success(&[], |json| {
+            json.string(&expr.pretty());
+        }),
+        Err(e) => ApiError::parameter("query", e).into_response(),
+    }
 }
 
 #[derive(Clone, Copy, Debug)]

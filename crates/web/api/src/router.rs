@@ -19,6 +19,7 @@ pub fn router(api: Arc<Api>, prefix: &str, page: Option<Router>, metrics: HttpMe
     let v1 = Router::new()
         .route("/query", get(query::instant).post(query::instant))
         .route("/query_range", get(query::range).post(query::range))
+        .route("/format_query", get(query::format).post(query::format))
         .route("/series", get(labels::series).post(labels::series))
         .route("/labels", get(labels::names).post(labels::names))
         .route("/label/{name}/values", get(labels::values))

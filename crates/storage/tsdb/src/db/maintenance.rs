@@ -2,6 +2,7 @@
 
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -16,12 +17,17 @@ use crate::wal::{self, Wal};
 
 const EVERY: Duration = Duration::from_secs(60);
 
+fn in_ms(retention: Option<Duration>) -> i64 {
+    retention.map_or(i64::MAX, |r| i64::try_from(r.as_millis()).unwrap_or(i64::MAX))
+}
+
 /// Truncation and checkpoints; one run at a time.
 #[derive(Debug)]
 pub(super) struct Maintenance {
     head: Arc<Head>,
     vfs: Arc<dyn Vfs>,
-    retention_ms: Option<i64>,
+    /// `i64::MAX` keeps for ever.
+    retention_ms: AtomicI64,
     chunk_range_ms: i64,
     head_bytes_max: u64,
     /// Series that are gone, with the segment that was written when they went: samples of theirs may stand in segments up
@@ -34,7 +40,7 @@ impl Maintenance {
         Self {
             head,
             vfs: Arc::clone(&options.vfs),
-            retention_ms: options.retention.map(|r| i64::try_from(r.as_millis()).unwrap_or(i64::MAX)),
+            retention_ms: AtomicI64::new(in_ms(options.retention)),
             chunk_range_ms: options.min_block_duration.as_millis() as i64,
             head_bytes_max: options.head_bytes_max,
             gone: Mutex::default(),
@@ -46,13 +52,16 @@ impl Maintenance {
         self.gone.lock().extend(series.into_iter().map(|s| (s, segment)));
     }
 
+    /// Changes how long samples are kept, from the next run on.
+    pub(super) fn set_retention(&self, retention: Option<Duration>) {
+        self.retention_ms.store(in_ms(retention), Ordering::Relaxed);
+    }
+
     /// Truncates if retention or the bound on memory asks for it.
     pub(super) fn run(&self) -> Result<(), DbError> {
         let Some((min, max)) = self.head.time_range() else { return Ok(()) };
         let mut cut = min;
-        if let Some(retention) = self.retention_ms {
-            cut = cut.max(max.saturating_sub(retention));
-        }
+        cut = cut.max(max.saturating_sub(self.retention_ms.load(Ordering::Relaxed)));
         let bytes = self.head.stats().chunk_bytes;
         if bytes > self.head_bytes_max {
             // A quarter of the time held, but never what is still open for appends.

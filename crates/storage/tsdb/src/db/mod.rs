@@ -11,6 +11,7 @@ mod stats;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use firesteel_base::TimeRange;
 use firesteel_client::Registry;
@@ -22,7 +23,7 @@ pub use options::DbOptions;
 pub use stats::{Cardinality, HeadStats, NamedCount, ReplayStats};
 
 use crate::head::{Head, HeadOptions, HeadQuerier, Log};
-use crate::wal::{Compression, Wal, WalOptions};
+use crate::wal::{Wal, WalOptions};
 use lock::DirLock;
 use maintenance::{Maintenance, MaintenanceThread};
 
@@ -60,7 +61,7 @@ impl Db {
         let (replay, aliases) = replay::replay(&head, &options.vfs, &wal_dir)?;
         let wal_options = WalOptions {
             segment_bytes: options.wal_segment_bytes,
-            compression: if options.wal_compression { Compression::Snappy } else { Compression::None },
+            compression: options.wal_compression,
             ..WalOptions::default()
         };
         let wal = Wal::open(Arc::clone(&options.vfs), &wal_dir, wal_options)?;
@@ -124,6 +125,11 @@ impl Db {
     /// Gives back what retention no longer wants, and the log with it. The background thread does it once a minute.
     pub fn maintain(&self) -> Result<(), DbError> {
         self.maintenance.run()
+    }
+
+    /// Changes how long samples are kept; `None` keeps them for ever. The next maintenance goes by it.
+    pub fn set_retention(&self, retention: Option<Duration>) {
+        self.maintenance.set_retention(retention);
     }
 
     /// Makes all that was committed survive a loss of power.

@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use firesteel_base::vfs::{OsVfs, Vfs};
 
+use crate::wal::Compression;
+
 /// Settings of one database.
 #[derive(Clone, Debug)]
 pub struct DbOptions {
@@ -20,8 +22,8 @@ pub struct DbOptions {
     pub samples_per_chunk: u16,
     /// Size of a log segment; a multiple of 32 KiB (`--storage.tsdb.wal-segment-size`).
     pub wal_segment_bytes: u64,
-    /// Whether log records are compressed, with snappy (`--storage.tsdb.wal-compression`).
-    pub wal_compression: bool,
+    /// How log records are compressed (`--storage.tsdb.wal-compression` and `-type`).
+    pub wal_compression: Compression,
     /// Leave out the lock file (`--storage.tsdb.no-lockfile`).
     pub no_lockfile: bool,
     /// Refuse new series beyond this many; 0 = no limit.
@@ -41,7 +43,7 @@ impl DbOptions {
             min_block_duration: Duration::from_secs(2 * 3600),
             samples_per_chunk: 120,
             wal_segment_bytes: 128 << 20,
-            wal_compression: true,
+            wal_compression: Compression::Snappy,
             no_lockfile: false,
             series_limit: 0,
             head_bytes_max: 2 << 30,
