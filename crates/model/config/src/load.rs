@@ -57,10 +57,11 @@ pub fn load_with(path: &Path, text: &str, defaults: &Defaults) -> Loaded {
     let mut config = Config::default();
     match parse(&source) {
         Err(fault) => return Loaded { config: None, diagnostics: vec![*fault], unsupported: Vec::new() },
-        Ok(None) => {}
-        Ok(Some(node)) if node.is_null() => {}
+        Ok(None) => config.global.extra_scrape_metrics = Some(defaults.extra_scrape_metrics),
         Ok(Some(node)) => {
-            config.decode(&node, &mut reader);
+            if !node.is_null() {
+                config.decode(&node, &mut reader);
+            }
             if defaults.extra_scrape_metrics {
                 keep_extra_metrics(&mut config, &node);
             }
