@@ -15,7 +15,9 @@ pub fn main(words: Vec<String>) -> ExitCode {
         Ok(app) => app,
         Err(e) => return firesteel_cli::Halt::error(e.text, e.code).emit(),
     };
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+    // These only wait for sockets and timers; scraping and queries compute on threads of their own.
+    let workers = std::thread::available_parallelism().map_or(1, |cores| cores.get().div_ceil(2));
+    let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(workers).enable_all().build() {
         Ok(runtime) => runtime,
         Err(e) => {
             tracing::error!(err = %e, "Fatal error");

@@ -3,7 +3,7 @@
 //! Pages keep their order, so the line that comes next is nearly always the one that came next the last time. An entry
 //! is a seeded 64-bit fingerprint of the line's bytes up to its value, their length, and the series they stand for:
 //! comparing costs one pass over bytes that are in the cache anyway, and no look-up. Only where a page leaves its old
-//! order are fingerprints looked up in a table, which the ingest thread builds for that one scrape and does not keep.
+//! order are fingerprints looked up in a table, which is built for that one scrape and does not keep.
 //!
 //! The fingerprint is mixed with the TYPE in force (and with type and unit, where they become labels), so an entry
 //! cannot outlive a change of its family's type: bucket labels depend on it.
@@ -118,7 +118,7 @@ impl Entry {
     }
 }
 
-/// What one target's ingestion remembers from scrape to scrape. Owned by its scrape loop, lent to the ingest thread.
+/// What one target's ingestion remembers from scrape to scrape. Owned by its scrape loop, lent to its ingestion.
 #[derive(Clone, Debug, Default)]
 pub struct TargetCache {
     /// The lines of the last page that was taken.

@@ -1,4 +1,4 @@
-//! From a page to rows of samples: the work of an ingest thread for one scrape.
+//! From a page to rows of samples: what is computed for one scrape.
 //!
 //! The page is followed beside the target's cache. While both keep step nothing is parsed but values, nothing is
 //! allocated and nothing is looked up. When a line does not fit, the rest of this one scrape is rebuilt: known lines
@@ -69,7 +69,7 @@ fn hint(html: &bool) -> &'static str {
     if *html { ", which is HTML or XML and not metrics: check the target's address and metrics_path" } else { "" }
 }
 
-/// The buffers of one ingest thread, reused from scrape to scrape.
+/// The buffers of ingestion, reused from scrape to scrape.
 #[derive(Debug, Default)]
 pub struct Ingester {
     pub(crate) batch: SampleBatch,

@@ -1,7 +1,7 @@
 //! Discovery, scrape pools, loops, targets and the scrape cache.
 //!
-//! [`ScrapeManager`] runs a pool a job, a pool runs a loop a target. Loops wait on tokio; pages are unpacked, parsed and
-//! appended on the ingest threads ([`Ingester`] and [`TargetCache`] are that part, and need no runtime).
+//! [`ScrapeManager`] runs a pool a job, a pool runs a loop a target. Loops run on threads of their own, where
+//! pages are fetched, unpacked, parsed and appended ([`Ingester`] and [`TargetCache`] need no runtime).
 #![forbid(unsafe_code)]
 
 mod cache;
@@ -10,7 +10,6 @@ mod family;
 mod fetch;
 mod fnv;
 mod ingest;
-mod ingest_pool;
 mod manager;
 mod metadata_store;
 mod metrics;
@@ -22,6 +21,7 @@ mod scrape_loop;
 mod target;
 mod target_url;
 mod unpack;
+mod workers;
 
 pub use cache::TargetCache;
 pub use ingest::{Counts, IngestError, Ingester, Page};

@@ -17,10 +17,10 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::fnv::fnv1a;
-use crate::ingest_pool::IngestPool;
 use crate::metrics::ScrapeMetrics;
 use crate::pool::PoolHandle;
 use crate::target::Target;
+use crate::workers::Workers;
 
 /// Body buffers kept between scrapes.
 const BUFFERS_KEPT: usize = 16;
@@ -44,8 +44,8 @@ pub struct ScrapeOptions {
     pub type_and_unit_labels: bool,
     /// Feature `exemplar-storage`.
     pub exemplars: bool,
-    /// Threads `fs-ingest-N`; 0 stands for one a core, at least two.
-    pub ingest_threads: usize,
+    /// Threads that fetch and ingest; 0 stands for half the cores, the others are for queries.
+    pub threads: usize,
 }
 
 impl Default for ScrapeOptions {
@@ -58,7 +58,7 @@ impl Default for ScrapeOptions {
             append_metadata: false,
             type_and_unit_labels: false,
             exemplars: false,
-            ingest_threads: 0,
+            threads: 0,
         }
     }
 }
@@ -74,7 +74,7 @@ pub enum ScrapeError {
     /// A file of `scrape_config_files` cannot be read or is faulty.
     #[error("{first}")]
     ConfigFiles { first: String },
-    #[error("start ingest threads: {0}")]
+    #[error("start scrape threads: {0}")]
     Threads(std::io::Error),
     #[error("scraping has stopped")]
     Stopped,
@@ -85,7 +85,7 @@ pub(crate) struct Shared {
     pub(crate) options: ScrapeOptions,
     pub(crate) storage: Arc<dyn Appendable>,
     pub(crate) metrics: ScrapeMetrics,
-    pub(crate) ingest: IngestPool,
+    pub(crate) workers: Workers,
     pub(crate) shutdown: CancellationToken,
     pub(crate) tasks: TaskTracker,
     seed: AtomicU64,
@@ -137,15 +137,15 @@ pub struct PoolSnapshot {
 }
 
 impl ScrapeManager {
-    /// Starts the ingest threads; scraping begins with the first configuration. Must live within a tokio runtime.
+    /// Starts the threads of scraping; scraping begins with the first configuration. Must live within a tokio runtime.
     pub fn new(options: ScrapeOptions, storage: Arc<dyn Appendable>, registry: &Registry) -> Result<Self, ScrapeError> {
         let cores = std::thread::available_parallelism().map_or(2, usize::from);
-        let threads = if options.ingest_threads == 0 { cores.max(2) } else { options.ingest_threads };
+        let threads = if options.threads == 0 { (cores / 2).max(1) } else { options.threads };
         let shared = Shared {
             options,
             storage,
             metrics: ScrapeMetrics::new(registry),
-            ingest: IngestPool::start(threads).map_err(ScrapeError::Threads)?,
+            workers: Workers::start(threads).map_err(ScrapeError::Threads)?,
             shutdown: CancellationToken::new(),
             tasks: TaskTracker::new(),
             seed: AtomicU64::new(0),

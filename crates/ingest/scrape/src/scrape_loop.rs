@@ -18,12 +18,12 @@ use tracing::{debug, warn};
 use crate::cache::TargetCache;
 use crate::fetch::{FetchError, Fetched, fetch};
 use crate::ingest::{Counts, IngestError, Page};
-use crate::ingest_pool::Bench;
 use crate::manager::Shared;
 use crate::report::PLAIN;
 use crate::sample_rules::{RuleError, SampleRules};
 use crate::target::{Health, LastScrape, Target};
 use crate::unpack::{UnpackError, gunzip};
+use crate::workers::Bench;
 
 /// What a loop needs to know; the same for all loops of a pool but for the target.
 #[derive(Clone)]
@@ -59,7 +59,7 @@ impl LoopHandle {
         let target = Arc::clone(&setup.target);
         let shared = Arc::clone(&setup.shared);
         let one = Loop { setup, stop: stop.clone(), hand_over: Arc::clone(&hand_over) };
-        shared.tasks.spawn(one.run(cache, done));
+        shared.workers.spawn(&shared.tasks, one.run(cache, done));
         Self { target, stop, hand_over, stopped }
     }
 
@@ -148,8 +148,8 @@ impl Loop {
             () = self.setup.shared.shutdown.cancelled() => return,
             stale_time = wait => stale_time,
         };
-        let setup = self.setup.clone();
-        let job = move |bench: &mut Bench| {
+        let setup = &self.setup;
+        setup.shared.workers.ingest(0, |bench: &mut Bench| {
             let mut cache = cache;
             let mut app = setup.shared.storage.appender();
             bench.ingester.mark_all_stale(&mut cache, stale_time, &mut *app);
@@ -163,13 +163,12 @@ impl Loop {
             if let Err(err) = app.commit() {
                 warn!(scrape_pool = %setup.pool, target = %setup.target.url, %err, "Stale commit failed");
             }
-        };
-        self.setup.shared.ingest.run(job).await;
+        });
     }
 
     /// Scrapes once; `None` when the server shuts down meanwhile.
-    async fn scrape(&self, cache: TargetCache, scrape_time: TimestampMs) -> Option<TargetCache> {
-        let setup = self.setup.clone();
+    async fn scrape(&self, mut cache: TargetCache, scrape_time: TimestampMs) -> Option<TargetCache> {
+        let setup = &self.setup;
         let start = Instant::now();
         let mut body = setup.shared.take_buffer();
         let fetched = match setup.forced_error.load_full() {
@@ -181,19 +180,15 @@ impl Loop {
                 ) => fetched,
             },
         };
-        let shared = Arc::clone(&setup.shared);
-        let job = move |bench: &mut Bench| {
-            let mut cache = cache;
-            ingest_scrape(&setup, fetched, &body, scrape_time, start, &mut cache, bench);
-            (cache, body)
-        };
-        let (cache, body) = shared.ingest.run(job).await?;
-        shared.give_buffer(body);
+        setup.shared.workers.ingest(body.len(), |bench| {
+            ingest_scrape(setup, fetched, &body, scrape_time, start, &mut cache, bench);
+        });
+        setup.shared.give_buffer(body);
         Some(cache)
     }
 }
 
-/// The ingest thread's part of a scrape: unpack, ingest, report, commit.
+/// What follows the fetch: unpack, ingest, report, commit.
 fn ingest_scrape(
     setup: &LoopSetup,
     fetched: Result<Fetched, FetchError>,

@@ -23,6 +23,9 @@ use super::tls::Tls;
 
 /// Go's client gives up after this many.
 const REDIRECTS_MAX: usize = 10;
+/// Every connection keeps one. Larger ones cost memory by the target, and a body that is copied out of a smaller one is
+/// still in the nearest cache; also the most that the headers of an answer may take.
+const READ_BUFFER_BYTES: usize = 32 << 10;
 
 /// What the configuration block does not say.
 #[derive(Clone, Debug, Default)]
@@ -61,7 +64,8 @@ impl HttpClient {
         builder
             .pool_timer(TokioTimer::new())
             .timer(TokioTimer::new())
-            .pool_idle_timeout(std::time::Duration::from_secs(300));
+            .pool_idle_timeout(std::time::Duration::from_secs(300))
+            .http1_read_buf_exact_size(READ_BUFFER_BYTES);
         Ok(Self {
             client: builder.build(Connector(Arc::clone(&route))),
             route,
