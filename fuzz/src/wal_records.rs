@@ -1,6 +1,6 @@
 //! WAL records: every decoder, whatever the type byte says.
 
-use firesteel_tsdb::wal::records::*;
+use firesteel_tsdb_wal::records::*;
 
 /// The bytes are one record.
 pub fn wal_records(data: &[u8]) {

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use firesteel_base::vfs::{FaultVfs, Vfs};
-use firesteel_tsdb::wal::{Segment, TailReader, WalError, WalReader, repair, segment_path};
+use firesteel_tsdb_wal::{Segment, TailReader, WalError, WalReader, repair, segment_path};
 
 /// The bytes are one segment.
 pub fn wal_segment(data: &[u8]) {

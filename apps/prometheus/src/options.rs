@@ -12,7 +12,7 @@ use firesteel_promql::{EngineFeatures, EngineOptions};
 use firesteel_promql_syntax::ParserOptions;
 use firesteel_re2::AnchoredRegex;
 use firesteel_scrape::ScrapeOptions;
-use firesteel_tsdb::wal::Compression;
+use firesteel_tsdb_wal::Compression;
 
 use crate::flags::PROGRAM;
 use crate::{ConfigSource, unsupported};

@@ -11,8 +11,8 @@ use firesteel_base::{TimeRange, TimestampMs};
 use firesteel_model::{Labels, Matcher, SeriesRef};
 use firesteel_storage::chunkenc::XorDecoder;
 use firesteel_storage::{AppendOptions, Appendable, Queryable, SampleBatch, Selection, SeriesMeta};
-use firesteel_tsdb::wal::Compression;
 use firesteel_tsdb::{Db, DbOptions};
+use firesteel_tsdb_wal::Compression;
 
 const PER_TARGET: usize = 1000;
 

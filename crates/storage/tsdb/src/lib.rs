@@ -7,7 +7,14 @@
 #![forbid(unsafe_code)]
 
 mod db;
-mod head;
-pub mod wal;
+mod error;
+mod lock;
+mod maintenance;
+mod metrics;
+mod options;
+mod replay;
 
-pub use db::{Cardinality, Db, DbError, DbOptions, HeadStats, NamedCount, ReplayStats};
+pub use db::Db;
+pub use error::DbError;
+pub use firesteel_tsdb_head::{Cardinality, HeadStats, NamedCount, ReplayStats};
+pub use options::DbOptions;

@@ -12,8 +12,8 @@ use firesteel_base::vfs::OsVfs;
 use firesteel_model::{Labels, MetricType, SeriesRef};
 use firesteel_storage::Exemplar;
 use firesteel_testkit::{Page, PageServer, Server, peer};
-use firesteel_tsdb::wal::records::*;
-use firesteel_tsdb::wal::*;
+use firesteel_tsdb_wal::records::*;
+use firesteel_tsdb_wal::*;
 
 const NO_TARGETS: &str = "global: {scrape_interval: 1h}\n";
 

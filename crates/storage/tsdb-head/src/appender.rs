@@ -1,0 +1,302 @@
+//! One batch on its way into the head: checked when it comes, logged, and written shard by shard.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use firesteel_base::{FastHashSet, TimestampMs};
+use firesteel_model::{Labels, Metadata, SeriesRef};
+use firesteel_storage::{
+    AppendError, AppendOptions, Appender, Committed, Exemplar, Rejected, SampleBatch, SeriesMeta, StorageError,
+};
+
+use super::log::LogOutcome;
+use super::series::Slot;
+use super::shard::Appended;
+use super::{Head, count};
+use firesteel_tsdb_wal::records::{SamplesRecord, SeriesRecord};
+
+/// A sample with its series' place.
+#[derive(Clone, Copy, Debug)]
+struct Row {
+    series: SeriesRef,
+    t: i64,
+    v: f64,
+    slot: Slot,
+    row: u32,
+}
+
+/// The memory of a batch; used again by the next one.
+#[derive(Debug, Default)]
+pub(super) struct AppendBuffers {
+    /// Rows by shard.
+    rows: Vec<Vec<Row>>,
+    /// Series that this batch asked for and that no committed batch has logged.
+    new_series: Vec<(SeriesRef, Labels)>,
+    /// Series met in rows that nobody has logged: a batch that created them was dropped.
+    unlogged: Vec<SeriesRef>,
+    series_record: Vec<u8>,
+    samples_record: Vec<u8>,
+}
+
+/// Buffers kept for later batches; and how many rows a kept buffer may have room for.
+const BUFFERS_MAX: usize = 16;
+const KEPT_ROWS_MAX: usize = 64 << 10;
+
+impl AppendBuffers {
+    fn clear(&mut self) {
+        self.rows.iter_mut().for_each(Vec::clear);
+        self.new_series.clear();
+        self.unlogged.clear();
+        self.series_record.clear();
+        self.samples_record.clear();
+        if self.series_record.capacity() > 1 << 20 {
+            self.series_record = Vec::new();
+        }
+    }
+}
+
+/// See [`Appender`]. Dropping it leaves the series it created, without samples.
+#[derive(Debug)]
+pub struct HeadAppender<'a> {
+    head: &'a Head,
+    buffers: AppendBuffers,
+    /// Rows before this are out of bounds; taken when the first rows come.
+    min_valid: Option<i64>,
+}
+
+impl<'a> HeadAppender<'a> {
+    pub(super) fn new(head: &'a Head) -> Self {
+        count(&head.counts.appenders_created, 1);
+        count(&head.counts.appenders_active, 1);
+        let mut buffers = head.buffers.lock().pop().unwrap_or_default();
+        buffers.rows.resize_with(head.shards.len(), Vec::new);
+        Self { head, buffers, min_valid: None }
+    }
+
+    fn min_valid(&mut self, first: Option<TimestampMs>) -> i64 {
+        if let Some(min_valid) = self.min_valid {
+            return min_valid;
+        }
+        // The very first sample sets the bounds of an empty head, whether it is committed or not, as upstream's does.
+        let head = self.head;
+        if let Some(first) = first
+            && head.max_time.compare_exchange(i64::MIN, first.0, Ordering::Relaxed, Ordering::Relaxed).is_ok()
+        {
+            head.min_time.fetch_min(first.0, Ordering::Relaxed);
+        }
+        *self.min_valid.insert(head.min_acceptable())
+    }
+
+    fn n_rows(&self) -> usize {
+        self.buffers.rows.iter().map(Vec::len).sum()
+    }
+
+    /// Writes the batch's records into the buffers.
+    fn encode(&mut self) {
+        let AppendBuffers { rows, new_series, unlogged, series_record, samples_record } = &mut self.buffers;
+        if !unlogged.is_empty() {
+            unlogged.sort_unstable();
+            unlogged.dedup();
+            let mine: FastHashSet<SeriesRef> = new_series.iter().map(|s| s.0).collect();
+            for &series in unlogged.iter().filter(|s| !mine.contains(*s)) {
+                if let Some(labels) = self.head.labels_of(series) {
+                    new_series.push((series, labels));
+                }
+            }
+        }
+        SeriesRecord::encode(new_series.iter().map(|(series, labels)| (*series, labels)), series_record);
+        let samples = rows.iter().flatten().map(|row| (row.series, TimestampMs(row.t), row.v));
+        SamplesRecord::encode(samples, samples_record);
+    }
+
+    /// Writes the rows into the shards and makes them visible. `logged`: the series' records are in the log, or will be
+    /// before anything that is logged later.
+    fn write(&mut self, logged: bool, done: &mut Committed) {
+        let head = self.head;
+        let number = Arc::new(AtomicU64::new(0));
+        let (mut min_t, mut max_t) = (i64::MAX, i64::MIN);
+        let (mut appended, mut new_chunks, mut out_of_order) = (0, 0, 0);
+        for (shard, rows) in head.shards.iter().zip(&self.buffers.rows) {
+            if rows.is_empty() {
+                continue;
+            }
+            let mut shard = shard.lock();
+            let mut before = shard.open_batches.begin(head.visibility.floor());
+            before.reserve(rows.len());
+            for row in rows {
+                let slot = match shard.series_mut(row.slot, row.series) {
+                    Some(hot) => {
+                        if logged {
+                            hot.set_logged();
+                        }
+                        row.slot
+                    }
+                    // The shard was compacted since the row came, or the series is gone.
+                    None => match head.place_of(row.series) {
+                        Some(place) if shard.series(place.slot, row.series).is_some() => place.slot,
+                        _ => {
+                            done.rejected += 1;
+                            continue;
+                        }
+                    },
+                };
+                match shard.append(slot, row.t, row.v, &head.rules) {
+                    Ok(Appended::After(extent)) => before.push((slot, extent)),
+                    Ok(Appended::NewChunk(extent)) => {
+                        before.push((slot, extent));
+                        new_chunks += 1;
+                    }
+                    Ok(Appended::Same) => continue,
+                    Err(why) => {
+                        done.rejected += 1;
+                        out_of_order += u64::from(why == AppendError::OutOfOrder);
+                        continue;
+                    }
+                }
+                appended += 1;
+                min_t = min_t.min(row.t);
+                max_t = max_t.max(row.t);
+            }
+            shard.open_batches.add(&number, before);
+        }
+        for (series, _) in self.buffers.new_series.iter().filter(|_| logged) {
+            if let Some(place) = head.place_of(*series)
+                && let Some(hot) = head.shards[place.shard as usize].lock().series_mut(place.slot, *series)
+            {
+                hot.set_logged();
+            }
+        }
+        if appended > 0 {
+            head.widen(min_t, max_t);
+        }
+        head.visibility.complete(&number);
+        done.appended = appended;
+        count(&head.counts.samples_appended, appended as u64);
+        count(&head.counts.chunks_created, new_chunks);
+        count(&head.counts.out_of_order, out_of_order);
+    }
+}
+
+impl Appender for HeadAppender<'_> {
+    fn series(&mut self, labels: &Labels, _about: &SeriesMeta<'_>) -> Result<SeriesRef, AppendError> {
+        let (series, logged) = self.head.find_or_create(labels, None)?;
+        if !logged {
+            self.buffers.new_series.push((series, labels.clone()));
+        }
+        Ok(series)
+    }
+
+    fn known(&self, labels: &Labels) -> Option<SeriesRef> {
+        self.head.find(labels).map(|found| found.0)
+    }
+
+    fn append(&mut self, batch: &SampleBatch, how: AppendOptions, rejected: &mut Vec<Rejected>) {
+        let min_valid = self.min_valid(batch.t.first().copied());
+        let head = self.head;
+        let AppendBuffers { rows, unlogged, .. } = &mut self.buffers;
+        let starts: Vec<usize> = rows.iter().map(Vec::len).collect();
+        let mut refuse = |row: u32, why: AppendError| {
+            if !how.stale_marker {
+                rejected.push(Rejected { row, why });
+            }
+        };
+        let (mut not_found, mut out_of_bounds, mut out_of_order) = (0, 0, 0);
+        let places = head.refs.read();
+        for (i, ((&series, &t), &v)) in batch.refs.iter().zip(&batch.t).zip(&batch.v).enumerate() {
+            let row = i as u32;
+            if t.0 < min_valid {
+                out_of_bounds += 1;
+                refuse(row, AppendError::OutOfBounds);
+                continue;
+            }
+            match places.get(series) {
+                Some(place) => rows[place.shard as usize].push(Row { series, t: t.0, v, slot: place.slot, row }),
+                None => {
+                    not_found += 1;
+                    refuse(row, AppendError::UnknownSeries);
+                }
+            }
+        }
+        drop(places);
+        for ((shard, rows), start) in head.shards.iter().zip(rows).zip(starts) {
+            if rows.len() == start {
+                continue;
+            }
+            let shard = shard.lock();
+            let mut kept = start;
+            for i in start..rows.len() {
+                let mut row = rows[i];
+                let hot = match shard.series(row.slot, row.series) {
+                    Some(hot) => hot,
+                    None => {
+                        let again = head.place_of(row.series).filter(|p| shard.series(p.slot, row.series).is_some());
+                        let Some(place) = again else {
+                            not_found += 1;
+                            refuse(row.row, AppendError::UnknownSeries);
+                            continue;
+                        };
+                        row.slot = place.slot;
+                        shard.hot(place.slot)
+                    }
+                };
+                match hot.follows(row.t, row.v) {
+                    Ok(_) => {
+                        if !hot.is_logged() {
+                            unlogged.push(row.series);
+                        }
+                        rows[kept] = row;
+                        kept += 1;
+                    }
+                    Err(why) => {
+                        out_of_order += u64::from(why == AppendError::OutOfOrder);
+                        refuse(row.row, why);
+                    }
+                }
+            }
+            rows.truncate(kept);
+        }
+        if not_found + out_of_bounds + out_of_order > 0 {
+            count(&head.counts.series_not_found, not_found);
+            count(&head.counts.out_of_bounds, out_of_bounds);
+            count(&head.counts.out_of_order, out_of_order);
+            rejected.sort_unstable_by_key(|r| r.row);
+        }
+    }
+
+    /// Exemplars are kept only with their own storage, which is a later part of the head; they are dropped, as upstream
+    /// does without `--enable-feature=exemplar-storage`.
+    fn append_exemplars(&mut self, _rows: &[Exemplar], _rejected: &mut Vec<Rejected>) {}
+
+    /// Metadata is served by scraping; upstream logs it only with `--enable-feature=metadata-wal-records`.
+    fn metadata(&mut self, _series: SeriesRef, _about: &Metadata) {}
+
+    fn commit(mut self: Box<Self>) -> Result<Committed, StorageError> {
+        let mut done = Committed { durable: true, ..Committed::default() };
+        if self.n_rows() == 0 && self.buffers.new_series.is_empty() {
+            return Ok(done);
+        }
+        self.encode();
+        let logged = self.head.log.write(&self.buffers.series_record, &self.buffers.samples_record);
+        if logged == LogOutcome::Closed {
+            return Err(StorageError::Closed);
+        }
+        done.durable = logged == LogOutcome::Written;
+        self.write(matches!(logged, LogOutcome::Written | LogOutcome::Kept), &mut done);
+        if !done.durable {
+            count(&self.head.counts.not_durable, done.appended as u64);
+        }
+        Ok(done)
+    }
+}
+
+impl Drop for HeadAppender<'_> {
+    fn drop(&mut self) {
+        self.head.counts.appenders_active.fetch_sub(1, Ordering::Relaxed);
+        let mut buffers = std::mem::take(&mut self.buffers);
+        buffers.clear();
+        let mut kept = self.head.buffers.lock();
+        if kept.len() < BUFFERS_MAX && buffers.rows.iter().all(|rows| rows.capacity() <= KEPT_ROWS_MAX) {
+            kept.push(buffers);
+        }
+    }
+}

@@ -1,0 +1,268 @@
+//! The head: shards, the table of references, and what all of them share.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+
+use firesteel_base::TimestampMs;
+use firesteel_model::{Labels, SeriesRef};
+use firesteel_storage::AppendError;
+use parking_lot::{Mutex, RwLock};
+
+use crate::appender::{AppendBuffers, HeadAppender};
+use crate::log::Log;
+use crate::pairs::Pairs;
+use crate::refs::{Place, RefTable};
+use crate::series::SERIES_REF_MAX;
+use crate::shard::{ChunkRules, Shard};
+use crate::stats::{Cardinality, HeadStats, NamedCount};
+use crate::visibility::Visibility;
+
+/// How a head is laid out and what it takes.
+#[derive(Clone, Copy, Debug)]
+pub struct HeadOptions {
+    /// Chunks end at its multiples; samples older than the newest by half of it are out of bounds.
+    pub chunk_range_ms: i64,
+    pub samples_per_chunk: u16,
+    /// Refuse new series beyond this many; 0 = no limit.
+    pub series_limit: u64,
+    /// A power of two.
+    pub shards: usize,
+}
+
+/// All series that are in memory.
+#[derive(Debug)]
+pub struct Head {
+    pub options: HeadOptions,
+    pub(crate) rules: ChunkRules,
+    pub(crate) shards: Box<[Mutex<Shard>]>,
+    pub(crate) pairs: RwLock<Pairs>,
+    pub(crate) refs: RefTable,
+    /// The last reference given out.
+    pub(crate) last_ref: AtomicU64,
+    /// Times of the oldest and the newest sample; `i64::MAX` and `i64::MIN` while there is none.
+    pub(crate) min_time: AtomicI64,
+    pub(crate) max_time: AtomicI64,
+    /// Samples before this are out of bounds: they were truncated.
+    pub(crate) min_valid: AtomicI64,
+    pub(crate) visibility: Arc<Visibility>,
+    pub log: Log,
+    pub(crate) buffers: Mutex<Vec<AppendBuffers>>,
+    pub counts: Counts,
+}
+
+/// What happened since the start.
+#[derive(Debug, Default)]
+pub struct Counts {
+    pub series: AtomicU64,
+    pub series_created: AtomicU64,
+    pub series_removed: AtomicU64,
+    pub series_not_found: AtomicU64,
+    pub chunks_created: AtomicU64,
+    pub chunks_removed: AtomicU64,
+    pub samples_appended: AtomicU64,
+    pub out_of_order: AtomicU64,
+    pub out_of_bounds: AtomicU64,
+    pub appenders_created: AtomicU64,
+    pub appenders_active: AtomicU64,
+    pub truncations: AtomicU64,
+    pub not_durable: AtomicU64,
+    pub checkpoints: AtomicU64,
+    pub checkpoints_failed: AtomicU64,
+}
+
+#[inline]
+pub fn count(counter: &AtomicU64, n: u64) {
+    counter.fetch_add(n, Ordering::Relaxed);
+}
+
+impl Head {
+    pub fn new(options: HeadOptions, log: Log) -> Arc<Self> {
+        let shards = options.shards.next_power_of_two();
+        Arc::new(Self {
+            options,
+            rules: ChunkRules {
+                range_ms: options.chunk_range_ms.max(1),
+                samples: options.samples_per_chunk.clamp(4, 8192),
+            },
+            shards: (0..shards).map(|_| Mutex::default()).collect(),
+            pairs: RwLock::default(),
+            refs: RefTable::default(),
+            last_ref: AtomicU64::new(0),
+            min_time: AtomicI64::new(i64::MAX),
+            max_time: AtomicI64::new(i64::MIN),
+            min_valid: AtomicI64::new(i64::MIN),
+            visibility: Arc::default(),
+            log,
+            buffers: Mutex::default(),
+            counts: Counts::default(),
+        })
+    }
+
+    /// Returns the number of shards for this machine: twice the cores, 4 to 64.
+    pub fn shards_for_machine() -> usize {
+        let cores = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
+        (cores * 2).next_power_of_two().clamp(4, 64)
+    }
+
+    #[inline]
+    pub(crate) fn shard_of(&self, hash: u64) -> usize {
+        hash as usize & (self.shards.len() - 1)
+    }
+
+    /// Finds a series and whether its record is in the log.
+    pub(crate) fn find(&self, labels: &Labels) -> Option<(SeriesRef, bool)> {
+        let hash = labels.hash64();
+        let pairs = self.pairs.read();
+        let shard = self.shards[self.shard_of(hash)].lock();
+        let slot = shard.find(&pairs, hash, labels)?;
+        let hot = shard.hot(slot);
+        Some((hot.series(), hot.is_logged()))
+    }
+
+    /// Finds or creates a series; returns also whether its record is in the log. `number` asks for that reference.
+    pub(crate) fn find_or_create(
+        &self,
+        labels: &Labels,
+        number: Option<SeriesRef>,
+    ) -> Result<(SeriesRef, bool), AppendError> {
+        if let Some(found) = self.find(labels) {
+            return Ok(found);
+        }
+        let limit = self.options.series_limit;
+        if labels.is_empty() || labels.as_packed().len() > u16::MAX as usize {
+            return Err(AppendError::InvalidSample);
+        }
+        if limit > 0 && self.counts.series.load(Ordering::Relaxed) >= limit && number.is_none() {
+            return Err(AppendError::SeriesLimit);
+        }
+        let hash = labels.hash64();
+        let shard_at = self.shard_of(hash);
+        let mut ids = Vec::with_capacity(16);
+        self.pairs.write().intern(labels, &mut ids);
+        let pairs = self.pairs.read();
+        let mut shard = self.shards[shard_at].lock();
+        if let Some(slot) = shard.find(&pairs, hash, labels) {
+            let found = (shard.hot(slot).series(), shard.hot(slot).is_logged());
+            drop((shard, pairs));
+            self.pairs.write().release(&ids);
+            return Ok(found);
+        }
+        let series = match number {
+            Some(number) => {
+                self.last_ref.fetch_max(number.0, Ordering::Relaxed);
+                number
+            }
+            None => SeriesRef(self.last_ref.fetch_add(1, Ordering::Relaxed) + 1),
+        };
+        if series.0 > SERIES_REF_MAX {
+            drop((shard, pairs));
+            self.pairs.write().release(&ids);
+            return Err(AppendError::SeriesLimit);
+        }
+        let slot = shard.create(series, hash, &ids);
+        self.refs.set(series, Place { shard: shard_at as u32, slot });
+        count(&self.counts.series, 1);
+        count(&self.counts.series_created, 1);
+        Ok((series, false))
+    }
+
+    /// Returns an appender for one batch.
+    pub fn appender(&self) -> HeadAppender<'_> {
+        HeadAppender::new(self)
+    }
+
+    /// Returns the times of the oldest and the newest sample, `None` while there is none.
+    pub fn time_range(&self) -> Option<(i64, i64)> {
+        let (min, max) = (self.min_time.load(Ordering::Relaxed), self.max_time.load(Ordering::Relaxed));
+        (min <= max).then_some((min, max))
+    }
+
+    pub(crate) fn widen(&self, min: i64, max: i64) {
+        self.min_time.fetch_min(min, Ordering::Relaxed);
+        self.max_time.fetch_max(max, Ordering::Relaxed);
+    }
+
+    /// Returns the oldest time that is in bounds, given the head's newest sample.
+    pub(crate) fn min_acceptable(&self) -> i64 {
+        let max = self.max_time.load(Ordering::Relaxed);
+        let window = max.saturating_sub(self.options.chunk_range_ms / 2);
+        window.max(self.min_valid.load(Ordering::Relaxed))
+    }
+
+    /// Returns the oldest and the newest batch number that readers see.
+    pub fn watermarks(&self) -> (u64, u64) {
+        self.visibility.watermarks()
+    }
+
+    /// Returns the head in numbers.
+    pub fn stats(&self) -> HeadStats {
+        let mut out = HeadStats::default();
+        let label_pairs = self.pairs.read().len() as u64;
+        for shard in &self.shards {
+            let shard = shard.lock().stats();
+            out.series += shard.series as u64;
+            out.stale_series += shard.stale as u64;
+            out.chunks += shard.chunks as u64;
+            out.chunk_bytes += shard.sealed_bytes as u64;
+        }
+        let range = self.time_range();
+        out.label_pairs = label_pairs;
+        out.min_time = range.map(|r| TimestampMs(r.0));
+        out.max_time = range.map(|r| TimestampMs(r.1));
+        out
+    }
+
+    /// Returns the bytes allocated for series, chunks and postings, about.
+    pub fn heap_bytes(&self) -> usize {
+        let pairs = self.pairs.read().heap_bytes();
+        let shards: usize = self.shards.iter().map(|s| s.lock().stats().heap_bytes).sum();
+        pairs + self.refs.heap_bytes() + shards
+    }
+
+    /// Returns the largest contributors to cardinality.
+    pub fn cardinality(&self, limit: usize) -> Cardinality {
+        let mut out = Cardinality::default();
+        let pairs = self.pairs.read();
+        for name in pairs.names() {
+            let text = pairs.name_text(name);
+            let (mut values, mut bytes) = (0, 0);
+            for id in pairs.pairs_of(name) {
+                let series = pairs.count(id) as u64;
+                let value = pairs.text(id).1;
+                values += 1;
+                bytes += value.len() as u64 * series;
+                if text == firesteel_model::METRIC_NAME {
+                    note(&mut out.series_by_metric_name, limit, series, || value.to_owned());
+                }
+                note(&mut out.series_by_label_pair, limit, series, || format!("{text}={value}"));
+            }
+            if values > 0 {
+                note(&mut out.values_by_label_name, limit, values, || text.to_owned());
+                note(&mut out.memory_bytes_by_label_name, limit, bytes, || text.to_owned());
+            }
+        }
+        out
+    }
+
+    pub(crate) fn place_of(&self, series: SeriesRef) -> Option<Place> {
+        self.refs.read().get(series)
+    }
+
+    /// Returns the labels of a series.
+    pub(crate) fn labels_of(&self, series: SeriesRef) -> Option<Labels> {
+        let pairs = self.pairs.read();
+        let place = self.place_of(series)?;
+        let mut shard = self.shards[place.shard as usize].lock();
+        shard.series(place.slot, series)?;
+        Some(shard.labels(&pairs, place.slot))
+    }
+}
+
+/// Keeps the `limit` largest entries, largest first and in order of arrival among equals.
+fn note(list: &mut Vec<NamedCount>, limit: usize, n: u64, name: impl FnOnce() -> String) {
+    let at = list.partition_point(|entry| entry.count >= n);
+    if at < limit {
+        list.truncate(limit.saturating_sub(1));
+        list.insert(at.min(list.len()), NamedCount { name: name(), count: n });
+    }
+}

@@ -1,0 +1,36 @@
+//! Series in memory: what was appended and is not yet in a block.
+//!
+//! `S` shards by label hash, each behind one lock; interned pairs for all of them; a table from references to places.
+//! Locks are taken in this order: pairs, shard, table of references, visibility. See `docs` of each module; the layout and
+//! its budget in bytes are ARCHITECTURE.md's.
+
+#![forbid(unsafe_code)]
+
+mod appender;
+mod head;
+mod log;
+mod paged;
+mod pairs;
+mod plan;
+mod postings;
+mod querier;
+mod refs;
+mod replay;
+mod sealed;
+mod selected;
+mod series;
+mod shard;
+mod slabs;
+mod stats;
+mod truncate;
+mod visibility;
+
+#[cfg(test)]
+mod tests;
+
+pub use appender::HeadAppender;
+pub use head::{Counts, Head, HeadOptions, count};
+pub use log::Log;
+pub use querier::HeadQuerier;
+pub use replay::Replay;
+pub use stats::{Cardinality, HeadStats, NamedCount, ReplayStats};

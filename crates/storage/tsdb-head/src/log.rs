@@ -1,0 +1,88 @@
+//! Between the head and the write-ahead log.
+
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use firesteel_tsdb_wal::{Logged, OnFailure, Wal, WalError};
+
+/// What became of a batch's records.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum LogOutcome {
+    /// With the operating system.
+    Written,
+    /// In memory, to be written before anything new.
+    Kept,
+    /// Neither: the series of the batch count as not logged.
+    Lost,
+    /// The database is closed: the batch is refused.
+    Closed,
+}
+
+/// The log as the head sees it: attached once the replay is through, or never in a head that keeps nothing.
+#[derive(Debug, Default)]
+pub struct Log {
+    wal: OnceLock<Wal>,
+    /// Writing failed and has not worked since: said once.
+    failing: AtomicBool,
+}
+
+impl Log {
+    /// Logs to `wal` from now on.
+    pub fn attach(&self, wal: Wal) -> &Wal {
+        self.wal.get_or_init(|| wal)
+    }
+
+    /// Returns the log that is attached.
+    pub fn wal(&self) -> Option<&Wal> {
+        self.wal.get()
+    }
+
+    /// Writes a batch's records, either of which may be empty.
+    pub fn write(&self, series: &[u8], samples: &[u8]) -> LogOutcome {
+        let Some(wal) = self.wal.get() else { return LogOutcome::Written };
+        let outcome = match (series.is_empty(), samples.is_empty()) {
+            (true, true) => Ok(Logged::Written),
+            (true, false) => wal.log(&[samples], OnFailure::Keep),
+            (false, true) => wal.log(&[series], OnFailure::Keep),
+            (false, false) => wal.log(&[series, samples], OnFailure::Keep),
+        };
+        match outcome {
+            Ok(Logged::Written) => {
+                if self.failing.load(Ordering::Relaxed) && self.failing.swap(false, Ordering::Relaxed) {
+                    tracing::info!(
+                        component = "tsdb",
+                        "Writing the WAL works again; what was kept in memory is logged"
+                    );
+                }
+                LogOutcome::Written
+            }
+            Ok(Logged::Kept) => {
+                self.failed(None);
+                LogOutcome::Kept
+            }
+            Err(WalError::Closed) => LogOutcome::Closed,
+            Err(e) => {
+                self.failed(Some(&e));
+                LogOutcome::Lost
+            }
+        }
+    }
+
+    #[cold]
+    fn failed(&self, error: Option<&WalError>) {
+        if self.failing.swap(true, Ordering::Relaxed) {
+            return;
+        }
+        match error {
+            Some(e) => {
+                tracing::error!(component = "tsdb", err = %e, "Writing the WAL failed; samples are in memory only");
+            }
+            None => {
+                tracing::error!(
+                    component = "tsdb",
+                    "Writing the WAL failed; samples are kept in memory and logged later"
+                );
+            }
+        }
+    }
+}

@@ -1,0 +1,132 @@
+//! Filling the head from the log's records, straight into the final structures.
+
+use firesteel_base::FastHashMap;
+use firesteel_model::SeriesRef;
+
+use super::Head;
+use super::refs::Place;
+use super::series::Slot;
+use crate::stats::ReplayStats;
+use firesteel_tsdb_wal::records::{RecordError, RecordType, SamplesRecord, SamplesV2Record, SeriesRecord};
+
+/// Takes records in the log's order.
+#[derive(Debug)]
+pub struct Replay<'a> {
+    head: &'a Head,
+    /// References whose labels had come before under another one: a series that was dropped and created again.
+    aliases: FastHashMap<SeriesRef, SeriesRef>,
+    rows: Vec<Vec<(Slot, i64, f64)>>,
+    held: usize,
+    min_t: i64,
+    max_t: i64,
+    stats: ReplayStats,
+}
+
+/// Rows gathered before the shards are visited: enough that a shard's lock and cache are taken once for many.
+const ROWS_MAX: usize = 32 << 10;
+
+impl<'a> Replay<'a> {
+    pub fn new(head: &'a Head) -> Self {
+        Self {
+            head,
+            aliases: FastHashMap::default(),
+            rows: vec![Vec::new(); head.shards.len()],
+            held: 0,
+            min_t: i64::MAX,
+            max_t: i64::MIN,
+            stats: ReplayStats::default(),
+        }
+    }
+
+    /// Takes one record; kinds that the head does not keep yet are counted.
+    pub fn record(&mut self, record: &[u8]) -> Result<(), RecordError> {
+        match RecordType::of(record) {
+            Some(RecordType::Series) => {
+                for entry in SeriesRecord::decode(record)? {
+                    let entry = entry?;
+                    let labels = entry.labels.to_labels(entry.series.0)?;
+                    let Ok((series, logged)) = self.head.find_or_create(&labels, Some(entry.series)) else { continue };
+                    if series != entry.series {
+                        self.aliases.insert(entry.series, series);
+                        self.head.last_ref.fetch_max(entry.series.0, std::sync::atomic::Ordering::Relaxed);
+                    } else if !logged {
+                        self.stats.series += 1;
+                        self.mark_logged(series);
+                    }
+                }
+            }
+            Some(RecordType::Samples) => {
+                let places = self.head.refs.read();
+                for sample in SamplesRecord::decode(record)? {
+                    let sample = sample?;
+                    self.sample(places.get(self.real(sample.series)), sample.t.0, sample.v);
+                }
+            }
+            Some(RecordType::SamplesV2) => {
+                let places = self.head.refs.read();
+                for entry in SamplesV2Record::decode(record)? {
+                    let sample = entry?;
+                    self.sample(places.get(self.real(sample.series)), sample.t.0, sample.v);
+                }
+            }
+            _ => self.stats.skipped_records += 1,
+        }
+        Ok(())
+    }
+
+    /// Returns the reference that stands for the series in memory.
+    #[inline]
+    fn real(&self, series: SeriesRef) -> SeriesRef {
+        if self.aliases.is_empty() { series } else { self.aliases.get(&series).copied().unwrap_or(series) }
+    }
+
+    #[inline]
+    fn sample(&mut self, place: Option<Place>, t: i64, v: f64) {
+        let Some(place) = place else {
+            self.stats.unknown_refs += 1;
+            return;
+        };
+        self.rows[place.shard as usize].push((place.slot, t, v));
+        self.held += 1;
+        if self.held >= ROWS_MAX {
+            self.flush();
+        }
+    }
+
+    fn mark_logged(&self, series: SeriesRef) {
+        if let Some(place) = self.head.place_of(series)
+            && let Some(hot) = self.head.shards[place.shard as usize].lock().series_mut(place.slot, series)
+        {
+            hot.set_logged();
+        }
+    }
+
+    fn flush(&mut self) {
+        let head = self.head;
+        let min_valid = head.min_valid.load(std::sync::atomic::Ordering::Relaxed);
+        for (lock, rows) in head.shards.iter().zip(&mut self.rows) {
+            let mut shard = lock.lock();
+            // Nothing truncates or compacts while the log is replayed, so slots stay.
+            for (slot, t, v) in rows.drain(..) {
+                // Logged before it was known to be out of order, or twice: as when it came, it is dropped.
+                if t >= min_valid && shard.append(slot, t, v, &head.rules).is_ok() {
+                    self.min_t = self.min_t.min(t);
+                    self.max_t = self.max_t.max(t);
+                    self.stats.samples += 1;
+                }
+            }
+        }
+        self.held = 0;
+    }
+
+    /// Ends the replay. Returns also the references that stand for a series of another reference.
+    pub fn finish(mut self) -> (ReplayStats, Vec<SeriesRef>) {
+        self.flush();
+        if self.min_t <= self.max_t {
+            self.head.widen(self.min_t, self.max_t);
+        }
+        let mut aliases: Vec<SeriesRef> = self.aliases.into_keys().collect();
+        aliases.sort_unstable();
+        (self.stats, aliases)
+    }
+}

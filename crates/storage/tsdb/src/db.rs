@@ -1,0 +1,168 @@
+//! The facade over head, log and (later) blocks: one data directory, opened once.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use firesteel_base::TimeRange;
+use firesteel_client::Registry;
+use firesteel_storage::{Appendable, Appender, Querier, Queryable, StorageError};
+use parking_lot::Mutex;
+
+use crate::error::DbError;
+use crate::options::DbOptions;
+use crate::{metrics, replay};
+use firesteel_tsdb_head::{Cardinality, HeadStats, ReplayStats};
+
+use crate::lock::{self, DirLock};
+use crate::maintenance::{Maintenance, MaintenanceThread};
+use firesteel_tsdb_head::{Head, HeadOptions, HeadQuerier, Log};
+use firesteel_tsdb_wal::{Wal, WalOptions};
+
+/// An open data directory. Shared by scraping, rules, queries and the API.
+#[derive(Debug)]
+pub struct Db {
+    options: DbOptions,
+    head: Arc<Head>,
+    maintenance: Arc<Maintenance>,
+    thread: Mutex<Option<MaintenanceThread>>,
+    lock: Mutex<Option<DirLock>>,
+    replay: ReplayStats,
+    /// `None` without a lock file.
+    clean_start: Option<bool>,
+    closed: AtomicBool,
+}
+
+impl Db {
+    /// Locks the directory (creating it when missing), replays the log, and starts the background thread.
+    ///
+    /// Errors: the directory is in use, not writable (with owner and uid), or its log cannot be read.
+    pub fn open(options: DbOptions) -> Result<Arc<Self>, DbError> {
+        lock::create_dir(&options.dir)?;
+        let lock = if options.no_lockfile { None } else { Some(DirLock::take(&options.dir)?) };
+        let head = Head::new(
+            HeadOptions {
+                chunk_range_ms: options.min_block_duration.as_millis() as i64,
+                samples_per_chunk: options.samples_per_chunk,
+                series_limit: options.series_limit,
+                shards: Head::shards_for_machine(),
+            },
+            Log::default(),
+        );
+        let wal_dir = options.dir.join("wal");
+        let (replay, aliases) = replay::replay(&head, &options.vfs, &wal_dir)?;
+        let wal_options = WalOptions {
+            segment_bytes: options.wal_segment_bytes,
+            compression: options.wal_compression,
+            ..WalOptions::default()
+        };
+        let wal = Wal::open(Arc::clone(&options.vfs), &wal_dir, wal_options)?;
+        let segment = wal.current_segment();
+        head.log.attach(wal);
+        let clean_start = lock.as_ref().map(DirLock::was_clean);
+        let maintenance = Arc::new(Maintenance::new(Arc::clone(&head), &options));
+        maintenance.keep_until_checkpoint(aliases, segment);
+        let thread = MaintenanceThread::start(Arc::clone(&maintenance)).map_err(|source| DbError::Io {
+            what: "start the maintenance thread of",
+            path: options.dir.clone(),
+            source,
+        })?;
+        Ok(Arc::new(Self {
+            options,
+            head,
+            maintenance,
+            thread: Mutex::new(Some(thread)),
+            lock: Mutex::new(lock),
+            replay,
+            clean_start,
+            closed: AtomicBool::new(false),
+        }))
+    }
+
+    /// Registers `prometheus_tsdb_*`. The registry does not keep the database alive.
+    pub fn register(&self, registry: &Registry) {
+        metrics::register(registry, &self.head, self.clean_start, &self.replay);
+    }
+
+    /// Returns what the head holds, as `headStats` of `/api/v1/status/tsdb` shows it.
+    pub fn head_stats(&self) -> HeadStats {
+        self.head.stats()
+    }
+
+    /// Returns the largest contributors to cardinality, each list cut to `limit` entries, largest first.
+    pub fn status(&self, limit: usize) -> Cardinality {
+        self.head.cardinality(limit)
+    }
+
+    /// Returns what the last replay of the log read and skipped.
+    pub fn replay_stats(&self) -> ReplayStats {
+        self.replay
+    }
+
+    /// Returns the bytes allocated for series, chunks and postings, about.
+    pub fn head_heap_bytes(&self) -> usize {
+        self.head.heap_bytes()
+    }
+
+    /// Returns the options it was opened with.
+    pub fn options(&self) -> &DbOptions {
+        &self.options
+    }
+
+    /// Returns the directory of the log.
+    pub fn wal_dir(&self) -> PathBuf {
+        self.options.dir.join("wal")
+    }
+
+    /// Gives back what retention no longer wants, and the log with it. The background thread does it once a minute.
+    pub fn maintain(&self) -> Result<(), DbError> {
+        self.maintenance.run()
+    }
+
+    /// Changes how long samples are kept; `None` keeps them for ever. The next maintenance goes by it.
+    pub fn set_retention(&self, retention: Option<Duration>) {
+        self.maintenance.set_retention(retention);
+    }
+
+    /// Makes all that was committed survive a loss of power.
+    pub fn sync(&self) -> Result<(), DbError> {
+        self.head.log.wal().map_or(Ok(()), Wal::sync).map_err(DbError::from)
+    }
+
+    /// Joins the background thread, syncs and closes the log, and gives up the lock. Later appends fail with `Closed`.
+    pub fn close(&self) -> Result<(), DbError> {
+        if self.closed.swap(true, Ordering::AcqRel) {
+            return Ok(());
+        }
+        if let Some(thread) = self.thread.lock().take() {
+            thread.stop();
+        }
+        let logged = self.head.log.wal().map_or(Ok(()), Wal::close).map_err(DbError::from);
+        let unlocked = self.lock.lock().take().map_or(Ok(()), DirLock::release);
+        logged.and(unlocked)
+    }
+}
+
+impl Drop for Db {
+    fn drop(&mut self) {
+        if let Err(e) = self.close() {
+            tracing::error!(component = "tsdb", err = %e, "Closing the database failed");
+        }
+    }
+}
+
+impl Appendable for Db {
+    fn appender(&self) -> Box<dyn Appender + '_> {
+        Box::new(self.head.appender())
+    }
+}
+
+impl Queryable for Db {
+    fn querier(&self, range: TimeRange) -> Result<Box<dyn Querier>, StorageError> {
+        if self.closed.load(Ordering::Acquire) {
+            return Err(StorageError::Closed);
+        }
+        Ok(Box::new(HeadQuerier::new(Arc::clone(&self.head), range)))
+    }
+}

@@ -1,0 +1,182 @@
+//! `prometheus_tsdb_*`: read from the head and the log when they are gathered. Names and help texts are upstream's.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Weak};
+
+use firesteel_client::{Collect, Registry};
+use firesteel_model::{Labels, Metric, MetricFamily, MetricType, MetricValue};
+
+use firesteel_tsdb_head::ReplayStats;
+use firesteel_tsdb_head::{Counts, Head};
+use firesteel_tsdb_wal::WalStats;
+
+/// A counter that upstream splits by the type of sample; the head keeps floats only.
+struct Typed {
+    name: String,
+    help: String,
+    head: Weak<Head>,
+    which: fn(&Counts) -> &AtomicU64,
+}
+
+impl Collect for Typed {
+    fn collect(&self, out: &mut Vec<MetricFamily>) {
+        let value = self.head.upgrade().map_or(0.0, |head| (self.which)(&head.counts).load(Ordering::Relaxed) as f64);
+        let metric = |kind, value| {
+            Metric::new(Labels::from_pairs([("type", kind)]), MetricValue::Counter { value, exemplar: None })
+        };
+        out.push(MetricFamily {
+            name: self.name.clone(),
+            help: self.help.clone(),
+            unit: String::new(),
+            metric_type: MetricType::Counter,
+            metrics: vec![metric("float", value), metric("histogram", 0.0)],
+        });
+    }
+}
+
+/// Registers everything. A database that is gone reads as zero.
+pub(super) fn register(registry: &Registry, head: &Arc<Head>, clean_start: Option<bool>, replay: &ReplayStats) {
+    let head = Arc::downgrade(head);
+    gauges(registry, &head);
+    counters(registry, &head);
+    of_log(registry, &head);
+    let clean = match clean_start {
+        None => -1.0,
+        Some(clean) => f64::from(u8::from(clean)),
+    };
+    let help = "-1: lockfile is disabled. 0: a lockfile from a previous execution was replaced. 1: lockfile creation was clean";
+    registry.gauge("prometheus_tsdb_clean_start", help).set(clean);
+    registry
+        .gauge("prometheus_tsdb_data_replay_duration_seconds", "Time taken to replay the data on disk.")
+        .set(replay.duration.as_secs_f64());
+    let help = "Total number of WAL corruptions.";
+    registry.counter("prometheus_tsdb_wal_corruptions_total", help).inc_by(u64::from(replay.repaired));
+    let help = "Total number of unknown series references encountered during WAL replay.";
+    let unknown = registry.counter_vec("prometheus_tsdb_wal_replay_unknown_refs_total", help, &["type"]);
+    unknown.with(&["samples"]).inc_by(replay.unknown_refs);
+}
+
+fn gauges(registry: &Registry, head: &Weak<Head>) {
+    let gauge = |name: &str, help: &str, read: fn(&Head) -> f64| {
+        let head = Weak::clone(head);
+        registry.gauge_fn(name, help, move || head.upgrade().map_or(0.0, |head| read(&head)));
+    };
+    gauge("prometheus_tsdb_head_series", "Total number of series in the head block.", |h| {
+        h.counts.series.load(Ordering::Relaxed) as f64
+    });
+    gauge("prometheus_tsdb_head_stale_series", "Total number of stale series in the head block.", |h| {
+        h.stats().stale_series as f64
+    });
+    gauge("prometheus_tsdb_head_chunks", "Total number of chunks in the head block.", |h| h.stats().chunks as f64);
+    gauge(
+        "prometheus_tsdb_head_chunks_storage_size_bytes",
+        "Size of the chunks_head directory.",
+        // The sealed chunks are in memory: the directory has nothing.
+        |_| 0.0,
+    );
+    gauge("prometheus_tsdb_head_active_appenders", "Number of currently active appender transactions", |h| {
+        h.counts.appenders_active.load(Ordering::Relaxed) as f64
+    });
+    gauge(
+        "prometheus_tsdb_head_min_time",
+        "Minimum time bound of the head block. The unit is decided by the library consumer.",
+        |h| h.time_range().map_or(i64::MAX, |r| r.0) as f64,
+    );
+    gauge(
+        "prometheus_tsdb_head_max_time",
+        "Maximum timestamp of the head block. The unit is decided by the library consumer.",
+        |h| h.time_range().map_or(i64::MIN, |r| r.1) as f64,
+    );
+    gauge("prometheus_tsdb_head_min_time_seconds", "Minimum time bound of the head block.", |h| {
+        h.time_range().map_or(i64::MAX, |r| r.0) as f64 / 1000.0
+    });
+    gauge("prometheus_tsdb_head_max_time_seconds", "Maximum timestamp of the head block.", |h| {
+        h.time_range().map_or(i64::MIN, |r| r.1) as f64 / 1000.0
+    });
+    gauge(
+        "prometheus_tsdb_lowest_timestamp",
+        "Lowest timestamp value stored in the database. The unit is decided by the library consumer.",
+        |h| h.time_range().map_or(i64::MAX, |r| r.0) as f64,
+    );
+    gauge("prometheus_tsdb_lowest_timestamp_seconds", "Lowest timestamp value stored in the database.", |h| {
+        h.time_range().map_or(i64::MAX, |r| r.0) as f64 / 1000.0
+    });
+    gauge("prometheus_tsdb_isolation_low_watermark", "The lowest TSDB append ID that is still referenced.", |h| {
+        h.watermarks().0 as f64
+    });
+    gauge("prometheus_tsdb_isolation_high_watermark", "The highest TSDB append ID that has been given out.", |h| {
+        h.watermarks().1 as f64
+    });
+}
+
+fn counters(registry: &Registry, head: &Weak<Head>) {
+    let counter = |name: &str, help: &str, which: fn(&Counts) -> &AtomicU64| {
+        let head = Weak::clone(head);
+        registry.counter_fn(name, help, move || {
+            head.upgrade().map_or(0.0, |head| which(&head.counts).load(Ordering::Relaxed) as f64)
+        });
+    };
+    let c = counter;
+    c("prometheus_tsdb_head_series_created_total", "Total number of series created in the head", |c| &c.series_created);
+    c("prometheus_tsdb_head_series_removed_total", "Total number of series removed in the head", |c| &c.series_removed);
+    c("prometheus_tsdb_head_series_not_found_total", "Total number of requests for series that were not found.", |c| {
+        &c.series_not_found
+    });
+    c("prometheus_tsdb_head_chunks_created_total", "Total number of chunks created in the head", |c| &c.chunks_created);
+    c("prometheus_tsdb_head_chunks_removed_total", "Total number of chunks removed in the head", |c| &c.chunks_removed);
+    c("prometheus_tsdb_head_truncations_total", "Total number of head truncations attempted.", |c| &c.truncations);
+    c("prometheus_tsdb_checkpoint_creations_total", "Total number of checkpoint creations attempted.", |c| {
+        &c.checkpoints
+    });
+    c("prometheus_tsdb_checkpoint_creations_failed_total", "Total number of checkpoint creations that failed.", |c| {
+        &c.checkpoints_failed
+    });
+    c("prometheus_tsdb_head_appenders_created_total", "Total number of appenders created in the head.", |c| {
+        &c.appenders_created
+    });
+    c("firesteel_tsdb_samples_not_durable_total", "Samples that were in memory only when they became visible.", |c| {
+        &c.not_durable
+    });
+    let typed = |name: &str, help: &str, which: fn(&Counts) -> &AtomicU64| {
+        let head = Weak::clone(head);
+        registry.register(Arc::new(Typed { name: name.to_owned(), help: help.to_owned(), head, which }));
+    };
+    typed("prometheus_tsdb_head_samples_appended_total", "Total number of appended samples.", |c| &c.samples_appended);
+    typed(
+        "prometheus_tsdb_out_of_bound_samples_total",
+        "Total number of out of bound samples ingestion failed attempts with out of order support disabled.",
+        |c| &c.out_of_bounds,
+    );
+    typed(
+        "prometheus_tsdb_out_of_order_samples_total",
+        "Total number of out of order samples ingestion failed attempts due to out of order being disabled.",
+        |c| &c.out_of_order,
+    );
+}
+
+fn of_log(registry: &Registry, head: &Weak<Head>) {
+    let reader = |read: fn(&WalStats) -> u64| {
+        let head = Weak::clone(head);
+        move || head.upgrade().and_then(|h| Some(read(&h.log.wal()?.stats()) as f64)).unwrap_or(0.0)
+    };
+    let c = |name: &str, help: &str, read| registry.counter_fn(name, help, reader(read));
+    c("prometheus_tsdb_wal_page_flushes_total", "Total number of page flushes.", |s| s.page_flushes);
+    c("prometheus_tsdb_wal_completed_pages_total", "Total number of completed pages.", |s| s.completed_pages);
+    c("prometheus_tsdb_wal_truncations_total", "Total number of write log truncations attempted.", |s| s.truncations);
+    c("prometheus_tsdb_wal_truncations_failed_total", "Total number of write log truncations that failed.", |s| {
+        s.truncations_failed
+    });
+    c("prometheus_tsdb_wal_writes_failed_total", "Total number of write log writes that failed.", |s| s.writes_failed);
+    c("prometheus_tsdb_wal_record_part_writes_total", "Total number of record parts written before flushing.", |s| {
+        s.record_parts
+    });
+    c(
+        "prometheus_tsdb_wal_record_parts_bytes_written_total",
+        "Total number of record part bytes written before flushing, including CRC and compression headers.",
+        |s| s.record_part_bytes,
+    );
+    let help = "Write log segment index that TSDB is currently writing to.";
+    registry.gauge_fn("prometheus_tsdb_wal_segment_current", help, reader(|s| s.segment_current));
+    let help = "Bytes of log records that wait in memory until the log can be written.";
+    registry.gauge_fn("firesteel_tsdb_wal_backlog_bytes", help, reader(|s| s.backlog_bytes));
+}

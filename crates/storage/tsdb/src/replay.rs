@@ -1,0 +1,71 @@
+//! Opening the log: reading all of it into the head, and cutting it where it is torn.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Instant;
+
+use firesteel_base::vfs::Vfs;
+use firesteel_model::SeriesRef;
+
+use crate::DbError;
+use firesteel_tsdb_head::ReplayStats;
+use firesteel_tsdb_head::{Head, Replay};
+use firesteel_tsdb_wal::{self as wal, WalError, WalReader};
+
+/// Reads the log of `dir` into `head`. Returns also the references that stand for a series of another reference.
+pub(super) fn replay(head: &Head, vfs: &Arc<dyn Vfs>, dir: &Path) -> Result<(ReplayStats, Vec<SeriesRef>), DbError> {
+    let start = Instant::now();
+    let mut reader = WalReader::open(Arc::clone(vfs), dir)?;
+    let mut replay = Replay::new(head);
+    let mut segments = 0;
+    let mut last_segment = None;
+    let mut not_understood = 0u64;
+    let mut repaired = false;
+    loop {
+        match reader.next_record() {
+            Ok(Some(record)) => {
+                if last_segment != Some(record.segment) {
+                    last_segment = Some(record.segment);
+                    segments += 1;
+                }
+                if let Err(e) = replay.record(record.bytes) {
+                    not_understood += 1;
+                    if not_understood == 1 {
+                        tracing::error!(
+                            component = "tsdb", segment = record.segment, offset = record.offset, err = %e,
+                            "Skipping a WAL record that cannot be decoded although its checksum holds"
+                        );
+                    }
+                }
+            }
+            Ok(None) => break,
+            Err(WalError::Corrupt(fault)) => {
+                tracing::warn!(component = "tsdb", err = %fault, "Encountered WAL read error, attempting repair");
+                wal::repair(vfs.as_ref(), dir, &fault)?;
+                repaired = true;
+                break;
+            }
+            Err(e) => return Err(e.into()),
+        }
+    }
+    let (mut stats, aliases) = replay.finish();
+    stats.segments = segments;
+    stats.undecodable_records = not_understood;
+    stats.repaired = repaired;
+    stats.duration = start.elapsed();
+    if stats.unknown_refs > 0 {
+        tracing::warn!(component = "tsdb", samples = stats.unknown_refs, "Unknown series references");
+    }
+    if stats.skipped_records > 0 {
+        tracing::warn!(
+            component = "tsdb",
+            records = stats.skipped_records,
+            "Skipped WAL records of native histograms, exemplars, tombstones or metadata: this version keeps float samples only"
+        );
+    }
+    tracing::debug!(
+        component = "tsdb", series = stats.series, samples = stats.samples, segments,
+        total_replay_duration = ?stats.duration, "WAL segments loaded"
+    );
+    Ok((stats, aliases))
+}
