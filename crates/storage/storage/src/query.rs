@@ -3,9 +3,9 @@
 use std::ops::Range;
 use std::sync::Arc;
 
+use firesteel_base::vfs::Mapped;
 use firesteel_base::{TimeRange, TimestampMs};
 use firesteel_model::{Labels, Matcher, SeriesRef};
-use memmap2::Mmap;
 
 use crate::StorageError;
 
@@ -103,7 +103,7 @@ pub struct ChunkView {
 /// Where a chunk's bytes live.
 #[derive(Clone, Debug)]
 pub enum ChunkBytes {
-    Mapped(Arc<Mmap>, Range<usize>),
+    Mapped(Arc<Mapped>, Range<usize>),
     /// Copied out of the head; the chunks of many series share one buffer.
     Copied(Arc<[u8]>, Range<usize>),
 }

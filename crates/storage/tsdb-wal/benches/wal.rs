@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use firesteel_base::TimestampMs;
-use firesteel_base::vfs::{DirEntry, OsVfs, Vfs, VfsFile};
+use firesteel_base::vfs::{DirEntry, Mapped, OsVfs, Vfs, VfsFile};
 use firesteel_model::SeriesRef;
 use firesteel_tsdb_wal::records::SamplesRecord;
 use firesteel_tsdb_wal::{Compression, OnFailure, Wal, WalOptions};
@@ -69,6 +69,9 @@ impl VfsFile for NoDisk {
     }
     fn len(&self) -> io::Result<u64> {
         Ok(0)
+    }
+    fn map(&self) -> io::Result<Mapped> {
+        Ok(Mapped::Owned(Vec::new()))
     }
 }
 

@@ -12,7 +12,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::{DirEntry, Vfs, VfsFile};
+use super::{DirEntry, Mapped, Vfs, VfsFile};
 
 const SECTOR: usize = 512;
 
@@ -336,6 +336,10 @@ impl VfsFile for FaultFile {
 
     fn len(&self) -> io::Result<u64> {
         Ok(self.vfs.state().content(self.number)?.live.len() as u64)
+    }
+
+    fn map(&self) -> io::Result<Mapped> {
+        Ok(Mapped::Owned(self.vfs.state().content(self.number)?.live.clone()))
     }
 }
 

@@ -4,6 +4,7 @@
 //! writer that knows how much of its file is good can simply write there again after a failure.
 
 mod fault;
+mod mapped;
 mod os;
 
 use std::fmt::Debug;
@@ -12,6 +13,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 pub use fault::{Crash, FaultVfs, Faults};
+pub use mapped::Mapped;
 pub use os::OsVfs;
 
 /// Operations on paths. Errors are the system's; callers add the path.
@@ -48,6 +50,9 @@ pub trait VfsFile: Send + Sync + Debug {
     fn sync_data(&self) -> io::Result<()>;
     /// Returns the length in bytes.
     fn len(&self) -> io::Result<u64>;
+    /// Returns the file's bytes as far as it goes now. What is written behind them later takes a new map; what is written
+    /// over them may show or not. The file must not be cut while the map lives.
+    fn map(&self) -> io::Result<Mapped>;
     /// Returns whether the file has no bytes.
     fn is_empty(&self) -> io::Result<bool> {
         self.len().map(|len| len == 0)
@@ -62,6 +67,11 @@ pub struct DirEntry {
 }
 
 impl dyn Vfs + '_ {
+    /// Maps a whole file.
+    pub fn map(&self, path: &Path) -> io::Result<Mapped> {
+        self.open_read(path)?.map()
+    }
+
     /// Reads a whole file.
     pub fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
         let file = self.open_read(path)?;

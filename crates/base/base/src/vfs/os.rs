@@ -6,7 +6,9 @@ use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::sync::Arc;
 
-use super::{DirEntry, Vfs, VfsFile};
+use memmap2::Mmap;
+
+use super::{DirEntry, Mapped, Vfs, VfsFile};
 
 /// Passes everything on to the operating system.
 #[derive(Clone, Copy, Debug, Default)]
@@ -81,5 +83,15 @@ impl VfsFile for OsFile {
 
     fn len(&self) -> io::Result<u64> {
         Ok(self.0.metadata()?.len())
+    }
+
+    fn map(&self) -> io::Result<Mapped> {
+        if self.0.metadata()?.len() == 0 {
+            return Ok(Mapped::Owned(Vec::new()));
+        }
+        // SAFETY: the map is read-only and holds the file open. The trait's promise to its callers is that files under a
+        // map are not cut; another process that cuts one in our locked directory would harm upstream's maps as well.
+        let map = unsafe { Mmap::map(&self.0) }?;
+        Ok(Mapped::Map(map))
     }
 }

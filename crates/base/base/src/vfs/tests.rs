@@ -15,6 +15,9 @@ fn check_promises(vfs: &dyn Vfs, root: &Path) {
     file.write_all_at(b"J", 0).expect("a write over it");
     file.set_len(7).expect("longer");
     assert_eq!(vfs.read(&path).expect("a read"), b"Jello\0\0");
+    assert_eq!(*vfs.map(&path).expect("a map"), *b"Jello\0\0");
+    assert!(vfs.create(&dir.join("empty")).and_then(|file| file.map()).expect("a map of nothing").is_empty());
+    vfs.remove_file(&dir.join("empty")).expect("remove");
     file.set_len(2).expect("shorter");
     assert_eq!(vfs.open_read(&path).expect("open").len().expect("length"), 2);
     file.sync_data().expect("sync");
