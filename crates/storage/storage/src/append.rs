@@ -120,6 +120,8 @@ pub enum AppendError {
     OutOfOrderExemplar,
     #[error("duplicate exemplar")]
     DuplicateExemplar,
+    #[error("label length for exemplar exceeds maximum of 128 UTF-8 characters")]
+    ExemplarLabelLength,
     /// A bound on the number of series refuses a new one.
     #[error("limit of active series reached")]
     SeriesLimit,

@@ -13,5 +13,6 @@ pub use append::{
 };
 pub use error::StorageError;
 pub use query::{
-    ChunkBytes, ChunkView, Encoding, Order, Querier, Queryable, Selected, Selection, SelectionHints, SeriesEntry,
+    ChunkBytes, ChunkView, Encoding, ExemplarQueryable, Order, Querier, Queryable, Selected, Selection, SelectionHints,
+    SeriesEntry, SeriesExemplars,
 };

@@ -7,12 +7,26 @@ use firesteel_base::vfs::Mapped;
 use firesteel_base::{TimeRange, TimestampMs};
 use firesteel_model::{Labels, Matcher, SeriesRef};
 
-use crate::StorageError;
+use crate::{Exemplar, StorageError};
 
 /// Something that can be queried.
 pub trait Queryable: Send + Sync {
     /// Returns a querier for samples within `range`, ends included.
     fn querier(&self, range: TimeRange) -> Result<Box<dyn Querier>, StorageError>;
+}
+
+/// Something that keeps exemplars.
+pub trait ExemplarQueryable: Send + Sync {
+    /// Returns the exemplars within `range`, ends included, of series that satisfy all matchers of one set at least; by
+    /// series in order of labels, each series' in order of time.
+    fn exemplars(&self, range: TimeRange, matchers: &[&[Matcher]]) -> Vec<SeriesExemplars>;
+}
+
+/// The exemplars of one series.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SeriesExemplars {
+    pub labels: Labels,
+    pub exemplars: Vec<Exemplar>,
 }
 
 /// A view of the store; selections may run side by side.

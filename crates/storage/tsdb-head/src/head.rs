@@ -27,6 +27,29 @@ pub struct HeadOptions {
     pub series_limit: u64,
     /// A power of two.
     pub shards: usize,
+    /// How far behind the head's newest sample an out-of-order one may be; 0 takes none.
+    pub out_of_order_window_ms: i64,
+    /// How many out-of-order samples of a series are gathered before they become a chunk.
+    pub out_of_order_cap: u16,
+    /// How many exemplars are kept over all series; 0 keeps none.
+    pub exemplars_max: usize,
+    /// Keep metadata with the series and in the log (feature `metadata-wal-records`).
+    pub metadata_records: bool,
+}
+
+impl Default for HeadOptions {
+    fn default() -> Self {
+        Self {
+            chunk_range_ms: 7_200_000,
+            samples_per_chunk: 120,
+            series_limit: 0,
+            shards: 4,
+            out_of_order_window_ms: 0,
+            out_of_order_cap: 32,
+            exemplars_max: 0,
+            metadata_records: false,
+        }
+    }
 }
 
 /// All series that are in memory.

@@ -1,7 +1,10 @@
 //! Chunks that take no more samples: compact bytes, and a list of them for each series, newest first.
 //!
 //! The bytes lie in pages of 64 KiB that are filled in order of sealing and freed when their last chunk goes: truncation
-//! goes by time, so pages die in order. A list is a chain of 32-byte descriptors; a series pays four bytes for having none.
+//! goes by time, so pages die in order. A list is a chain of 32-byte descriptors; a series pays four bytes for having none. A
+//! chunk larger than a page (histograms of thousands of buckets) has a page of its own.
+
+use firesteel_storage::Encoding;
 
 use super::paged::Paged;
 
@@ -14,12 +17,35 @@ pub(crate) struct SealedChunk {
     pub(crate) max_t: i64,
     prev: u32,
     page: u32,
-    at: u32,
-    len: u16,
+    at: u16,
     pub(crate) samples: u16,
+    /// The length in the low 24 bits, the encoding above.
+    len_encoding: u32,
 }
 
+const LEN_BITS: u32 = 24;
+
 const _: () = assert!(size_of::<SealedChunk>() == 32, "the figure that head sizing counts with");
+
+impl SealedChunk {
+    #[inline]
+    fn len(&self) -> usize {
+        (self.len_encoding & ((1 << LEN_BITS) - 1)) as usize
+    }
+
+    /// Returns how the bytes are to be read.
+    #[inline]
+    pub(crate) fn encoding(&self) -> Encoding {
+        match self.len_encoding >> LEN_BITS {
+            2 => Encoding::Histogram,
+            3 => Encoding::FloatHistogram,
+            4 => Encoding::Xor2,
+            5 => Encoding::HistogramSt,
+            6 => Encoding::FloatHistogramSt,
+            _ => Encoding::Xor,
+        }
+    }
+}
 
 /// A series' chain of sealed chunks; 0 is the empty one.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -51,10 +77,19 @@ pub(crate) struct SealedChunks {
 }
 
 impl SealedChunks {
-    /// Adds a chunk (at most 64 KiB) in front of a series' chain.
-    pub(crate) fn push(&mut self, chain: Chain, min_t: i64, max_t: i64, samples: u16, chunk: &[u8]) -> Chain {
+    /// Adds a chunk (below 16 MiB) in front of a series' chain.
+    pub(crate) fn push(
+        &mut self,
+        chain: Chain,
+        (min_t, max_t): (i64, i64),
+        samples: u16,
+        encoding: Encoding,
+        chunk: &[u8],
+    ) -> Chain {
+        debug_assert!(chunk.len() < 1 << LEN_BITS);
         let (page, at) = self.store(chunk);
-        let sealed = SealedChunk { min_t, max_t, prev: chain.0, page, at, len: chunk.len() as u16, samples };
+        let len_encoding = (encoding as u32) << LEN_BITS | chunk.len() as u32;
+        let sealed = SealedChunk { min_t, max_t, prev: chain.0, page, at, samples, len_encoding };
         self.len += 1;
         self.bytes += chunk.len();
         let id = match self.free.pop() {
@@ -67,7 +102,7 @@ impl SealedChunks {
         Chain(id + 1)
     }
 
-    fn store(&mut self, chunk: &[u8]) -> (u32, u32) {
+    fn store(&mut self, chunk: &[u8]) -> (u32, u16) {
         let page = match self.filling {
             Some(page) if self.pages[page as usize].bytes.len() + chunk.len() <= PAGE_BYTES => page,
             _ => {
@@ -75,13 +110,16 @@ impl SealedChunks {
                     self.pages.push(Page::default());
                     self.pages.len() as u32 - 1
                 });
-                self.pages[page as usize].bytes.reserve_exact(PAGE_BYTES);
-                self.filling = Some(page);
+                self.pages[page as usize].bytes.reserve_exact(PAGE_BYTES.max(chunk.len()));
+                if chunk.len() <= PAGE_BYTES {
+                    self.filling = Some(page);
+                }
                 page
             }
         };
         let slot = &mut self.pages[page as usize];
-        let at = slot.bytes.len() as u32;
+        // Below the page's size, because a chunk is never empty.
+        let at = slot.bytes.len() as u16;
         slot.bytes.extend_from_slice(chunk);
         slot.live += 1;
         (page, at)
@@ -102,7 +140,7 @@ impl SealedChunks {
     #[inline]
     pub(crate) fn bytes(&self, chunk: &SealedChunk) -> &[u8] {
         let from = chunk.at as usize;
-        &self.pages[chunk.page as usize].bytes[from..from + usize::from(chunk.len)]
+        &self.pages[chunk.page as usize].bytes[from..from + chunk.len()]
     }
 
     /// Drops the chunks that end before `min_t` from the chain's old end; returns the chain and how many went.
@@ -131,7 +169,7 @@ impl SealedChunks {
 
     fn drop_chunk(&mut self, id: u32) {
         let chunk = &self.chunks[id as usize];
-        let (page, len) = (chunk.page, usize::from(chunk.len));
+        let (page, len) = (chunk.page, chunk.len());
         self.free.push(id);
         self.len -= 1;
         self.bytes -= len;
@@ -175,7 +213,7 @@ mod tests {
         for round in 0..200i64 {
             for (i, chain) in chains.iter_mut().enumerate() {
                 let bytes = vec![(round as u8) ^ i as u8; 200 + i];
-                *chain = sealed.push(*chain, round * 10, round * 10 + 9, 120, &bytes);
+                *chain = sealed.push(*chain, (round * 10, round * 10 + 9), 120, Encoding::Xor, &bytes);
                 (*chain, _) = sealed.drop_before(*chain, (round - 4) * 10);
             }
             if round == 20 {
@@ -193,5 +231,24 @@ mod tests {
         }
         assert_eq!(sealed.len(), 250);
         assert_eq!(sealed.drop_before(chains[0], i64::MAX), (Chain::default(), 5));
+    }
+
+    #[test]
+    fn chunks_larger_than_a_page() {
+        let mut sealed = SealedChunks::default();
+        let mut chain = Chain::default();
+        let kinds =
+            [Encoding::Xor, Encoding::Histogram, Encoding::FloatHistogram, Encoding::Xor2, Encoding::HistogramSt];
+        for (i, kind) in kinds.into_iter().enumerate() {
+            let bytes = vec![i as u8; if i % 2 == 1 { 3 * PAGE_BYTES } else { 10_000 }];
+            chain = sealed.push(chain, (i as i64, i as i64), 7, kind, &bytes);
+        }
+        for (chunk, i) in sealed.newest_first(chain).zip([4u8, 3, 2, 1, 0]) {
+            assert_eq!(chunk.encoding(), kinds[usize::from(i)]);
+            assert_eq!(sealed.bytes(chunk).len(), if i % 2 == 1 { 3 * PAGE_BYTES } else { 10_000 });
+            assert!(sealed.bytes(chunk).iter().all(|&b| b == i));
+        }
+        assert_eq!(sealed.drop_before(chain, i64::MAX), (Chain::default(), 5));
+        assert!(sealed.heap_bytes() < 2 * PAGE_BYTES + 40_000);
     }
 }

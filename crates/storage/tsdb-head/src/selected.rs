@@ -54,6 +54,7 @@ struct Copied {
     min: i64,
     max: i64,
     samples: u32,
+    encoding: Encoding,
     from: u32,
     to: u32,
 }
@@ -114,17 +115,17 @@ fn copy_series(
 ) {
     let first = chunks.len();
     let hot = shard.hot(slot);
-    let mut add = |min: i64, max: i64, samples: u16, data: &[u8]| {
+    let mut add = |min: i64, max: i64, samples: u16, encoding: Encoding, data: &[u8]| {
         if samples > 0 && min <= range.max.0 && range.min.0 <= max {
             let from = bytes.len() as u32;
             bytes.extend_from_slice(data);
-            chunks.push(Copied { min, max, samples: u32::from(samples), from, to: bytes.len() as u32 });
+            chunks.push(Copied { min, max, samples: u32::from(samples), encoding, from, to: bytes.len() as u32 });
         }
     };
     if hot.chunk_id == extent.chunk_id
         && let Some(data) = shard.open_bytes(slot)
     {
-        add(hot.min_t, hot.xor.last_t().0, extent.samples, data);
+        add(hot.min_t, hot.xor.last_t().0, extent.samples, Encoding::Xor, data);
     }
     let mut id = hot.chunk_id;
     for chunk in shard.sealed.newest_first(shard.chain(slot)) {
@@ -136,7 +137,7 @@ fn copy_series(
             continue;
         }
         let samples = if id == extent.chunk_id { extent.samples } else { chunk.samples };
-        add(chunk.min_t, chunk.max_t, samples, shard.sealed.bytes(chunk));
+        add(chunk.min_t, chunk.max_t, samples, chunk.encoding(), shard.sealed.bytes(chunk));
     }
     chunks[first..].reverse();
 }
@@ -160,7 +161,7 @@ impl Selected for HeadSelected {
         out.extend(group.chunks[from..group.ends[at] as usize].iter().map(|c| ChunkView {
             min: TimestampMs(c.min),
             max: TimestampMs(c.max),
-            encoding: Encoding::Xor,
+            encoding: c.encoding,
             samples: c.samples,
             bytes: ChunkBytes::Copied(Arc::clone(&group.bytes), c.from as usize..c.to as usize),
         }));

@@ -1,7 +1,7 @@
 //! One shard of the head: series by slot, behind one lock that a batch takes once.
 
 use firesteel_model::{Labels, SeriesRef};
-use firesteel_storage::AppendError;
+use firesteel_storage::{AppendError, Encoding};
 use hashbrown::HashTable;
 
 use super::paged::{Paged, Spans};
@@ -221,8 +221,8 @@ impl Shard {
         let bytes = self.slabs.bytes_mut(place);
         hot.xor.write_header(bytes);
         let cold = &mut self.cold[slot.0 as usize];
-        let (min_t, max_t) = (hot.min_t, hot.xor.last_t().0);
-        cold.sealed = self.sealed.push(cold.sealed, min_t, max_t, hot.xor.samples(), &bytes[..hot.xor.byte_len()]);
+        let (range, chunk) = ((hot.min_t, hot.xor.last_t().0), &bytes[..hot.xor.byte_len()]);
+        cold.sealed = self.sealed.push(cold.sealed, range, hot.xor.samples(), Encoding::Xor, chunk);
         self.slabs.free(place);
         hot.close();
         hot.chunk_id += 1;

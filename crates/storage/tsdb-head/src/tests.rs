@@ -15,10 +15,7 @@ use proptest::prelude::*;
 use super::*;
 
 fn head() -> Arc<Head> {
-    Head::new(
-        HeadOptions { chunk_range_ms: 7_200_000, samples_per_chunk: 120, series_limit: 0, shards: 4 },
-        Log::default(),
-    )
+    Head::new(HeadOptions::default(), Log::default())
 }
 
 fn labels(pairs: &[(&str, &str)]) -> Labels {
@@ -244,7 +241,7 @@ fn a_querier_sees_nothing_that_came_after_it() {
 
 #[test]
 fn a_series_limit_refuses_only_new_series() {
-    let options = HeadOptions { chunk_range_ms: 7_200_000, samples_per_chunk: 120, series_limit: 2, shards: 4 };
+    let options = HeadOptions { series_limit: 2, ..HeadOptions::default() };
     let head = Head::new(options, Log::default());
     let sets: Vec<Labels> = (0..3).map(|i| labels(&[("i", &i.to_string())])).collect();
     append(&head, &[(&sets[0], 1, 1.0), (&sets[1], 1, 1.0)]);

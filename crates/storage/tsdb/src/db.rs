@@ -47,6 +47,7 @@ impl Db {
                 samples_per_chunk: options.samples_per_chunk,
                 series_limit: options.series_limit,
                 shards: Head::shards_for_machine(),
+                ..HeadOptions::default()
             },
             Log::default(),
         );
