@@ -1,5 +1,6 @@
 //! The vocabulary: labels, matchers, series references, samples, metadata, annotations, relabelling.
 
+pub mod histogram;
 mod labels;
 mod labels_builder;
 mod matcher;
@@ -10,6 +11,7 @@ pub mod relabel;
 mod sample;
 mod series_ref;
 
+pub use histogram::{CounterReset, FloatHistogram, Histogram, HistogramError, Span};
 pub use labels::{Labels, LabelsIter, push_packed};
 pub use labels_builder::LabelsBuilder;
 pub use matcher::{MatchType, Matcher};

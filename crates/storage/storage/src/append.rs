@@ -1,7 +1,7 @@
 //! Appending: one batch, one owner. Columns, because scrapes and the WAL both are.
 
 use firesteel_base::TimestampMs;
-use firesteel_model::{Labels, Metadata, SeriesRef};
+use firesteel_model::{FloatHistogram, Histogram, HistogramError, Labels, Metadata, SeriesRef};
 
 use crate::StorageError;
 
@@ -21,6 +21,9 @@ pub trait Appender: Send {
     /// Appends rows in order; rows that cannot be taken land in `rejected` with the reason (also `UnknownSeries`).
     /// May be called several times before `commit`.
     fn append(&mut self, rows: &SampleBatch, how: AppendOptions, rejected: &mut Vec<Rejected>);
+    /// Appends histograms in order, as [`Appender::append`] does floats; refused rows land in `rejected`, numbered within
+    /// `rows`. A series may hold floats and histograms at different times.
+    fn append_histograms(&mut self, rows: &[HistogramSample], how: AppendOptions, rejected: &mut Vec<Rejected>);
     /// Appends exemplars; refused rows land in `rejected`, numbered within `rows`.
     fn append_exemplars(&mut self, rows: &[Exemplar], rejected: &mut Vec<Rejected>);
     /// Notes a series' metadata.
@@ -42,6 +45,8 @@ pub struct SampleBatch {
     pub refs: Vec<SeriesRef>,
     pub t: Vec<TimestampMs>,
     pub v: Vec<f64>,
+    /// Start timestamps, 0 = none. Shorter than the rest when the last rows have none, so mostly empty.
+    pub st: Vec<TimestampMs>,
 }
 
 impl SampleBatch {
@@ -51,6 +56,22 @@ impl SampleBatch {
         self.refs.push(series);
         self.t.push(t);
         self.v.push(v);
+    }
+
+    /// Adds a row with a start timestamp (0 = none).
+    #[inline]
+    pub fn push_with_start(&mut self, series: SeriesRef, start_t: TimestampMs, t: TimestampMs, v: f64) {
+        if start_t.0 != 0 {
+            self.st.resize(self.refs.len(), TimestampMs(0));
+            self.st.push(start_t);
+        }
+        self.push(series, t, v);
+    }
+
+    /// Returns the start timestamp of row `i`, 0 = none.
+    #[inline]
+    pub fn start(&self, i: usize) -> TimestampMs {
+        self.st.get(i).copied().unwrap_or(TimestampMs(0))
     }
 
     /// Returns the number of rows.
@@ -70,7 +91,25 @@ impl SampleBatch {
         self.refs.clear();
         self.t.clear();
         self.v.clear();
+        self.st.clear();
     }
+}
+
+/// A native histogram of either kind.
+#[derive(Clone, Debug)]
+pub enum HistogramValue {
+    Int(Box<Histogram>),
+    Float(Box<FloatHistogram>),
+}
+
+/// One histogram sample.
+#[derive(Clone, Debug)]
+pub struct HistogramSample {
+    pub series: SeriesRef,
+    pub t: TimestampMs,
+    /// When counting began; 0 = not known.
+    pub start_t: TimestampMs,
+    pub value: HistogramValue,
 }
 
 /// An exemplar of one series.
@@ -113,6 +152,15 @@ pub enum AppendError {
     TooOld,
     #[error("invalid sample")]
     InvalidSample,
+    /// A histogram that breaks its own rules.
+    #[error(transparent)]
+    InvalidHistogram(#[from] HistogramError),
+    #[error("native histograms are disabled")]
+    NativeHistogramsDisabled,
+    #[error("start timestamp out of order, ignoring")]
+    OutOfOrderStart,
+    #[error("ST is newer or the same as sample's timestamp, ignoring")]
+    StartNewerThanSample,
     /// The reference is unknown (the series was garbage collected): create it again from its labels.
     #[error("unknown series reference")]
     UnknownSeries,

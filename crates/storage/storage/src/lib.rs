@@ -9,7 +9,8 @@ mod error;
 mod query;
 
 pub use append::{
-    AppendError, AppendOptions, Appendable, Appender, Committed, Exemplar, Rejected, SampleBatch, SeriesMeta,
+    AppendError, AppendOptions, Appendable, Appender, Committed, Exemplar, HistogramSample, HistogramValue, Rejected,
+    SampleBatch, SeriesMeta,
 };
 pub use error::StorageError;
 pub use query::{

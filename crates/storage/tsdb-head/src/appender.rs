@@ -6,7 +6,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use firesteel_base::{FastHashSet, TimestampMs};
 use firesteel_model::{Labels, Metadata, SeriesRef};
 use firesteel_storage::{
-    AppendError, AppendOptions, Appender, Committed, Exemplar, Rejected, SampleBatch, SeriesMeta, StorageError,
+    AppendError, AppendOptions, Appender, Committed, Exemplar, HistogramSample, Rejected, SampleBatch, SeriesMeta,
+    StorageError,
 };
 
 use super::log::LogOutcome;
@@ -261,6 +262,11 @@ impl Appender for HeadAppender<'_> {
             count(&head.counts.out_of_order, out_of_order);
             rejected.sort_unstable_by_key(|r| r.row);
         }
+    }
+
+    /// Histograms are refused until the head has columns for them.
+    fn append_histograms(&mut self, rows: &[HistogramSample], _how: AppendOptions, rejected: &mut Vec<Rejected>) {
+        rejected.extend((0..rows.len() as u32).map(|row| Rejected { row, why: AppendError::NativeHistogramsDisabled }));
     }
 
     /// Exemplars are kept only with their own storage, which is a later part of the head; they are dropped, as upstream

@@ -6,8 +6,8 @@ use std::sync::Mutex;
 use firesteel_base::TimestampMs;
 use firesteel_model::{Labels, Metadata, SeriesRef, is_stale_nan};
 use firesteel_storage::{
-    AppendError, AppendOptions, Appendable, Appender, Committed, Exemplar, Rejected, SampleBatch, SeriesMeta,
-    StorageError,
+    AppendError, AppendOptions, Appendable, Appender, Committed, Exemplar, HistogramSample, Rejected, SampleBatch,
+    SeriesMeta, StorageError,
 };
 
 #[derive(Default)]
@@ -122,6 +122,8 @@ impl Appender for Batch<'_> {
             }
         }
     }
+
+    fn append_histograms(&mut self, _: &[HistogramSample], _: AppendOptions, _: &mut Vec<Rejected>) {}
 
     fn append_exemplars(&mut self, rows: &[Exemplar], _: &mut Vec<Rejected>) {
         let mut store = self.store.lock().expect("no panic under the lock");
