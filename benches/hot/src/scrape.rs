@@ -7,8 +7,8 @@ use firesteel_expfmt::Format;
 use firesteel_model::{Labels, Metadata, SeriesRef};
 use firesteel_scrape::{Ingester, MetadataStore, Page, SampleRules, TargetCache};
 use firesteel_storage::{
-    AppendError, AppendOptions, Appendable, Appender, Committed, Exemplar, Rejected, SampleBatch, SeriesMeta,
-    StorageError,
+    AppendError, AppendOptions, Appendable, Appender, Committed, Exemplar, HistogramSample, Rejected, SampleBatch,
+    SeriesMeta, StorageError,
 };
 
 pub(crate) const LINES: u64 = 1_000;
@@ -34,6 +34,7 @@ impl Appender for NullAppender {
     fn append(&mut self, rows: &SampleBatch, _: AppendOptions, _: &mut Vec<Rejected>) {
         black_box(rows.len());
     }
+    fn append_histograms(&mut self, _: &[HistogramSample], _: AppendOptions, _: &mut Vec<Rejected>) {}
     fn append_exemplars(&mut self, _: &[Exemplar], _: &mut Vec<Rejected>) {}
     fn metadata(&mut self, _: SeriesRef, _: &Metadata) {}
     fn commit(self: Box<Self>) -> Result<Committed, StorageError> {
