@@ -204,7 +204,7 @@ impl Ingester {
             self.rejected.clear();
             app.append(
                 &self.batch,
-                AppendOptions { refuse_out_of_order: true, stale_marker: true },
+                AppendOptions { refuse_out_of_order: true, stale_marker: true, durable: false },
                 &mut self.rejected,
             );
         }

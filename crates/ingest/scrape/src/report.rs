@@ -51,7 +51,7 @@ impl Ingester {
                 self.row_lines.push(at as u32);
             }
             self.rejected.clear();
-            let how = AppendOptions { refuse_out_of_order: stale, stale_marker: stale };
+            let how = AppendOptions { refuse_out_of_order: stale, stale_marker: stale, durable: false };
             app.append(&self.batch, how, &mut self.rejected);
             let mut again = false;
             for rejected in &self.rejected {

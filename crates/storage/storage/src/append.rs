@@ -128,6 +128,9 @@ pub struct AppendOptions {
     pub refuse_out_of_order: bool,
     /// The rows are staleness markers: an out-of-order or duplicate one is dropped in silence.
     pub stale_marker: bool,
+    /// Refuse the whole batch at `commit`, with [`StorageError::NotDurable`], when the log cannot be written: the sender
+    /// still has the samples and sends them again (pushes). Otherwise they are kept in memory (scrapes, rules).
+    pub durable: bool,
 }
 
 /// A row that was not taken.

@@ -18,6 +18,9 @@ pub enum StorageError {
     /// A selection found more series than it may.
     #[error("selection exceeds the limit of {limit} series")]
     TooManySeries { limit: usize },
+    /// The log cannot be written, and the batch was to be durable: nothing of it was taken.
+    #[error("samples cannot be made durable: {why}")]
+    NotDurable { why: String },
     /// The store is shutting down.
     #[error("storage is closed")]
     Closed,

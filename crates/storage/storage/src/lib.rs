@@ -6,6 +6,7 @@
 mod append;
 pub mod chunkenc;
 mod error;
+mod merge;
 mod query;
 
 pub use append::{
@@ -13,6 +14,7 @@ pub use append::{
     SampleBatch, SeriesMeta,
 };
 pub use error::StorageError;
+pub use merge::MergeQuerier;
 pub use query::{
     ChunkBytes, ChunkView, Encoding, ExemplarQueryable, Order, Querier, Queryable, Selected, Selection, SelectionHints,
     SeriesEntry, SeriesExemplars,

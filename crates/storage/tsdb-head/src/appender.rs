@@ -14,6 +14,7 @@ use super::log::LogOutcome;
 use super::series::Slot;
 use super::shard::Appended;
 use super::{Head, count};
+use firesteel_tsdb_wal::OnFailure;
 use firesteel_tsdb_wal::records::{SamplesRecord, SeriesRecord};
 
 /// A sample with its series' place.
@@ -63,6 +64,8 @@ pub struct HeadAppender<'a> {
     buffers: AppendBuffers,
     /// Rows before this are out of bounds; taken when the first rows come.
     min_valid: Option<i64>,
+    /// What the log is to do with the batch when it cannot write.
+    on_failure: OnFailure,
 }
 
 impl<'a> HeadAppender<'a> {
@@ -71,7 +74,7 @@ impl<'a> HeadAppender<'a> {
         count(&head.counts.appenders_active, 1);
         let mut buffers = head.buffers.lock().pop().unwrap_or_default();
         buffers.rows.resize_with(head.shards.len(), Vec::new);
-        Self { head, buffers, min_valid: None }
+        Self { head, buffers, min_valid: None, on_failure: OnFailure::Keep }
     }
 
     fn min_valid(&mut self, first: Option<TimestampMs>) -> i64 {
@@ -193,6 +196,9 @@ impl Appender for HeadAppender<'_> {
 
     fn append(&mut self, batch: &SampleBatch, how: AppendOptions, rejected: &mut Vec<Rejected>) {
         let min_valid = self.min_valid(batch.t.first().copied());
+        if how.durable {
+            self.on_failure = OnFailure::Refuse;
+        }
         let head = self.head;
         let AppendBuffers { rows, unlogged, .. } = &mut self.buffers;
         let starts: Vec<usize> = rows.iter().map(Vec::len).collect();
@@ -282,9 +288,11 @@ impl Appender for HeadAppender<'_> {
             return Ok(done);
         }
         self.encode();
-        let logged = self.head.log.write(&self.buffers.series_record, &self.buffers.samples_record);
-        if logged == LogOutcome::Closed {
-            return Err(StorageError::Closed);
+        let logged = self.head.log.write(&self.buffers.series_record, &self.buffers.samples_record, self.on_failure);
+        match logged {
+            LogOutcome::Closed => return Err(StorageError::Closed),
+            LogOutcome::Refused(why) => return Err(StorageError::NotDurable { why }),
+            LogOutcome::Written | LogOutcome::Kept | LogOutcome::Lost => {}
         }
         done.durable = logged == LogOutcome::Written;
         self.write(matches!(logged, LogOutcome::Written | LogOutcome::Kept), &mut done);

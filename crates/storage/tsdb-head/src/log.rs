@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use firesteel_tsdb_wal::{Logged, OnFailure, Wal, WalError};
 
 /// What became of a batch's records.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub enum LogOutcome {
     /// With the operating system.
     Written,
@@ -14,6 +14,8 @@ pub enum LogOutcome {
     Kept,
     /// Neither: the series of the batch count as not logged.
     Lost,
+    /// Neither, and the batch is to be refused, for this reason.
+    Refused(String),
     /// The database is closed: the batch is refused.
     Closed,
 }
@@ -37,14 +39,19 @@ impl Log {
         self.wal.get()
     }
 
+    /// Returns whether the last write failed.
+    pub fn is_failing(&self) -> bool {
+        self.failing.load(Ordering::Relaxed)
+    }
+
     /// Writes a batch's records, either of which may be empty.
-    pub fn write(&self, series: &[u8], samples: &[u8]) -> LogOutcome {
+    pub fn write(&self, series: &[u8], samples: &[u8], on_failure: OnFailure) -> LogOutcome {
         let Some(wal) = self.wal.get() else { return LogOutcome::Written };
         let outcome = match (series.is_empty(), samples.is_empty()) {
             (true, true) => Ok(Logged::Written),
-            (true, false) => wal.log(&[samples], OnFailure::Keep),
-            (false, true) => wal.log(&[series], OnFailure::Keep),
-            (false, false) => wal.log(&[series, samples], OnFailure::Keep),
+            (true, false) => wal.log(&[samples], on_failure),
+            (false, true) => wal.log(&[series], on_failure),
+            (false, false) => wal.log(&[series, samples], on_failure),
         };
         match outcome {
             Ok(Logged::Written) => {
@@ -61,6 +68,10 @@ impl Log {
                 LogOutcome::Kept
             }
             Err(WalError::Closed) => LogOutcome::Closed,
+            Err(e) if on_failure == OnFailure::Refuse => {
+                self.failed(Some(&e));
+                LogOutcome::Refused(e.to_string())
+            }
             Err(e) => {
                 self.failed(Some(&e));
                 LogOutcome::Lost
