@@ -48,6 +48,9 @@ impl Vfs for NoDisk {
     fn rename(&self, _: &Path, _: &Path) -> io::Result<()> {
         Ok(())
     }
+    fn hard_link(&self, _: &Path, _: &Path) -> io::Result<()> {
+        Ok(())
+    }
     fn sync_dir(&self, _: &Path) -> io::Result<()> {
         Ok(())
     }

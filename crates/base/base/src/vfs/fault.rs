@@ -262,6 +262,21 @@ impl Vfs for FaultVfs {
         Ok(())
     }
 
+    fn hard_link(&self, from: &Path, to: &Path) -> io::Result<()> {
+        let mut state = self.state();
+        state.call()?;
+        let number = state.file(from)?;
+        let dir = parent(to);
+        if !state.names.contains_key(&dir) {
+            return Err(io::Error::from(io::ErrorKind::NotFound));
+        }
+        if state.names.contains_key(to) {
+            return Err(io::Error::from(io::ErrorKind::AlreadyExists));
+        }
+        state.change_names(NameChange { dir, remove: Vec::new(), add: vec![(to.to_owned(), Some(number))] });
+        Ok(())
+    }
+
     fn sync_dir(&self, dir: &Path) -> io::Result<()> {
         let mut state = self.state();
         state.call()?;

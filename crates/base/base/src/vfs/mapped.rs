@@ -1,6 +1,6 @@
 //! A file's bytes in memory without reading them first.
 
-use std::ops::Deref;
+use std::ops::{Deref, Range};
 
 use memmap2::Mmap;
 
@@ -11,6 +11,22 @@ use memmap2::Mmap;
 pub enum Mapped {
     Map(Mmap),
     Owned(Vec<u8>),
+}
+
+impl Mapped {
+    /// Gives the pages of a part back to the system; who reads it again fetches them again. For readers that pass through
+    /// a large file once, so that it does not stay in the process' memory.
+    pub fn release(&self, part: Range<usize>) {
+        const PAGE: usize = 4096;
+        let Self::Map(map) = self else { return };
+        let (from, to) = (part.start.next_multiple_of(PAGE), part.end.min(map.len()) / PAGE * PAGE);
+        if from < to {
+            // SAFETY: the map is shared and backed by a file, so dropped pages are read from the file again, unchanged.
+            let released = unsafe { map.unchecked_advise_range(memmap2::UncheckedAdvice::DontNeed, from, to - from) };
+            // A system that does not know the advice keeps the pages: nothing is lost.
+            let _advice = released;
+        }
+    }
 }
 
 impl Deref for Mapped {

@@ -34,6 +34,8 @@ pub trait Vfs: Send + Sync + Debug {
     fn remove_dir_all(&self, dir: &Path) -> io::Result<()>;
     /// Renames a file or a directory; a file in the way is replaced.
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
+    /// Gives a file a second name, as snapshots do; error if that name is taken.
+    fn hard_link(&self, from: &Path, to: &Path) -> io::Result<()>;
     /// Makes creations, removals and renames in the directory survive a loss of power.
     fn sync_dir(&self, dir: &Path) -> io::Result<()>;
 }
@@ -85,6 +87,23 @@ impl dyn Vfs + '_ {
         }
         bytes.truncate(done);
         Ok(bytes)
+    }
+
+    /// Puts a file in the place of another in one step: after a crash there is the old one or the new one (or, when there
+    /// was none, perhaps none), never a part. Passes through `<path>.tmp`.
+    pub fn replace(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
+        let mut tmp = path.as_os_str().to_owned();
+        tmp.push(".tmp");
+        let tmp = Path::new(&tmp);
+        match self.remove_file(tmp) {
+            Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(e),
+            _ => {}
+        }
+        let file = self.create(tmp)?;
+        file.write_all_at(bytes, 0)?;
+        file.sync_data()?;
+        self.rename(tmp, path)?;
+        path.parent().map_or(Ok(()), |dir| self.sync_dir(dir))
     }
 }
 

@@ -21,6 +21,12 @@ fn check_promises(vfs: &dyn Vfs, root: &Path) {
     file.set_len(2).expect("shorter");
     assert_eq!(vfs.open_read(&path).expect("open").len().expect("length"), 2);
     file.sync_data().expect("sync");
+    let second = dir.join("g");
+    vfs.hard_link(&path, &second).expect("a link");
+    assert_eq!(vfs.hard_link(&path, &second).expect_err("it is there").kind(), io::ErrorKind::AlreadyExists);
+    vfs.remove_file(&path).expect("remove");
+    assert_eq!(vfs.read(&second).expect("it lives on"), b"Je");
+    vfs.rename(&second, &path).expect("rename");
     vfs.sync_dir(&dir).expect("sync");
     vfs.rename(&dir, &root.join("c")).expect("rename");
     assert!(vfs.open_read(&path).is_err());
@@ -29,6 +35,10 @@ fn check_promises(vfs: &dyn Vfs, root: &Path) {
     vfs.remove_file(&root.join("c/f")).expect("remove");
     vfs.remove_dir_all(&root.join("a")).expect("remove");
     assert_eq!(vfs.list(root).expect("list"), [DirEntry { name: "c".into(), is_dir: true }]);
+    for content in [&b"old"[..], b"newer"] {
+        vfs.replace(&root.join("c/h"), content).expect("replace");
+        assert_eq!(vfs.read(&root.join("c/h")).expect("a read"), content);
+    }
 }
 
 #[test]
