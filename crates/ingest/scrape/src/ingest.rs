@@ -528,7 +528,8 @@ impl<'b> Run<'_, 'b> {
         {
             let t = exemplar.timestamp.or(timestamp).unwrap_or(self.page.scrape_time);
             let labels = Labels::from_pairs(self.s.exemplar_labels.iter());
-            self.s.exemplars.push(Exemplar { series, labels, t, v: exemplar.value });
+            let timestamped = exemplar.timestamp.is_some();
+            self.s.exemplars.push(Exemplar { series, labels, t, v: exemplar.value, timestamped });
         }
         Ok(())
     }

@@ -119,6 +119,8 @@ pub struct Exemplar {
     pub labels: Labels,
     pub t: TimestampMs,
     pub v: f64,
+    /// Whether the time came with the exemplar; else it is the sample's, and tells nothing when two are compared.
+    pub timestamped: bool,
 }
 
 /// How a batch is to be taken, as upstream's appender options.

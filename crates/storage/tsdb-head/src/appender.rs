@@ -10,6 +10,8 @@ use firesteel_storage::{
     StorageError,
 };
 
+use super::aside::Aside;
+use super::exemplars::Verdict;
 use super::log::LogOutcome;
 use super::series::Slot;
 use super::shard::Appended;
@@ -38,6 +40,7 @@ pub(super) struct AppendBuffers {
     unlogged: Vec<SeriesRef>,
     series_record: Vec<u8>,
     samples_record: Vec<u8>,
+    aside: Aside,
 }
 
 /// Buffers kept for later batches; and how many rows a kept buffer may have room for.
@@ -51,6 +54,7 @@ impl AppendBuffers {
         self.unlogged.clear();
         self.series_record.clear();
         self.samples_record.clear();
+        self.aside.clear();
         if self.series_record.capacity() > 1 << 20 {
             self.series_record = Vec::new();
         }
@@ -97,7 +101,7 @@ impl<'a> HeadAppender<'a> {
 
     /// Writes the batch's records into the buffers.
     fn encode(&mut self) {
-        let AppendBuffers { rows, new_series, unlogged, series_record, samples_record } = &mut self.buffers;
+        let AppendBuffers { rows, new_series, unlogged, series_record, samples_record, aside } = &mut self.buffers;
         if !unlogged.is_empty() {
             unlogged.sort_unstable();
             unlogged.dedup();
@@ -111,6 +115,21 @@ impl<'a> HeadAppender<'a> {
         SeriesRecord::encode(new_series.iter().map(|(series, labels)| (*series, labels)), series_record);
         let samples = rows.iter().flatten().map(|row| (row.series, TimestampMs(row.t), row.v));
         SamplesRecord::encode(samples, samples_record);
+        if !aside.is_empty() {
+            aside.encode();
+        }
+    }
+
+    /// Notes that the batch logs something of the series, which must be declared before. False: there is no such series.
+    fn declare(&mut self, series: SeriesRef) -> bool {
+        let head = self.head;
+        let Some(place) = head.place_of(series) else { return false };
+        let shard = head.shards[place.shard as usize].lock();
+        let Some(hot) = shard.series(place.slot, series) else { return false };
+        if !hot.is_logged() {
+            self.buffers.unlogged.push(series);
+        }
+        true
     }
 
     /// Writes the rows into the shards and makes them visible. `logged`: the series' records are in the log, or will be
@@ -275,20 +294,47 @@ impl Appender for HeadAppender<'_> {
         rejected.extend((0..rows.len() as u32).map(|row| Rejected { row, why: AppendError::NativeHistogramsDisabled }));
     }
 
-    /// Exemplars are kept only with their own storage, which is a later part of the head; they are dropped, as upstream
-    /// does without `--enable-feature=exemplar-storage`.
-    fn append_exemplars(&mut self, _rows: &[Exemplar], _rejected: &mut Vec<Rejected>) {}
+    fn append_exemplars(&mut self, rows: &[Exemplar], rejected: &mut Vec<Rejected>) {
+        let head = self.head;
+        if !head.exemplars.lock().is_on() {
+            return;
+        }
+        for (row, e) in rows.iter().enumerate() {
+            let why = if self.declare(e.series) {
+                match head.exemplars.lock().judge(e, || head.labels_of(e.series)) {
+                    Verdict::Take => {
+                        self.buffers.aside.exemplars.push(e.clone());
+                        continue;
+                    }
+                    Verdict::Same => continue,
+                    Verdict::Refuse(why) => why,
+                }
+            } else {
+                AppendError::UnknownSeries
+            };
+            rejected.push(Rejected { row: row as u32, why });
+        }
+    }
 
-    /// Metadata is served by scraping; upstream logs it only with `--enable-feature=metadata-wal-records`.
-    fn metadata(&mut self, _series: SeriesRef, _about: &Metadata) {}
+    fn metadata(&mut self, series: SeriesRef, about: &Metadata) {
+        let head = self.head;
+        if head.options.metadata_records
+            && head.metadata.read().get(series).is_none_or(|known| **known != *about)
+            && self.declare(series)
+        {
+            self.buffers.aside.metadata.push((series, about.clone()));
+        }
+    }
 
     fn commit(mut self: Box<Self>) -> Result<Committed, StorageError> {
         let mut done = Committed { durable: true, ..Committed::default() };
-        if self.n_rows() == 0 && self.buffers.new_series.is_empty() {
+        if self.n_rows() == 0 && self.buffers.new_series.is_empty() && self.buffers.aside.is_empty() {
             return Ok(done);
         }
         self.encode();
-        let logged = self.head.log.write(&self.buffers.series_record, &self.buffers.samples_record, self.on_failure);
+        let AppendBuffers { series_record, samples_record, aside, .. } = &self.buffers;
+        let records: [&[u8]; 4] = [series_record, &aside.metadata_record, samples_record, &aside.exemplars_record];
+        let logged = self.head.log.write(&records, self.on_failure);
         match logged {
             LogOutcome::Closed => return Err(StorageError::Closed),
             LogOutcome::Refused(why) => return Err(StorageError::NotDurable { why }),
@@ -296,6 +342,9 @@ impl Appender for HeadAppender<'_> {
         }
         done.durable = logged == LogOutcome::Written;
         self.write(matches!(logged, LogOutcome::Written | LogOutcome::Kept), &mut done);
+        if !self.buffers.aside.is_empty() {
+            self.buffers.aside.write(self.head);
+        }
         if !done.durable {
             count(&self.head.counts.not_durable, done.appended as u64);
         }

@@ -119,9 +119,7 @@ impl ExemplarRing {
         let too_old = match e.t.cmp(&newest.t) {
             Ordering::Less => e.t.0 <= newest.t.0.saturating_sub(self.out_of_order_window_ms),
             Ordering::Greater => false,
-            Ordering::Equal => {
-                e.v < newest.v || (e.v == newest.v && e.labels.hash64() < newest.labels.hash64())
-            }
+            Ordering::Equal => e.v < newest.v || (e.v == newest.v && e.labels.hash64() < newest.labels.hash64()),
         };
         if too_old { Verdict::Refuse(AppendError::OutOfOrderExemplar) } else { Verdict::Take }
     }
@@ -331,16 +329,14 @@ impl ExemplarRing {
     }
 
     pub(crate) fn stats(&self) -> ExemplarStats {
-        let mut oldest_t = None;
-        self.each(|_, e| {
-            oldest_t.get_or_insert(e.t);
-        });
+        let arrived = self.ring.get(self.next..).into_iter().flatten().chain(&self.ring);
+        let oldest = arrived.into_iter().find(|held| held.of != NONE);
         ExemplarStats {
             appended: self.appended,
             out_of_order: self.out_of_order,
             in_storage: self.ring.len(),
             series: self.by_labels.len(),
-            oldest_t: oldest_t.unwrap_or_default(),
+            oldest_t: oldest.map(|held| held.exemplar.t).unwrap_or_default(),
             max: self.max,
         }
     }

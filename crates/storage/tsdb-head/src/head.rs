@@ -3,13 +3,15 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
-use firesteel_base::TimestampMs;
-use firesteel_model::{Labels, SeriesRef};
-use firesteel_storage::AppendError;
+use firesteel_base::{TimeRange, TimestampMs};
+use firesteel_model::{Labels, Matcher, Metadata, SeriesRef};
+use firesteel_storage::{AppendError, Exemplar, ExemplarQueryable, SeriesExemplars};
 use parking_lot::{Mutex, RwLock};
 
 use crate::appender::{AppendBuffers, HeadAppender};
+use crate::exemplars::{ExemplarRing, ExemplarStats};
 use crate::log::Log;
+use crate::metadata::MetadataTable;
 use crate::pairs::Pairs;
 use crate::refs::{Place, RefTable};
 use crate::series::SERIES_REF_MAX;
@@ -69,6 +71,8 @@ pub struct Head {
     pub(crate) min_valid: AtomicI64,
     pub(crate) visibility: Arc<Visibility>,
     pub log: Log,
+    pub(crate) metadata: RwLock<MetadataTable>,
+    pub(crate) exemplars: Mutex<ExemplarRing>,
     pub(crate) buffers: Mutex<Vec<AppendBuffers>>,
     pub counts: Counts,
 }
@@ -116,6 +120,8 @@ impl Head {
             min_valid: AtomicI64::new(i64::MIN),
             visibility: Arc::default(),
             log,
+            metadata: RwLock::default(),
+            exemplars: Mutex::new(ExemplarRing::new(options.exemplars_max, options.out_of_order_window_ms)),
             buffers: Mutex::default(),
             counts: Counts::default(),
         })
@@ -239,7 +245,7 @@ impl Head {
     pub fn heap_bytes(&self) -> usize {
         let pairs = self.pairs.read().heap_bytes();
         let shards: usize = self.shards.iter().map(|s| s.lock().stats().heap_bytes).sum();
-        pairs + self.refs.heap_bytes() + shards
+        pairs + self.refs.heap_bytes() + shards + self.exemplars.lock().heap_bytes()
     }
 
     /// Returns the largest contributors to cardinality.
@@ -267,6 +273,26 @@ impl Head {
         out
     }
 
+    /// Returns the newest metadata of a series, if it is kept ([`HeadOptions::metadata_records`]).
+    pub fn metadata_of(&self, series: SeriesRef) -> Option<Arc<Metadata>> {
+        self.metadata.read().get(series).cloned()
+    }
+
+    /// Changes how many exemplars are kept; the ones that came last stay. Returns how many moved.
+    pub fn resize_exemplars(&self, max: usize) -> usize {
+        self.exemplars.lock().resize(max)
+    }
+
+    /// Calls `each` with all exemplars and their series' labels, in order of arrival.
+    pub fn each_exemplar(&self, each: impl FnMut(&Labels, &Exemplar)) {
+        self.exemplars.lock().each(each);
+    }
+
+    /// Returns what the exemplars' storage counts.
+    pub fn exemplar_stats(&self) -> ExemplarStats {
+        self.exemplars.lock().stats()
+    }
+
     pub(crate) fn place_of(&self, series: SeriesRef) -> Option<Place> {
         self.refs.read().get(series)
     }
@@ -278,6 +304,12 @@ impl Head {
         let mut shard = self.shards[place.shard as usize].lock();
         shard.series(place.slot, series)?;
         Some(shard.labels(&pairs, place.slot))
+    }
+}
+
+impl ExemplarQueryable for Head {
+    fn exemplars(&self, range: TimeRange, matchers: &[&[Matcher]]) -> Vec<SeriesExemplars> {
+        self.exemplars.lock().select(range, matchers)
     }
 }
 

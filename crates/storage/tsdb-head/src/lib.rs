@@ -7,8 +7,11 @@
 #![forbid(unsafe_code)]
 
 mod appender;
+mod aside;
+mod exemplars;
 mod head;
 mod log;
+mod metadata;
 mod paged;
 mod pairs;
 mod plan;
@@ -29,6 +32,7 @@ mod visibility;
 mod tests;
 
 pub use appender::HeadAppender;
+pub use exemplars::ExemplarStats;
 pub use head::{Counts, Head, HeadOptions, count};
 pub use log::Log;
 pub use querier::HeadQuerier;

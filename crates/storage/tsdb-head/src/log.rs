@@ -44,15 +44,16 @@ impl Log {
         self.failing.load(Ordering::Relaxed)
     }
 
-    /// Writes a batch's records, either of which may be empty.
-    pub fn write(&self, series: &[u8], samples: &[u8], on_failure: OnFailure) -> LogOutcome {
+    /// Writes a batch's records, in their order; empty ones are none.
+    pub fn write(&self, records: &[&[u8]], on_failure: OnFailure) -> LogOutcome {
+        const MOST: usize = 16;
         let Some(wal) = self.wal.get() else { return LogOutcome::Written };
-        let outcome = match (series.is_empty(), samples.is_empty()) {
-            (true, true) => Ok(Logged::Written),
-            (true, false) => wal.log(&[samples], on_failure),
-            (false, true) => wal.log(&[series], on_failure),
-            (false, false) => wal.log(&[series, samples], on_failure),
-        };
+        let (mut some, mut n) = ([&[][..]; MOST], 0);
+        for record in records.iter().filter(|r| !r.is_empty()) {
+            some[n] = record;
+            n += 1;
+        }
+        let outcome = if n == 0 { Ok(Logged::Written) } else { wal.log(&some[..n], on_failure) };
         match outcome {
             Ok(Logged::Written) => {
                 if self.failing.load(Ordering::Relaxed) && self.failing.swap(false, Ordering::Relaxed) {

@@ -1,13 +1,19 @@
 //! Filling the head from the log's records, straight into the final structures.
 
+use std::sync::atomic::Ordering;
+
 use firesteel_base::FastHashMap;
-use firesteel_model::SeriesRef;
+use firesteel_model::{Metadata, SeriesRef};
+use firesteel_storage::Exemplar;
 
 use super::Head;
 use super::refs::Place;
 use super::series::Slot;
 use crate::stats::ReplayStats;
-use firesteel_tsdb_wal::records::{RecordError, RecordType, SamplesRecord, SamplesV2Record, SeriesRecord};
+use firesteel_tsdb_wal::records::{
+    ExemplarEntry, ExemplarsRecord, MetadataEntry, MetadataRecord, RecordError, RecordType, SamplesRecord,
+    SamplesV2Record, SeriesRecord,
+};
 
 /// Takes records in the log's order.
 #[derive(Debug)]
@@ -48,7 +54,7 @@ impl<'a> Replay<'a> {
                     let Ok((series, logged)) = self.head.find_or_create(&labels, Some(entry.series)) else { continue };
                     if series != entry.series {
                         self.aliases.insert(entry.series, series);
-                        self.head.last_ref.fetch_max(entry.series.0, std::sync::atomic::Ordering::Relaxed);
+                        self.head.last_ref.fetch_max(entry.series.0, Ordering::Relaxed);
                     } else if !logged {
                         self.stats.series += 1;
                         self.mark_logged(series);
@@ -67,6 +73,16 @@ impl<'a> Replay<'a> {
                 for entry in SamplesV2Record::decode(record)? {
                     let sample = entry?;
                     self.sample(places.get(self.real(sample.series)), sample.t.0, sample.v);
+                }
+            }
+            Some(RecordType::Exemplars) => {
+                for entry in ExemplarsRecord::decode(record)? {
+                    self.exemplar(&entry?)?;
+                }
+            }
+            Some(RecordType::Metadata) => {
+                for entry in MetadataRecord::decode(record)? {
+                    self.metadata(&entry?);
                 }
             }
             _ => self.stats.skipped_records += 1,
@@ -93,6 +109,33 @@ impl<'a> Replay<'a> {
         }
     }
 
+    fn exemplar(&mut self, entry: &ExemplarEntry<'_>) -> Result<(), RecordError> {
+        let head = self.head;
+        let series = self.real(entry.series);
+        if entry.t.0 < head.min_valid.load(Ordering::Relaxed) {
+            return Ok(());
+        }
+        if head.place_of(series).is_none() {
+            self.stats.unknown_exemplar_refs += 1;
+            return Ok(());
+        }
+        let labels = entry.labels.to_labels(series.0)?;
+        let e = Exemplar { series, labels, t: entry.t, v: entry.v, timestamped: false };
+        head.exemplars.lock().add(e, || head.labels_of(series));
+        Ok(())
+    }
+
+    fn metadata(&mut self, entry: &MetadataEntry<'_>) {
+        let series = self.real(entry.series);
+        if self.head.place_of(series).is_none() {
+            self.stats.unknown_metadata_refs += 1;
+            return;
+        }
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        let about = Metadata { metric_type: entry.metric_type, unit: text(entry.unit), help: text(entry.help) };
+        self.head.metadata.write().set(series, &about);
+    }
+
     fn mark_logged(&self, series: SeriesRef) {
         if let Some(place) = self.head.place_of(series)
             && let Some(hot) = self.head.shards[place.shard as usize].lock().series_mut(place.slot, series)
@@ -103,7 +146,7 @@ impl<'a> Replay<'a> {
 
     fn flush(&mut self) {
         let head = self.head;
-        let min_valid = head.min_valid.load(std::sync::atomic::Ordering::Relaxed);
+        let min_valid = head.min_valid.load(Ordering::Relaxed);
         for (lock, rows) in head.shards.iter().zip(&mut self.rows) {
             let mut shard = lock.lock();
             // Nothing truncates or compacts while the log is replayed, so slots stay.

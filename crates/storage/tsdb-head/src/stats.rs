@@ -47,7 +47,9 @@ pub struct ReplayStats {
     pub samples: u64,
     /// Samples of series that no record declared.
     pub unknown_refs: u64,
-    /// Records of kinds that the head does not keep yet (histograms, exemplars, tombstones).
+    pub unknown_exemplar_refs: u64,
+    pub unknown_metadata_refs: u64,
+    /// Records of kinds that the head does not keep yet (histograms, tombstones).
     pub skipped_records: u64,
     /// Records whose checksum holds but whose content does not make sense; skipped.
     pub undecodable_records: u64,

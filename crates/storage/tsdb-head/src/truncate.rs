@@ -43,6 +43,7 @@ impl Head {
                 }
             }
         }
+        self.metadata.write().forget(&done.dead);
         if !ids.is_empty() {
             let mut pairs = self.pairs.write();
             pairs.release(&ids);

@@ -255,7 +255,8 @@ fn a_checkpoint_keeps_what_is_needed() {
         SamplesRecord::encode([(SeriesRef(i), TimestampMs(t), t as f64)], &mut records[1]);
         let range = TimeRange { min: TimestampMs(0), max: TimestampMs(t) };
         TombstonesRecord::encode([TombstoneEntry { series: SeriesRef(i), range }], &mut records[2]);
-        let exemplar = Exemplar { series: SeriesRef(i), labels: labels(1), t: TimestampMs(t), v: 1.0 };
+        let exemplar =
+            Exemplar { series: SeriesRef(i), labels: labels(1), t: TimestampMs(t), v: 1.0, timestamped: true };
         ExemplarsRecord::encode([&exemplar], &mut records[3]);
         let text = help(t);
         let metadata =

@@ -150,7 +150,13 @@ fn write_ours(dir: &Path, compression: Compression, now: i64) {
         SamplesRecord::encode((0..2500u64).map(|i| (SeriesRef(i + 1), t, (i as f64) * 1.5 + step as f64)), &mut record);
         log(&record);
         record.clear();
-        let exemplar = Exemplar { series: SeriesRef(1), labels: Labels::from_pairs([("trace_id", "x")]), t, v: 1.0 };
+        let exemplar = Exemplar {
+            series: SeriesRef(1),
+            labels: Labels::from_pairs([("trace_id", "x")]),
+            t,
+            v: 1.0,
+            timestamped: true,
+        };
         ExemplarsRecord::encode([&exemplar], &mut record);
         log(&record);
     }

@@ -79,7 +79,7 @@ fn tombstones() {
 
 #[test]
 fn exemplars() {
-    let exemplar = |r, t, v, labels| Exemplar { series: SeriesRef(r), t: TimestampMs(t), v, labels };
+    let exemplar = |r, t, v, labels| Exemplar { series: SeriesRef(r), t: TimestampMs(t), v, labels, timestamped: true };
     let exemplars =
         [exemplar(10, T, 0.5, Labels::from_pairs([("trace_id", "abc")])), exemplar(9, T + 1000, -2.0, Labels::empty())];
     check_bytes("exemplars", |out| ExemplarsRecord::encode(&exemplars, out));
