@@ -4,6 +4,7 @@ pub mod bits;
 pub mod bytes;
 mod clock;
 mod hash;
+pub mod kahan;
 mod time;
 pub mod vfs;
 

@@ -1,5 +1,8 @@
 //! Histograms of float counts, as PromQL computes with them.
 
+use crate::sample::{is_stale_nan, stale_nan};
+
+use super::HistogramError;
 use super::schema::is_custom_schema;
 use super::span::{CounterReset, Span, spans_match};
 
@@ -43,4 +46,54 @@ impl PartialEq for FloatHistogram {
 
 fn same_bits(a: &[f64], b: &[f64]) -> bool {
     a.iter().map(|v| v.to_bits()).eq(b.iter().map(|v| v.to_bits()))
+}
+
+impl FloatHistogram {
+    /// Returns whether bucket bounds are custom.
+    pub fn uses_custom_buckets(&self) -> bool {
+        is_custom_schema(self.schema)
+    }
+
+    /// Returns whether this is a staleness marker.
+    pub fn is_stale(&self) -> bool {
+        is_stale_nan(self.sum)
+    }
+
+    /// Returns a staleness marker.
+    pub fn stale() -> Self {
+        Self { sum: stale_nan(), ..Self::default() }
+    }
+
+    /// Returns whether any count, the sum or a bound is infinite.
+    pub fn has_overflow(&self) -> bool {
+        [self.zero_count, self.count, self.sum]
+            .iter()
+            .chain(&self.positive_buckets)
+            .chain(&self.negative_buckets)
+            .chain(&self.custom_values)
+            .any(|v| v.is_infinite())
+    }
+
+    /// Returns a copy with a coarser exponential schema and no counter reset hint; a plain copy where the schema is the same.
+    pub fn copy_to_schema(&self, schema: i32) -> Result<Self, HistogramError> {
+        let mut copy = self.clone();
+        if schema != self.schema {
+            copy.reduce_resolution(schema)?;
+            copy.counter_reset = CounterReset::Unknown;
+        }
+        Ok(copy)
+    }
+
+    /// Returns the bytes that upstream counts for a histogram: 168 and 8 for each span, bucket and bound. The samples that a
+    /// query may load are measured by it.
+    pub fn size_bytes(&self) -> usize {
+        let parts = [
+            self.positive_spans.len(),
+            self.negative_spans.len(),
+            self.positive_buckets.len(),
+            self.negative_buckets.len(),
+            self.custom_values.len(),
+        ];
+        168 + 8 * parts.iter().sum::<usize>()
+    }
 }

@@ -3,12 +3,22 @@
 //! The shapes and rules are upstream's (`model/histogram`, 3.14): integer histograms hold deltas between neighbouring
 //! buckets, float histograms absolute counts; spans say which bucket indices are there.
 
+mod arithmetic;
+mod bound;
+mod bucket;
+mod display;
 mod error;
 mod float;
 mod integer;
+mod layout;
+mod reset;
 mod schema;
 mod span;
+mod trim;
+mod validate;
 
+pub use arithmetic::Added;
+pub use bucket::Bucket;
 pub use error::{Count, HistogramError, Side};
 pub use float::FloatHistogram;
 pub use integer::Histogram;
@@ -17,3 +27,6 @@ pub use schema::{
     is_exponential_schema, is_known_schema, is_valid_schema,
 };
 pub use span::{CounterReset, Span};
+
+#[cfg(test)]
+mod tests;

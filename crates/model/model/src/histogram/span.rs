@@ -30,7 +30,7 @@ pub(super) fn spans_match(a: &[Span], b: &[Span]) -> bool {
 }
 
 /// Returns the spans that have buckets, gaps of empty spans added to the next.
-fn normal(spans: &[Span]) -> impl Iterator<Item = Span> {
+pub(super) fn normal(spans: &[Span]) -> impl Iterator<Item = Span> {
     let mut gap = 0i32;
     spans.iter().filter_map(move |span| {
         gap = gap.wrapping_add(span.offset);
