@@ -8,6 +8,7 @@ mod page_server;
 mod peers;
 mod process;
 mod target;
+mod tool;
 
 pub use ci::in_ci;
 pub use corpus::corpus;
@@ -15,3 +16,4 @@ pub use page_server::{Page, PageServer};
 pub use peers::peer;
 pub use process::{Server, ServerError};
 pub use target::{FakeTarget, TargetRequest, write_answer};
+pub use tool::tool;

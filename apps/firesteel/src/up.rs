@@ -25,6 +25,7 @@ const MORE_PORTS: u16 = 20;
 
 static UP: ProgramDef = ProgramDef {
     name: "firesteel up",
+    release: None,
     help: "Watches this machine: the server, its page and host metrics in one process, without any configuration.",
     flags: &[
         FlagDef::new(

@@ -1,17 +1,19 @@
 //! From the command line to a server, and its end.
 
+use std::path::Path;
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
-use firesteel_cli::{Matches, log, version};
+use firesteel_cli::{Matches, Version, log, version};
 use firesteel_collectors::NodeCollector;
-use firesteel_net::server::{Listener, ServeOptions, compress, serve};
+use firesteel_net::server::{Listener, ServeOptions, WebConfigFile, compress, serve};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info};
 
-use crate::options::{PROGRAM, node_options};
+use crate::options::{PROGRAM, RELEASE, node_options};
 use crate::routes::{ExporterOptions, routes};
 
 /// A scrape is over in milliseconds; what still runs after this long hangs on a mount.
@@ -34,7 +36,8 @@ pub fn run(args: impl IntoIterator<Item = String>) -> ExitCode {
 }
 
 fn start(flags: &Matches) -> anyhow::Result<()> {
-    info!(version = version().info(), "Starting node_exporter");
+    let version = Version { compatible: RELEASE, ..version() };
+    info!(version = version.info(), "Starting node_exporter");
     let node = NodeCollector::new(&node_options(flags)).context("collector flags")?;
     info!(collectors = node.names().join(","), "Enabled collectors");
     let options = ExporterOptions {
@@ -50,15 +53,24 @@ fn start(flags: &Matches) -> anyhow::Result<()> {
 }
 
 async fn serve_until_told(flags: &Matches, node: NodeCollector, options: &ExporterOptions) -> anyhow::Result<()> {
+    let web = match flags.text("web.config.file") {
+        "" => None,
+        path => Some(Arc::new(WebConfigFile::open(Path::new(path))?)),
+    };
     let mut listeners = Vec::new();
     for address in flags.texts("web.listen-address") {
         let listener = Listener::bind(address)?;
-        info!(address = %listener.address(), "Listening on");
+        let address = listener.address();
+        info!(%address, "Listening on");
+        match &web {
+            Some(web) if web.is_tls() => info!(http2 = web.http2(), %address, "TLS is enabled."),
+            _ => info!(http2 = false, %address, "TLS is disabled."),
+        }
         listeners.push(listener);
     }
     let router = routes(node, options).layer(axum::middleware::from_fn(compress));
     let stop = CancellationToken::new();
-    let limits = ServeOptions { max_connections: 512, read_timeout: Duration::from_secs(300) };
+    let limits = ServeOptions { max_connections: 512, read_timeout: Duration::from_secs(300), web };
     let mut serving = tokio::spawn(serve(listeners, router, limits, stop.clone()));
     let mut term = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;

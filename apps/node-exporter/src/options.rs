@@ -5,9 +5,18 @@ use firesteel_collectors::{COLLECTORS, HostRoots, NodeOptions};
 
 use FlagKind::{Bool, Enum, Int, Text};
 
+/// The release of node_exporter that is followed.
+pub(crate) const RELEASE: &str = "1.12.1";
+
 /// The program as its command line sees it. The mode of a collector that is not built yet is not listed.
-pub(crate) static PROGRAM: ProgramDef =
-    ProgramDef { name: "node_exporter", help: "", flags: FLAGS, commands: &[], errors: ErrorStyle::Usage };
+pub(crate) static PROGRAM: ProgramDef = ProgramDef {
+    name: "node_exporter",
+    release: Some(RELEASE),
+    help: "",
+    flags: FLAGS,
+    commands: &[],
+    errors: ErrorStyle::Usage,
+};
 
 const FLAGS: &[FlagDef] = &[
     FlagDef::new(
@@ -17,6 +26,12 @@ const FLAGS: &[FlagDef] = &[
     )
     .default(&[":9100"])
     .repeatable(),
+    FlagDef::new(
+        "web.config.file",
+        Text,
+        "Path to configuration file that can enable TLS or authentication. See: https://github.com/prometheus/exporter-toolkit/blob/master/docs/web-configuration.md",
+    )
+    .default(&[""]),
     FlagDef::new("web.telemetry-path", Text, "Path under which to expose metrics.").default(&["/metrics"]),
     FlagDef::new(
         "web.disable-exporter-metrics",

@@ -12,7 +12,7 @@ use firesteel_cli::version;
 use firesteel_client::Registry;
 use firesteel_config::{Config, Diagnostic};
 use firesteel_go_compat::Instant;
-use firesteel_net::server::{HttpMetrics, Listener, ServeOptions, serve};
+use firesteel_net::server::{HttpMetrics, Listener, ServeOptions, WebConfigFile, serve};
 use firesteel_promql::Engine;
 use firesteel_tsdb::DbOptions;
 use firesteel_ui::UiOptions;
@@ -46,6 +46,7 @@ pub struct App {
     config: Config,
     listeners: Vec<Listener>,
     external: ExternalUrl,
+    web: Option<Arc<WebConfigFile>>,
     registry: Registry,
     metrics: ServerMetrics,
 }
@@ -72,6 +73,11 @@ impl App {
             StartError { text: e.faults, code: 2 }
         })?;
         refuse_unsupported(&options, &idle)?;
+        let web = options.web_config.as_deref().map(WebConfigFile::open).transpose().map_err(|e| {
+            let e = e.to_string();
+            error!(err = e, "Unable to validate web configuration file");
+            StartError { text: format!("{}\n", e.trim_start()), code: 1 }
+        })?;
         let registry = Registry::new();
         let metrics = ServerMetrics::new(&registry);
         // The configuration is valid: an alert on these two must not fire while a long replay runs.
@@ -101,7 +107,7 @@ impl App {
         {
             external.host = format!("{}:{}", host::hostname(), first.address().port());
         }
-        Ok(Self { options, config, listeners, external, registry, metrics })
+        Ok(Self { options, config, listeners, external, web: web.map(Arc::new), registry, metrics })
     }
 
     /// Returns the addresses that are listened on.
@@ -164,11 +170,14 @@ impl App {
         };
         let routes = router(api, &prefix, Some(page), HttpMetrics::new(&self.registry, &prefix));
         let stop_web = CancellationToken::new();
-        let limits =
-            ServeOptions { max_connections: self.options.max_connections, read_timeout: self.options.read_timeout };
+        let limits = ServeOptions {
+            max_connections: self.options.max_connections,
+            read_timeout: self.options.read_timeout,
+            web: self.web.clone(),
+        };
         for listener in &self.listeners {
             info!(component = "web", address = %listener.address(), "Listening on");
-            info!(component = "web", http2 = false, address = %listener.address(), "TLS is disabled.");
+            log_tls(self.web.as_deref(), listener.address());
         }
         let web = tokio::spawn(serve(self.listeners, routes, limits, stop_web.clone()));
         let reloader = Arc::new(Reloader {
@@ -250,6 +259,13 @@ impl App {
             own_port: self.listeners.first().map_or(0, |l| l.address().port()),
             allowed_hosts: self.options.allowed_hosts.clone(),
         }
+    }
+}
+
+fn log_tls(web: Option<&WebConfigFile>, address: SocketAddr) {
+    match web {
+        Some(web) if web.is_tls() => info!(component = "web", http2 = web.http2(), %address, "TLS is enabled."),
+        _ => info!(component = "web", http2 = false, %address, "TLS is disabled."),
     }
 }
 

@@ -30,7 +30,7 @@ pub(crate) const FATES: &[(&str, Fate)] = &[
     ("auto-gomemlimit", Accepted(GO)),
     ("auto-gomemlimit.ratio", Accepted(GO)),
     ("auto-gomemlimit.refresh-interval", Accepted(GO)),
-    ("web.config.file", Refused("TLS and passwords for the listeners are not built yet")),
+    ("web.config.file", Acts),
     ("web.read-timeout", Acts),
     ("web.max-connections", Acts),
     ("web.max-notifications-subscribers", Accepted("bounds the notifications endpoint, which is not there")),

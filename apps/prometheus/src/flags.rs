@@ -9,6 +9,7 @@ use firesteel_cli::{ErrorStyle, ProgramDef};
 /// The program as its command line sees it.
 pub static PROGRAM: ProgramDef = ProgramDef {
     name: "prometheus",
+    release: None,
     help: "The Prometheus monitoring server",
     flags: FLAGS,
     commands: &[],

@@ -36,6 +36,8 @@ pub struct Options {
     /// Answer only requests whose `Host` is one of these.
     pub allowed_hosts: Option<Arc<[String]>>,
     pub cors: Cors,
+    /// TLS, users and headers of the listeners.
+    pub web_config: Option<PathBuf>,
     pub external_url: String,
     pub route_prefix: String,
     pub page_title: String,
@@ -88,6 +90,7 @@ impl Options {
             extra: None,
             allowed_hosts: None,
             cors,
+            web_config: Some(PathBuf::from(m.text("web.config.file"))).filter(|path| !path.as_os_str().is_empty()),
             external_url: m.text("web.external-url").to_owned(),
             route_prefix: m.text("web.route-prefix").to_owned(),
             page_title: m.text("web.page-title").to_owned(),

@@ -12,9 +12,7 @@ use crate::{
 
 pub(crate) fn run(matches: &Matches, path: &str, console: &mut Console<'_>) -> u8 {
     let url = matches.text("url");
-    let answer = Server::parse(url)
-        .map_err(|error| format!("promtool: error: {error}, try --help"))
-        .and_then(|server| server.call(&Call::get(path), Duration::from_secs(10)).map_err(|error| error.to_string()));
+    let answer = Server::of(url, matches).and_then(|server| server.call(&Call::get(path), Duration::from_secs(10)));
     match answer {
         Ok(answer) if answer.status == 200 => {
             console.complain(format_args!("  SUCCESS:  {}", String::from_utf8_lossy(&answer.body)));

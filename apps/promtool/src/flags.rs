@@ -20,6 +20,12 @@ const LOOKBACK: FlagDef =
         .default(&["5m"]);
 const URL: FlagDef =
     FlagDef::new("url", FlagKind::Text, "The URL for the Prometheus server.").default(&["http://localhost:9090"]);
+const HTTP_CONFIG: FlagDef = FlagDef::new(
+    "http.config.file",
+    FlagKind::Text,
+    "HTTP client configuration file, see details at https://prometheus.io/docs/prometheus/latest/configuration/promtool",
+)
+.placeholder("<filename>");
 const FORMAT: FlagDef = FlagDef::new("format", FlagKind::Enum(&["promql", "json"]), "Output format of the query.")
     .default(&["promql"])
     .short('o');
@@ -36,6 +42,7 @@ const QUERY: ArgDef = ArgDef::required("query", "PromQL query.");
 /// The whole command line.
 pub(crate) static PROGRAM: ProgramDef = ProgramDef {
     name: "promtool",
+    release: None,
     help: "Tooling for the Prometheus monitoring system.",
     flags: &[
         FlagDef::new("experimental", FlagKind::Bool, "Enable experimental commands.").default(&["false"]),
@@ -80,14 +87,14 @@ pub(crate) static PROGRAM: ProgramDef = ProgramDef {
         CommandDef {
             name: "check healthy",
             help: "Check if the Prometheus server is healthy.",
-            flags: &[LOOKBACK, URL],
+            flags: &[LOOKBACK, HTTP_CONFIG, URL],
             args: &[],
             hidden: false,
         },
         CommandDef {
             name: "check ready",
             help: "Check if the Prometheus server is ready.",
-            flags: &[LOOKBACK, URL],
+            flags: &[LOOKBACK, HTTP_CONFIG, URL],
             args: &[],
             hidden: false,
         },
@@ -123,6 +130,7 @@ pub(crate) static PROGRAM: ProgramDef = ProgramDef {
             help: "Run instant query.",
             flags: &[
                 FORMAT,
+                HTTP_CONFIG,
                 FlagDef::new("time", FlagKind::Text, "Query evaluation time (RFC3339 or Unix timestamp)."),
                 HEADER,
             ],
@@ -134,6 +142,7 @@ pub(crate) static PROGRAM: ProgramDef = ProgramDef {
             help: "Run range query.",
             flags: &[
                 FORMAT,
+                HTTP_CONFIG,
                 HEADER,
                 FlagDef::new("start", FlagKind::Text, "Query range start time (RFC3339 or Unix timestamp)."),
                 FlagDef::new("end", FlagKind::Text, "Query range end time (RFC3339 or Unix timestamp)."),
@@ -145,14 +154,14 @@ pub(crate) static PROGRAM: ProgramDef = ProgramDef {
         CommandDef {
             name: "query series",
             help: "Run series query.",
-            flags: &[FORMAT, MATCH_REQUIRED, START, END],
+            flags: &[FORMAT, HTTP_CONFIG, MATCH_REQUIRED, START, END],
             args: &[SERVER],
             hidden: false,
         },
         CommandDef {
             name: "query labels",
             help: "Run labels query.",
-            flags: &[FORMAT, START, END, MATCH],
+            flags: &[FORMAT, HTTP_CONFIG, START, END, MATCH],
             args: &[SERVER, ArgDef::required("name", "Label name to provide label values for.")],
             hidden: false,
         },

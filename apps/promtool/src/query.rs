@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use firesteel_cli::Matches;
 use firesteel_go_compat::format_float;
+use http::Method;
 use serde_json::Value as Json;
 
 use crate::{
@@ -79,13 +80,12 @@ fn window(matches: &Matches) -> Result<Fields, String> {
 fn post(matches: &Matches, path: &str, form: &Fields, headers: Vec<&str>) -> Result<Json, String> {
     let headers = headers.into_iter().filter_map(|header| header.split_once('='));
     let headers = headers.map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
-    ask(matches, &Call { method: "Post", path, form, headers })
+    ask(matches, &Call { method: Method::POST, path, form, headers })
 }
 
 /// Returns the `data` of the answer.
 fn ask(matches: &Matches, call: &Call<'_>) -> Result<Json, String> {
-    let server =
-        Server::parse(matches.arg("server")).map_err(|error| format!("promtool: error: {error}, try --help"))?;
+    let server = Server::of(matches.arg("server"), matches)?;
     let answer = server.call(call, TIMEOUT).map_err(|error| format!("query error: {error}"))?;
     let detail = || String::from_utf8_lossy(&answer.body).trim().to_owned();
     // Only these statuses carry an error of the API; any other comes from something in between.

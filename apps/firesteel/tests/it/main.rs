@@ -12,6 +12,7 @@ mod real_programs;
 mod refusals;
 mod seed_examples;
 mod up;
+mod web_config;
 
 use std::path::Path;
 use std::process::{Command, Output};

@@ -172,7 +172,7 @@ fn server(status: &'static str, body: &'static str) -> (String, thread::JoinHand
         loop {
             let mut line = String::new();
             reader.read_line(&mut line).expect("a line");
-            if let Some(value) = line.strip_prefix("Content-Length: ") {
+            if let Some(value) = line.to_lowercase().strip_prefix("content-length: ") {
                 length = value.trim().parse().expect("a length");
             }
             if line == "\r\n" {

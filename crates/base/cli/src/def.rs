@@ -5,6 +5,8 @@
 pub struct ProgramDef {
     /// The name in usage lines and in the version banner, as `prometheus`.
     pub name: &'static str,
+    /// The upstream release that this program follows; `None` is that of [`crate::version`].
+    pub release: Option<&'static str>,
     pub help: &'static str,
     /// Flags that are legal everywhere; `--help` and `--version` are added by the parser.
     pub flags: &'static [FlagDef],

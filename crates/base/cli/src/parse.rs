@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::usage::Usage;
 use crate::value;
-use crate::{ArgDef, CommandDef, ErrorStyle, FlagDef, FlagKind, Mode, ProgramDef, version};
+use crate::{ArgDef, CommandDef, ErrorStyle, FlagDef, FlagKind, Mode, ProgramDef, Version, version};
 
 /// Help, as upstream's parser adds it to every program.
 pub(crate) const HELP: FlagDef =
@@ -237,7 +237,9 @@ impl Parser {
                 Err(Halt { stdout: usage, stderr: String::new(), code: 0 })
             }
             Err(Stop::Version) => {
-                let banner = version().banner(self.program.name);
+                let own = version();
+                let version = Version { compatible: self.program.release.unwrap_or(own.compatible), ..own };
+                let banner = version.banner(self.program.name);
                 Err(Halt { stdout: format!("{banner}\n"), stderr: String::new(), code: 0 })
             }
             Err(Stop::Error(text)) => Err(self.program.refuse(&text)),

@@ -40,6 +40,7 @@ mod tracing_config;
 mod unsupported;
 mod url;
 mod web;
+mod web_check;
 mod whole;
 
 pub use advice::advise;
@@ -70,4 +71,4 @@ pub use target_file::load_target_groups;
 pub use target_group::TargetGroup;
 pub use tracing_config::TracingConfig;
 pub use url::Url;
-pub use web::{ClientAuth, WebConfig, WebHttpConfig, WebRateLimit, WebTlsConfig, load_web_config};
+pub use web::{ClientAuth, GoDuration, WebConfig, WebHttpConfig, WebRateLimit, WebTlsConfig, load_web_config};

@@ -4,13 +4,14 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
-use firesteel_go_compat::{format_go_duration, parse_go_duration, quote};
+use firesteel_go_compat::{format_go_duration, parse_go_duration};
 use firesteel_yaml::{Diagnostic, Node, Out, Reader, Source, parse};
 
 use crate::decode::{Decode, words};
 use crate::http::TlsVersion;
-use crate::rules_of_choice::{key_span, not_a_choice, value_span, wrong};
+use crate::rules_of_choice::not_a_choice;
 use crate::section::section;
+use crate::web_check::check;
 use crate::{FilePath, Secret};
 
 section! {
@@ -148,50 +149,4 @@ pub fn load_web_config(path: &Path, text: &str) -> (Option<WebConfig>, Vec<Diagn
     config.set_directory(path.parent().unwrap_or(Path::new("")));
     let refused = reader.error_count() > 0;
     ((!refused).then_some(config), reader.into_diagnostics())
-}
-
-/// Headers that may be set, with the values allowed (any when empty).
-const HEADERS: [(&str, &[&str]); 5] = [
-    ("Strict-Transport-Security", &[]),
-    ("X-Content-Type-Options", &["nosniff"]),
-    ("X-Frame-Options", &["deny", "sameorigin"]),
-    ("X-XSS-Protection", &[]),
-    ("Content-Security-Policy", &[]),
-];
-
-fn check(web: &mut WebConfig, node: &Node, reader: &mut Reader<'_>) {
-    let tls = &web.tls_server_config;
-    let block = node.get("tls_server_config").unwrap_or(node);
-    if tls.is_enabled() {
-        if tls.cert.is_empty() && tls.cert_file.is_empty() {
-            let upstream = "missing one of cert or cert_file";
-            wrong(block, reader, "cert_file", "FS0170", "TLS needs a certificate: add `cert_file`", upstream);
-        }
-        if tls.key.is_empty() && tls.key_file.is_empty() {
-            let upstream = "missing one of key or key_file";
-            wrong(block, reader, "key_file", "FS0170", "TLS needs a key: add `key_file`", upstream);
-        }
-    }
-    let lax = matches!(tls.client_auth_type, ClientAuth::Unset | ClientAuth::NoClientCert);
-    if lax && !(tls.client_ca.is_empty() && tls.client_ca_file.is_empty()) {
-        let key = if tls.client_ca.is_empty() { "client_ca_file" } else { "client_ca" };
-        let upstream = "client CA's have been configured without a Client Auth Policy";
-        wrong(block, reader, key, "FS0171", "a client CA is given, but no client is asked for a certificate", upstream)
-            .label("add client_auth_type: RequireAndVerifyClientCert");
-    }
-    let headers = node.closest(&["http_server_config", "headers"]);
-    for (name, value) in &web.http_server_config.headers {
-        let Some((_, allowed)) = HEADERS.iter().find(|(header, _)| header == name) else {
-            let legal: Vec<&str> = HEADERS.iter().map(|(header, _)| *header).collect();
-            let upstream = format!("HTTP header {} can not be configured", quote(name.as_bytes()));
-            not_a_choice(reader, key_span(headers, name), "a header that can be set", name, &legal, upstream);
-            continue;
-        };
-        if !allowed.is_empty() && !allowed.contains(&value.as_str()) {
-            let quoted: Vec<String> = allowed.iter().map(|v| format!("\"{v}\"")).collect();
-            let got = quote(value.as_bytes());
-            let upstream = format!("invalid value for {name}. Expected one of: [{}], but got: {got}", quoted.join(" "));
-            not_a_choice(reader, value_span(headers, name), &format!("a value of {name}"), value, allowed, upstream);
-        }
-    }
 }

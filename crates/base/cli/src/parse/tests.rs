@@ -4,6 +4,7 @@ use super::*;
 
 static SERVER: ProgramDef = ProgramDef {
     name: "server",
+    release: None,
     help: "Serves.",
     flags: &[
         FlagDef::new("config.file", FlagKind::Text, "Where.").default(&["a.yml"]),
@@ -22,6 +23,7 @@ static SERVER: ProgramDef = ProgramDef {
 
 static TOOL: ProgramDef = ProgramDef {
     name: "tool",
+    release: None,
     help: "Tools.",
     flags: &[FlagDef::new("experimental", FlagKind::Bool, "More.")],
     commands: &[

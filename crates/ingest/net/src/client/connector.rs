@@ -108,7 +108,7 @@ impl Route {
     async fn tunnel(&self, stream: &mut TcpStream, proxy: &Url, host: &str, port: u16) -> Result<(), RequestFault> {
         let broken = |e: io::Error| RequestFault::Proxy(format!("proxyconnect tcp: {}", super::error::go_io(&e)));
         let mut request = format!("CONNECT {host}:{port} HTTP/1.1\r\nHost: {host}:{port}\r\n");
-        if let Some(credentials) = proxy_credentials(proxy) {
+        if let Some(credentials) = url_credentials(proxy) {
             request.push_str(&format!("Proxy-Authorization: {credentials}\r\n"));
         }
         for (name, value) in &self.proxies.connect_headers {
@@ -136,11 +136,11 @@ impl Route {
     }
 }
 
-/// Returns the value of a `Proxy-Authorization` header for the user in a proxy's URL.
-pub(crate) fn proxy_credentials(proxy: &Url) -> Option<String> {
+/// Returns the value of an `Authorization` or `Proxy-Authorization` header for the user in a URL.
+pub(crate) fn url_credentials(url: &Url) -> Option<String> {
     let decode = |text: &str| percent_encoding::percent_decode_str(text).decode_utf8_lossy().into_owned();
-    let user = decode(proxy.username());
-    let password = decode(proxy.password().unwrap_or_default());
+    let user = decode(url.username());
+    let password = decode(url.password().unwrap_or_default());
     (!user.is_empty())
         .then(|| format!("Basic {}", base64::engine::general_purpose::STANDARD.encode(format!("{user}:{password}"))))
 }

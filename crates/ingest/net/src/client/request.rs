@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use firesteel_config::HttpClientConfig;
-use http::header::{HOST, HeaderMap, HeaderName, HeaderValue, LOCATION, REFERER, USER_AGENT};
+use http::header::{AUTHORIZATION, HOST, HeaderMap, HeaderName, HeaderValue, LOCATION, REFERER, USER_AGENT};
 use http::{Method, Request, Response, StatusCode};
 use http_body_util::Full;
 use hyper::body::Incoming;
@@ -16,7 +16,7 @@ use hyper_util::rt::{TokioExecutor, TokioTimer};
 use url::Url;
 
 use super::auth::Credentials;
-use super::connector::{Connector, Route, proxy_credentials};
+use super::connector::{Connector, Route, url_credentials};
 use super::error::{ClientError, RequestError, RequestFault};
 use super::proxy::Proxies;
 use super::tls::Tls;
@@ -154,6 +154,13 @@ impl HttpClient {
                 all.remove(HeaderName::from_static(name));
             }
         }
+        if !url.username().is_empty()
+            && let Some(value) = url_credentials(url)
+            && let Ok(value) = HeaderValue::from_str(&value)
+        {
+            // A user in the URL counts where nothing else does (Go's net/http).
+            all.entry(AUTHORIZATION).or_insert(value);
+        }
         if let Some(agent) = &self.user_agent {
             all.entry(USER_AGENT).or_insert_with(|| agent.clone());
         }
@@ -163,7 +170,7 @@ impl HttpClient {
         let uri: http::Uri =
             bare.as_str().parse().map_err(|e: http::uri::InvalidUri| RequestFault::Other(e.to_string()))?;
         if url.scheme() == "http"
-            && let Some(value) = self.route.proxies.for_uri(&uri).and_then(proxy_credentials)
+            && let Some(value) = self.route.proxies.for_uri(&uri).and_then(url_credentials)
             && let Ok(value) = HeaderValue::from_str(&value)
         {
             all.insert(http::header::PROXY_AUTHORIZATION, value);

@@ -87,7 +87,7 @@ fn bind(address: SocketAddr) -> io::Result<std::net::TcpListener> {
 }
 
 /// Go writes the system's message in lower case and without its number.
-fn os_text(error: &io::Error) -> String {
+pub(super) fn os_text(error: &io::Error) -> String {
     let text = error.to_string();
     let text = text.split(" (os error").next().unwrap_or_default();
     let mut letters = text.chars();

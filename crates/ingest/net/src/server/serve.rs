@@ -6,17 +6,22 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use axum::middleware::from_fn_with_state;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use hyper_util::service::TowerToHyperService;
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
 use tokio_util::sync::CancellationToken;
 use tracing::error;
 
 use super::Listener;
+use super::request_line::LegalTargets;
+use super::web_config::{WebConfigFile, guard};
 
 /// How long to wait after `accept` failed: running out of file descriptors does not pass faster by asking again.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -28,6 +33,8 @@ pub struct ServeOptions {
     pub max_connections: usize,
     /// Longest time for the head of a request, and for a connection without one.
     pub read_timeout: Duration,
+    /// TLS, users and headers; `None` serves all in the clear.
+    pub web: Option<Arc<WebConfigFile>>,
 }
 
 /// Serves `router` on all listeners until `stop`; then takes no more connections, lets the requests under way finish,
@@ -40,6 +47,10 @@ pub async fn serve(
     options: ServeOptions,
     stop: CancellationToken,
 ) -> io::Result<()> {
+    let router = match &options.web {
+        Some(web) => router.layer(from_fn_with_state(web.clone(), guard)),
+        None => router,
+    };
     let places = Arc::new(Semaphore::new(options.max_connections.clamp(1, Semaphore::MAX_PERMITS)));
     let mut accepting = JoinSet::new();
     for listener in listeners {
@@ -81,9 +92,9 @@ impl Serving {
             };
             // Answers are written in one go: waiting for more would only add latency.
             let _ = stream.set_nodelay(true);
-            let (router, stop, timeout) = (self.router.clone(), self.stop.clone(), self.options.read_timeout);
+            let (router, stop, options) = (self.router.clone(), self.stop.clone(), self.options.clone());
             connections.spawn(async move {
-                connection(stream, router, timeout, stop).await;
+                connection(stream, router, options, stop).await;
                 drop(place);
             });
             while let Some(ended) = connections.try_join_next() {
@@ -105,17 +116,64 @@ fn report(ended: Result<(), tokio::task::JoinError>) {
     }
 }
 
-async fn connection(stream: TcpStream, router: Router, timeout: Duration, stop: CancellationToken) {
-    drive(stream, router, timeout, stop).await;
+async fn connection(stream: TcpStream, router: Router, options: ServeOptions, stop: CancellationToken) {
+    let timeout = options.read_timeout;
+    let Some(web) = options.web.filter(|web| web.is_tls()) else {
+        return drive(LegalTargets::new(stream), router, Spoken::Both, timeout, stop).await;
+    };
+    let peer = stream.peer_addr().map_or_else(|_| "?".to_owned(), |peer| peer.to_string());
+    let shaken = tokio::select! {
+        shaken = tokio::time::timeout(timeout, handshake(stream, &web)) => shaken,
+        () = stop.cancelled() => return,
+    };
+    match shaken {
+        Ok(Ok(stream)) if stream.get_ref().1.alpn_protocol() == Some(b"h2") => {
+            drive(stream, router, Spoken::Http2, timeout, stop).await;
+        }
+        Ok(Ok(stream)) => drive(LegalTargets::new(stream), router, Spoken::Http1, timeout, stop).await,
+        Ok(Err(why)) => error!(component = "web", "http: TLS handshake error from {peer}: {why}"),
+        Err(_) => error!(component = "web", "http: TLS handshake error from {peer}: i/o timeout"),
+    }
 }
 
-async fn drive<S>(stream: S, router: Router, timeout: Duration, stop: CancellationToken)
+async fn handshake(mut stream: TcpStream, web: &WebConfigFile) -> Result<TlsStream<TcpStream>, String> {
+    let mut first = [0];
+    let seen = stream.peek(&mut first).await.map_err(|e| e.to_string())?;
+    if seen == 0 {
+        return Err("EOF".to_owned());
+    }
+    // A TLS record begins with its type; letters are somebody who speaks plain HTTP.
+    if first[0].is_ascii_uppercase() {
+        let said = b"HTTP/1.0 400 Bad Request\r\n\r\nClient sent an HTTP request to an HTTPS server.\n";
+        // The client may be gone; it has been told as well as can be.
+        let _ = stream.write_all(said).await;
+        let _ = stream.shutdown().await;
+        return Err("client sent an HTTP request to an HTTPS server".to_owned());
+    }
+    let config = web.tls().map_err(|e| e.to_string())?;
+    TlsAcceptor::from(config).accept(stream).await.map_err(|e| e.to_string())
+}
+
+/// Versions of HTTP on one connection.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Spoken {
+    Http1,
+    Http2,
+    Both,
+}
+
+async fn drive<S>(stream: S, router: Router, spoken: Spoken, timeout: Duration, stop: CancellationToken)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let mut builder = auto::Builder::new(TokioExecutor::new());
     builder.http1().timer(TokioTimer::new()).header_read_timeout(timeout);
     builder.http2().timer(TokioTimer::new());
+    let builder = match spoken {
+        Spoken::Http1 => builder.http1_only(),
+        Spoken::Http2 => builder.http2_only(),
+        Spoken::Both => builder,
+    };
     let service = TowerToHyperService::new(router.into_service());
     let mut serving = pin!(builder.serve_connection_with_upgrades(TokioIo::new(stream), service));
     // A client that goes away or talks nonsense ends only its own connection; upstream is silent about it too.
