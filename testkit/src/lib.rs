@@ -4,16 +4,20 @@
 
 mod ci;
 mod corpus;
+mod expressions;
 mod page_server;
 mod peers;
 mod process;
+mod random;
 mod target;
 mod tool;
 
 pub use ci::in_ci;
 pub use corpus::corpus;
+pub use expressions::{ExpressionSeries, Expressions, Language, expression_series};
 pub use page_server::{Page, PageServer};
 pub use peers::peer;
 pub use process::{Server, ServerError};
+pub use random::Random;
 pub use target::{FakeTarget, TargetRequest, write_answer};
 pub use tool::tool;

@@ -2,12 +2,14 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may fail by panic")]
 
+mod answers;
 mod differential;
 mod journey;
 mod kill9;
 mod node_exporter;
 mod promtool;
 mod query_data;
+mod random_expressions;
 mod real_programs;
 mod refusals;
 mod seed_examples;

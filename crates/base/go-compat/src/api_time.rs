@@ -55,8 +55,8 @@ fn from_float_seconds(seconds: f64) -> Instant {
     }
 }
 
-/// Go's conversion on amd64: whatever does not fit is the smallest integer.
-fn go_i64(v: f64) -> i64 {
+/// Converts as Go does on amd64: cut off towards zero, and whatever does not fit is the smallest integer.
+pub fn go_i64(v: f64) -> i64 {
     if (-(2f64.powi(63))..2f64.powi(63)).contains(&v) { v as i64 } else { i64::MIN }
 }
 

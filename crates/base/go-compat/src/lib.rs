@@ -23,7 +23,8 @@ mod quote;
 mod rfc3339;
 
 pub use api_time::{
-    ApiTimeError, MAX_TIME, MAX_TIME_FORMATTED, MIN_TIME, MIN_TIME_FORMATTED, parse_api_duration_ns, parse_api_time,
+    ApiTimeError, MAX_TIME, MAX_TIME_FORMATTED, MIN_TIME, MIN_TIME_FORMATTED, go_i64, parse_api_duration_ns,
+    parse_api_time,
 };
 pub use byte_size::{ByteSizeError, format_byte_size, parse_byte_size};
 pub use civil::{CivilDate, days_in_month, is_leap_year};

@@ -1,17 +1,19 @@
 //! Parts of dates, in UTC, of times in seconds.
 
-use firesteel_go_compat::{CivilDate, days_in_month};
+use firesteel_go_compat::{CivilDate, days_in_month, go_i64};
 
 use crate::plan::MapFunction;
 
-const SECONDS_PER_DAY: i64 = 86_400;
+const SECONDS_PER_DAY: u64 = 86_400;
+/// Days from the first of March of the year -292277022400, Go's absolute zero, to 1970.
+const ABSOLUTE_DAYS: u64 = 730_692_556 * 146_097 + 719_468;
 
 /// Returns the part of the date that the function names; fractions of seconds are cut off towards zero.
 pub(crate) fn part(function: MapFunction, seconds: f64) -> f64 {
-    // A saturating conversion: Go's is undefined out of range, and so are such dates.
-    let seconds = (seconds as i64).clamp(-(1 << 55), 1 << 55);
-    let days = seconds.div_euclid(SECONDS_PER_DAY);
-    let of_day = seconds.rem_euclid(SECONDS_PER_DAY);
+    // Go counts in unsigned seconds from a year far back, and a time before that comes out at the far end.
+    let since = (go_i64(seconds) as u64).wrapping_add(ABSOLUTE_DAYS * SECONDS_PER_DAY);
+    let days = (since / SECONDS_PER_DAY).wrapping_sub(ABSOLUTE_DAYS) as i64;
+    let of_day = (since % SECONDS_PER_DAY) as i64;
     let date = CivilDate::from_unix_days(days);
     let part = match function {
         MapFunction::Minute => of_day / 60 % 60,
@@ -49,6 +51,25 @@ mod tests {
             assert_eq!(part(function, t), want, "{function:?}");
         }
         assert_eq!(part(MapFunction::Year, -1.0), 1969.0);
+        // What Go 1.26 says of times that are none.
+        for (t, want) in [
+            (f64::NAN, [292_277_026_596.0, 12.0, 4.0, 0.0, 339.0, 15.0, 30.0, 31.0]),
+            (f64::INFINITY, [292_277_026_596.0, 12.0, 4.0, 0.0, 339.0, 15.0, 30.0, 31.0]),
+            (-1e15, [-31_686_769.0, 6.0, 29.0, 0.0, 180.0, 22.0, 13.0, 30.0]),
+            (-9.2e18, [-291_536_392_293.0, 5.0, 3.0, 2.0, 123.0, 12.0, 26.0, 31.0]),
+        ] {
+            let functions = [
+                MapFunction::Year,
+                MapFunction::Month,
+                MapFunction::DayOfMonth,
+                MapFunction::DayOfWeek,
+                MapFunction::DayOfYear,
+                MapFunction::Hour,
+                MapFunction::Minute,
+                MapFunction::DaysInMonth,
+            ];
+            assert_eq!(functions.map(|function| part(function, t)), want, "{t}");
+        }
         assert_eq!(part(MapFunction::DayOfWeek, -1.0), 3.0);
     }
 }
