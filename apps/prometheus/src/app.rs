@@ -146,6 +146,7 @@ impl App {
             readiness: readiness.clone(),
             queries: queries.clone(),
             store: db.clone(),
+            exemplars: db.clone(),
             targets: scraping.clone(),
             status: Arc::new(Status {
                 config: config.clone(),
@@ -184,6 +185,7 @@ impl App {
             source: self.options.config.clone(),
             defaults: self.options.defaults.clone(),
             allow_unsupported: self.options.allow_unsupported,
+            exemplars: self.options.scrape.exemplars,
             config,
             scraping: scraping.clone(),
             db: db.clone(),

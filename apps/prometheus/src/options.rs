@@ -121,6 +121,8 @@ impl Options {
                 align_timestamps: m.bool("scrape.adjust-timestamps"),
                 timestamp_tolerance: m.duration("scrape.timestamp-tolerance"),
                 type_and_unit_labels: has("type-and-unit-labels"),
+                exemplars: has("exemplar-storage"),
+                append_metadata: has("metadata-wal-records"),
                 ..ScrapeOptions::default()
             },
             defaults: Defaults { extra_scrape_metrics: has("extra-scrape-metrics"), retention: Some(retention(m)) },

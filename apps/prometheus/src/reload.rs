@@ -12,13 +12,15 @@ use crate::ConfigSource;
 use crate::config_source::place;
 use crate::metrics::ServerMetrics;
 use crate::scraping::Scraping;
-use crate::storing::{LateDb, retention};
+use crate::storing::{LateDb, exemplars_max, retention};
 
 /// What a configuration is given to.
 pub(crate) struct Reloader {
     pub(crate) source: ConfigSource,
     pub(crate) defaults: Defaults,
     pub(crate) allow_unsupported: bool,
+    /// Feature `exemplar-storage`.
+    pub(crate) exemplars: bool,
     pub(crate) config: Arc<ArcSwap<Config>>,
     pub(crate) scraping: Arc<Scraping>,
     pub(crate) db: Arc<LateDb>,
@@ -80,6 +82,9 @@ impl Reloader {
         }
         if let Some(db) = self.db.get() {
             db.set_retention(retention(&config));
+            if self.exemplars {
+                db.set_exemplars_max(exemplars_max(&config));
+            }
         }
         let scrape = self.scraping.apply(&config).await;
         let scrape_took = began.elapsed();

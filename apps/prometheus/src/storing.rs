@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use firesteel_base::TimeRange;
 use firesteel_config::Config;
-use firesteel_storage::{Querier, Queryable, StorageError};
+use firesteel_model::Matcher;
+use firesteel_storage::{ExemplarQueryable, Querier, Queryable, SeriesExemplars, StorageError};
 use firesteel_tsdb::{Db, DbError, DbOptions};
 
 use crate::Options;
@@ -35,6 +36,23 @@ impl Queryable for LateDb {
     }
 }
 
+impl ExemplarQueryable for LateDb {
+    fn exemplars(&self, range: TimeRange, matchers: &[&[Matcher]]) -> Vec<SeriesExemplars> {
+        self.get().map(|db| db.exemplars(range, matchers)).unwrap_or_default()
+    }
+}
+
+/// Returns how many exemplars the configuration keeps, when the feature is on.
+pub(crate) fn exemplars_max(config: &Config) -> usize {
+    const DEFAULT: usize = 100_000;
+    config.storage.exemplars.as_ref().map_or(DEFAULT, |e| usize::try_from(e.max_exemplars).unwrap_or(0))
+}
+
+/// Returns how far behind samples may be.
+pub(crate) fn out_of_order_window(config: &Config) -> Duration {
+    config.storage.tsdb.as_ref().map(|tsdb| tsdb.out_of_order_time_window).unwrap_or_default()
+}
+
 /// Returns how long the configuration keeps samples; `None` is for ever.
 pub(crate) fn retention(config: &Config) -> Option<Duration> {
     let of_file = config.storage.tsdb.as_ref().and_then(|tsdb| tsdb.retention.as_ref());
@@ -50,6 +68,9 @@ pub(crate) fn db_options(options: &Options, config: &Config) -> DbOptions {
         wal_segment_bytes: options.wal_segment_bytes,
         wal_compression: options.wal_compression,
         no_lockfile: options.no_lockfile,
+        exemplars_max: if options.scrape.exemplars { exemplars_max(config) } else { 0 },
+        metadata_records: options.scrape.append_metadata,
+        out_of_order_window: out_of_order_window(config),
         ..DbOptions::new(&options.data_dir)
     }
 }

@@ -28,16 +28,14 @@ pub(crate) fn features(m: &Matches) -> impl Iterator<Item = String> {
 }
 
 /// Features of 3.14 that change what is stored, answered or sent and that this server does not have.
-const IDLE_FEATURES: [&str; 17] = [
+const IDLE_FEATURES: [&str; 15] = [
     "auto-reload-config",
     "concurrent-rule-eval",
     "created-timestamp-zero-ingestion",
     "delayed-compaction",
-    "exemplar-storage",
     "fast-startup",
     "histograms-st-encoding",
     "memory-snapshot-on-shutdown",
-    "metadata-wal-records",
     "otlp-deltatocumulative",
     "otlp-native-delta-ingestion",
     "search-api",
@@ -49,14 +47,16 @@ const IDLE_FEATURES: [&str; 17] = [
 ];
 
 /// Features that act, or that have nothing left to switch.
-const KNOWN_FEATURES: [&str; 11] = [
+const KNOWN_FEATURES: [&str; 13] = [
     "promql-binop-fill-modifiers",
     "promql-delayed-name-removal",
     "promql-duration-expr",
     "promql-experimental-functions",
     "promql-extended-range-selectors",
     "promql-per-step-stats",
+    "exemplar-storage",
     "extra-scrape-metrics",
+    "metadata-wal-records",
     "native-histograms",
     "ooo-native-histograms",
     "old-ui",

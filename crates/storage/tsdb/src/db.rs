@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use firesteel_base::TimeRange;
 use firesteel_client::Registry;
-use firesteel_storage::{Appendable, Appender, Querier, Queryable, StorageError};
+use firesteel_model::Matcher;
+use firesteel_storage::{Appendable, Appender, ExemplarQueryable, Querier, Queryable, SeriesExemplars, StorageError};
 use parking_lot::Mutex;
 
 use crate::error::DbError;
@@ -47,7 +48,10 @@ impl Db {
                 samples_per_chunk: options.samples_per_chunk,
                 series_limit: options.series_limit,
                 shards: Head::shards_for_machine(),
-                ..HeadOptions::default()
+                out_of_order_window_ms: i64::try_from(options.out_of_order_window.as_millis()).unwrap_or(i64::MAX),
+                out_of_order_cap: options.out_of_order_cap,
+                exemplars_max: options.exemplars_max,
+                metadata_records: options.metadata_records,
             },
             Log::default(),
         );
@@ -126,6 +130,15 @@ impl Db {
         self.maintenance.set_retention(retention);
     }
 
+    /// Changes how many exemplars are kept; the ones that came last stay.
+    pub fn set_exemplars_max(&self, max: usize) {
+        let before = self.head.exemplar_stats().max;
+        if before != max {
+            let migrated = self.head.resize_exemplars(max);
+            tracing::info!(component = "tsdb", from = before, to = max, migrated, "Exemplar storage resized");
+        }
+    }
+
     /// Makes all that was committed survive a loss of power.
     pub fn sync(&self) -> Result<(), DbError> {
         self.head.log.wal().map_or(Ok(()), Wal::sync).map_err(DbError::from)
@@ -156,6 +169,12 @@ impl Drop for Db {
 impl Appendable for Db {
     fn appender(&self) -> Box<dyn Appender + '_> {
         Box::new(self.head.appender())
+    }
+}
+
+impl ExemplarQueryable for Db {
+    fn exemplars(&self, range: TimeRange, matchers: &[&[Matcher]]) -> Vec<SeriesExemplars> {
+        self.head.exemplars(range, matchers)
     }
 }
 

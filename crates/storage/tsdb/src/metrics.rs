@@ -6,8 +6,7 @@ use std::sync::{Arc, Weak};
 use firesteel_client::{Collect, Registry};
 use firesteel_model::{Labels, Metric, MetricFamily, MetricType, MetricValue};
 
-use firesteel_tsdb_head::ReplayStats;
-use firesteel_tsdb_head::{Counts, Head};
+use firesteel_tsdb_head::{Counts, ExemplarStats, Head, ReplayStats};
 use firesteel_tsdb_wal::WalStats;
 
 /// A counter that upstream splits by the type of sample; the head keeps floats only.
@@ -40,6 +39,7 @@ pub(super) fn register(registry: &Registry, head: &Arc<Head>, clean_start: Optio
     gauges(registry, &head);
     counters(registry, &head);
     of_log(registry, &head);
+    exemplars(registry, &head);
     let clean = match clean_start {
         None => -1.0,
         Some(clean) => f64::from(u8::from(clean)),
@@ -151,6 +151,43 @@ fn counters(registry: &Registry, head: &Weak<Head>) {
         "prometheus_tsdb_out_of_order_samples_total",
         "Total number of out of order samples ingestion failed attempts due to out of order being disabled.",
         |c| &c.out_of_order,
+    );
+}
+
+/// Registered whether the feature is on or not, as upstream does.
+fn exemplars(registry: &Registry, head: &Weak<Head>) {
+    let reader = |read: fn(&ExemplarStats) -> f64| {
+        let head = Weak::clone(head);
+        move || head.upgrade().map_or(0.0, |head| read(&head.exemplar_stats()))
+    };
+    let c = |name: &str, help: &str, read| registry.counter_fn(name, help, reader(read));
+    c("prometheus_tsdb_exemplar_exemplars_appended_total", "Total number of appended exemplars.", |s| {
+        s.appended as f64
+    });
+    c(
+        "prometheus_tsdb_exemplar_out_of_order_exemplars_total",
+        "Total number of out of order exemplar ingestion failed attempts.",
+        |s| s.out_of_order as f64,
+    );
+    let g = |name: &str, help: &str, read| registry.gauge_fn(name, help, reader(read));
+    g("prometheus_tsdb_exemplar_exemplars_in_storage", "Number of exemplars currently in circular storage.", |s| {
+        s.in_storage as f64
+    });
+    g(
+        "prometheus_tsdb_exemplar_series_with_exemplars_in_storage",
+        "Number of series with exemplars currently in circular storage.",
+        |s| s.series as f64,
+    );
+    // upstream: the missing blanks are its own (tsdb/exemplar.go, 3.14); kept.
+    g(
+        "prometheus_tsdb_exemplar_last_exemplars_timestamp_seconds",
+        "The timestamp of the oldest exemplar stored in circular storage. Useful to check for what timerange the current exemplar buffer limit allows. This usually means the last timestampfor all exemplars for a typical setup. This is not true though if one of the series timestamp is in future compared to rest series.",
+        |s| s.oldest_t.0 as f64 / 1000.0,
+    );
+    g(
+        "prometheus_tsdb_exemplar_max_exemplars",
+        "Total number of exemplars the exemplar storage can store, resizeable.",
+        |s| s.max as f64,
     );
 }
 

@@ -30,6 +30,14 @@ pub struct DbOptions {
     pub series_limit: u64,
     /// How many bytes of sealed chunks the head may hold before the oldest go although retention would keep them.
     pub head_bytes_max: u64,
+    /// How far behind the newest sample an out-of-order one may be; zero takes none.
+    pub out_of_order_window: Duration,
+    /// How many out-of-order samples of a series are gathered before they become a chunk.
+    pub out_of_order_cap: u16,
+    /// How many exemplars are kept over all series; 0 keeps none.
+    pub exemplars_max: usize,
+    /// Keep metadata with the series and in the log (feature `metadata-wal-records`).
+    pub metadata_records: bool,
     /// The file system that the log is kept in: a test's may fail on demand. The lock file is the system's in any case.
     pub vfs: Arc<dyn Vfs>,
 }
@@ -47,6 +55,10 @@ impl DbOptions {
             no_lockfile: false,
             series_limit: 0,
             head_bytes_max: 2 << 30,
+            out_of_order_window: Duration::ZERO,
+            out_of_order_cap: 32,
+            exemplars_max: 0,
+            metadata_records: false,
             vfs: Arc::new(OsVfs),
         }
     }

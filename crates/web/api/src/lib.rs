@@ -10,6 +10,7 @@
 #![forbid(unsafe_code)]
 
 mod error;
+mod exemplars;
 mod json;
 mod label_name;
 mod labels;

@@ -12,13 +12,14 @@ use http::{StatusCode, header};
 
 use crate::readiness::when_ready;
 use crate::respond::plain;
-use crate::{Api, labels, manage, metadata, query, rules, status, targets};
+use crate::{Api, exemplars, labels, manage, metadata, query, rules, status, targets};
 
 /// Builds the routes below `prefix` (`/` or `/some/path`). `page` serves everything that is not an endpoint.
 pub fn router(api: Arc<Api>, prefix: &str, page: Option<Router>, metrics: HttpMetrics) -> Router {
     let v1 = Router::new()
         .route("/query", get(query::instant).post(query::instant))
         .route("/query_range", get(query::range).post(query::range))
+        .route("/query_exemplars", get(exemplars::exemplars).post(exemplars::exemplars))
         .route("/format_query", get(query::format).post(query::format))
         .route("/series", get(labels::series).post(labels::series))
         .route("/labels", get(labels::names).post(labels::names))

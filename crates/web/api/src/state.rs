@@ -6,7 +6,7 @@ use std::time::Duration;
 use firesteel_base::Clock;
 use firesteel_net::server::Cors;
 use firesteel_promql_syntax::ParserOptions;
-use firesteel_storage::Queryable;
+use firesteel_storage::{ExemplarQueryable, Queryable};
 use tokio::sync::Semaphore;
 
 use crate::source::{Control, QuerySource, StatusSource, TargetSource};
@@ -17,6 +17,7 @@ pub struct Api {
     pub readiness: Readiness,
     pub queries: Arc<dyn QuerySource>,
     pub store: Arc<dyn Queryable>,
+    pub exemplars: Arc<dyn ExemplarQueryable>,
     pub targets: Arc<dyn TargetSource>,
     pub status: Arc<dyn StatusSource>,
     pub control: Arc<dyn Control>,
