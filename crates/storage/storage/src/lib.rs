@@ -8,6 +8,7 @@ pub mod chunkenc;
 mod error;
 mod merge;
 mod query;
+mod time_ranges;
 
 pub use append::{
     AppendError, AppendOptions, Appendable, Appender, Committed, Exemplar, HistogramSample, HistogramValue, Rejected,
@@ -19,3 +20,4 @@ pub use query::{
     ChunkBytes, ChunkView, Encoding, ExemplarQueryable, Order, Querier, Queryable, Selected, Selection, SelectionHints,
     SeriesEntry, SeriesExemplars,
 };
+pub use time_ranges::TimeRanges;

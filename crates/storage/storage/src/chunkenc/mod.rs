@@ -1,9 +1,11 @@
 //! Chunk encodings: how the samples of one series are packed. Files and references to chunks are the database's business.
 
+mod cut_out;
 mod error;
 mod xor_appender;
 mod xor_decoder;
 
+pub use cut_out::cut_out;
 pub use error::{ChunkError, ChunkFull};
 pub use xor_appender::{XorAppender, XorChunk};
 pub use xor_decoder::XorDecoder;
