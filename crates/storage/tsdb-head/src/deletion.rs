@@ -1,0 +1,117 @@
+//! Deleting samples: what is deleted is noted beside the series, in the log too, and left out of every answer; it goes for
+//! good when the head is truncated.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use firesteel_base::{FastHashMap, TimeRange, TimestampMs};
+use firesteel_model::{Matcher, SeriesRef};
+use firesteel_storage::{StorageError, TimeRanges};
+use firesteel_tsdb_wal::OnFailure;
+use firesteel_tsdb_wal::records::{TombstoneEntry, TombstonesRecord};
+use parking_lot::RwLock;
+
+use super::Head;
+use super::log::LogOutcome;
+use super::plan::Plan;
+
+/// The deleted times of series that have any.
+#[derive(Debug, Default)]
+pub(crate) struct Stones {
+    of: RwLock<FastHashMap<SeriesRef, Arc<TimeRanges>>>,
+    /// Whether there are any: asked by every reader.
+    any: AtomicBool,
+}
+
+impl Stones {
+    pub(crate) fn is_empty(&self) -> bool {
+        !self.any.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn get(&self, series: SeriesRef) -> Option<Arc<TimeRanges>> {
+        if self.is_empty() {
+            return None;
+        }
+        self.of.read().get(&series).cloned()
+    }
+
+    pub(crate) fn add(&self, stones: impl IntoIterator<Item = TombstoneEntry>) {
+        let mut of = self.of.write();
+        for stone in stones {
+            Arc::make_mut(of.entry(stone.series).or_default()).add(stone.range);
+        }
+        self.any.store(!of.is_empty(), Ordering::Release);
+    }
+
+    /// Forgets series that are gone, and times before `min_t`.
+    pub(crate) fn truncate(&self, dead: &[SeriesRef], min_t: i64) {
+        if self.is_empty() {
+            return;
+        }
+        let mut of = self.of.write();
+        for series in dead {
+            of.remove(series);
+        }
+        of.retain(|_, ranges| {
+            Arc::make_mut(ranges).truncate_before(TimestampMs(min_t));
+            !ranges.is_empty()
+        });
+        self.any.store(!of.is_empty(), Ordering::Release);
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.of.read().values().map(|ranges| ranges.len()).sum()
+    }
+}
+
+impl Head {
+    /// Deletes the samples within `range`, ends included, of the series that satisfy all matchers; returns of how many
+    /// series. Only what is there is deleted: later samples are taken as ever.
+    ///
+    /// Error: the log does not take it; then nothing is deleted.
+    pub fn delete(&self, range: TimeRange, matchers: &[Matcher]) -> Result<usize, StorageError> {
+        let mut stones = Vec::new();
+        let mut plan = Plan::new(&self.pairs.read(), matchers);
+        let mut slots = Vec::new();
+        for shard in &self.shards {
+            let pairs = self.pairs.read();
+            if pairs.sweeps() != plan.sweeps {
+                plan = Plan::new(&pairs, matchers);
+            }
+            let shard = shard.lock();
+            slots.clear();
+            plan.run(&shard, &mut slots);
+            for &slot in &slots {
+                let Some((min, max)) = shard.time_range(slot) else { continue };
+                let range = TimeRange { min: range.min.max(TimestampMs(min)), max: range.max.min(TimestampMs(max)) };
+                if range.min <= range.max {
+                    stones.push(TombstoneEntry { series: shard.hot(slot).series(), range });
+                }
+            }
+        }
+        if stones.is_empty() {
+            return Ok(0);
+        }
+        stones.sort_unstable_by_key(|stone| stone.series);
+        let mut record = Vec::new();
+        TombstonesRecord::encode(stones.iter().copied(), &mut record);
+        match self.log.write(&[&record], OnFailure::Refuse) {
+            LogOutcome::Closed => return Err(StorageError::Closed),
+            LogOutcome::Refused(why) => return Err(StorageError::NotDurable { why }),
+            LogOutcome::Written | LogOutcome::Kept | LogOutcome::Lost => {}
+        }
+        let n = stones.len();
+        self.stones.add(stones);
+        Ok(n)
+    }
+
+    /// Returns the deleted times of a series.
+    pub fn deleted_of(&self, series: SeriesRef) -> Option<Arc<TimeRanges>> {
+        self.stones.get(series)
+    }
+
+    /// Returns how many deleted ranges there are.
+    pub fn tombstones(&self) -> usize {
+        self.stones.len()
+    }
+}

@@ -1,0 +1,184 @@
+//! Out-of-order samples of a shard's series: gathered sorted, and encoded as a chunk when there are enough.
+//!
+//! In-order and late chunks of a series may overlap; readers merge them. Upstream's rules: `tsdb/ooo_head.go` (3.14).
+
+use std::sync::Arc;
+
+use firesteel_base::{FastHashMap, TimeRange, TimestampMs};
+use firesteel_model::SeriesRef;
+use firesteel_storage::chunkenc::XorChunk;
+use firesteel_storage::{ChunkBytes, ChunkView, Encoding};
+
+/// A sample on its way into an out-of-order chunk.
+#[derive(Clone, Debug)]
+pub(crate) struct LateSample {
+    pub(crate) t: i64,
+    pub(crate) value: LateValue,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) enum LateValue {
+    Float(f64),
+}
+
+/// An encoded chunk with its number, by which a compaction knows what it has taken.
+#[derive(Clone, Debug)]
+pub(crate) struct LateChunk {
+    pub(crate) number: u64,
+    pub(crate) view: ChunkView,
+}
+
+/// The late samples of one series.
+#[derive(Debug, Default)]
+pub(crate) struct Late {
+    /// Sorted by time, each time once.
+    open: Vec<LateSample>,
+    pub(crate) chunks: Vec<LateChunk>,
+}
+
+/// What became of a late sample.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Inserted {
+    Added,
+    /// As `Added`, and a chunk began with it.
+    NewChunk,
+    /// The open chunk has a sample of that time.
+    Duplicate,
+}
+
+impl Late {
+    /// Adds a sample; `next_number` numbers the chunk that it may complete.
+    pub(crate) fn insert(&mut self, sample: LateSample, cap: usize, next_number: impl FnOnce() -> u64) -> Inserted {
+        let began = self.open.is_empty() || self.open.len() >= cap;
+        if self.open.len() >= cap {
+            self.seal(next_number);
+        }
+        let at = match self.open.last() {
+            Some(last) if last.t >= sample.t => self.open.partition_point(|s| s.t < sample.t),
+            _ => self.open.len(),
+        };
+        if self.open.get(at).is_some_and(|s| s.t == sample.t) {
+            return Inserted::Duplicate;
+        }
+        if self.open.capacity() == self.open.len() {
+            self.open.reserve_exact((self.open.len() * 2).clamp(4, cap.max(4)) - self.open.len());
+        }
+        self.open.insert(at, sample);
+        if began { Inserted::NewChunk } else { Inserted::Added }
+    }
+
+    /// Encodes what is gathered.
+    pub(crate) fn seal(&mut self, next_number: impl FnOnce() -> u64) {
+        if self.open.is_empty() {
+            return;
+        }
+        let number = next_number();
+        encode(&self.open, |view| self.chunks.push(LateChunk { number, view }));
+        self.open.clear();
+    }
+
+    /// Forgets what is gathered: it is in a chunk on disk.
+    pub(crate) fn drop_open(&mut self) {
+        self.open.clear();
+    }
+
+    /// Adds the chunks that overlap the range.
+    pub(crate) fn views(&self, range: TimeRange, out: &mut Vec<ChunkView>) {
+        let fits = |min: TimestampMs, max: TimestampMs| TimeRange { min, max }.overlaps(range);
+        out.extend(self.chunks.iter().map(|c| &c.view).filter(|v| fits(v.min, v.max)).cloned());
+        if let (Some(first), Some(last)) = (self.open.first(), self.open.last())
+            && fits(TimestampMs(first.t), TimestampMs(last.t))
+        {
+            encode(&self.open, |view| out.push(view));
+        }
+    }
+
+    /// Calls `each` with the ends of each chunk.
+    pub(crate) fn each_range(&self, mut each: impl FnMut(i64, i64)) {
+        self.chunks.iter().for_each(|c| each(c.view.min.0, c.view.max.0));
+        if let (Some(first), Some(last)) = (self.open.first(), self.open.last()) {
+            each(first.t, last.t);
+        }
+    }
+
+    /// Drops the chunks numbered below `number`; returns how many.
+    pub(crate) fn drop_below(&mut self, number: u64) -> usize {
+        let before = self.chunks.len();
+        self.chunks.retain(|c| c.number >= number);
+        before - self.chunks.len()
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.open.is_empty() && self.chunks.is_empty()
+    }
+
+    pub(crate) fn n_chunks(&self) -> usize {
+        self.chunks.len() + usize::from(!self.open.is_empty())
+    }
+
+    fn heap_bytes(&self) -> usize {
+        self.open.capacity() * size_of::<LateSample>()
+            + self.chunks.iter().map(|c| size_of::<LateChunk>() + c.view.bytes.as_slice().len()).sum::<usize>()
+    }
+}
+
+/// Encodes samples as chunks, one for each run of one kind.
+fn encode(samples: &[LateSample], mut each: impl FnMut(ChunkView)) {
+    let mut chunk = XorChunk::new();
+    for sample in samples {
+        let LateValue::Float(v) = sample.value;
+        let fits = chunk.push(TimestampMs(sample.t), v);
+        debug_assert!(fits.is_ok(), "{fits:?}");
+    }
+    let n = u32::from(chunk.appender().samples());
+    let (Some(first), Some(last)) = (samples.first(), samples.last()) else { return };
+    let bytes = chunk.into_bytes();
+    let len = bytes.len();
+    each(ChunkView {
+        min: TimestampMs(first.t),
+        max: TimestampMs(last.t),
+        encoding: Encoding::Xor,
+        samples: n,
+        bytes: ChunkBytes::Copied(Arc::from(bytes), 0..len),
+    });
+}
+
+/// The late samples of a shard.
+#[derive(Debug, Default)]
+pub(crate) struct LateSeries(FastHashMap<SeriesRef, Late>);
+
+impl LateSeries {
+    pub(crate) fn get(&self, series: SeriesRef) -> Option<&Late> {
+        if self.0.is_empty() { None } else { self.0.get(&series) }
+    }
+
+    pub(crate) fn get_mut(&mut self, series: SeriesRef) -> Option<&mut Late> {
+        self.0.get_mut(&series)
+    }
+
+    pub(crate) fn of(&mut self, series: SeriesRef) -> &mut Late {
+        self.0.entry(series).or_default()
+    }
+
+    pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = (SeriesRef, &mut Late)> {
+        self.0.iter_mut().map(|(series, late)| (*series, late))
+    }
+
+    /// Drops the chunks numbered below `number` and the series left without any; returns how many chunks went.
+    pub(crate) fn drop_below(&mut self, number: u64) -> usize {
+        let mut dropped = 0;
+        self.0.retain(|_, late| {
+            dropped += late.drop_below(number);
+            !late.is_empty()
+        });
+        dropped
+    }
+
+    pub(crate) fn n_chunks(&self) -> usize {
+        self.0.values().map(Late::n_chunks).sum()
+    }
+
+    pub(crate) fn heap_bytes(&self) -> usize {
+        self.0.capacity() * (size_of::<Late>() + 9) + self.0.values().map(Late::heap_bytes).sum::<usize>()
+    }
+}
