@@ -12,7 +12,7 @@ use crate::ConfigSource;
 use crate::config_source::place;
 use crate::metrics::ServerMetrics;
 use crate::scraping::Scraping;
-use crate::storing::{LateDb, exemplars_max, retention};
+use crate::storing::{LateDb, exemplars_max, out_of_order_window, retention};
 
 /// What a configuration is given to.
 pub(crate) struct Reloader {
@@ -82,6 +82,9 @@ impl Reloader {
         }
         if let Some(db) = self.db.get() {
             db.set_retention(retention(&config));
+            if let Err(err) = db.set_out_of_order_window(out_of_order_window(&config)) {
+                error!(%err, "Failed to open the log of out-of-order samples");
+            }
             if self.exemplars {
                 db.set_exemplars_max(exemplars_max(&config));
             }

@@ -33,8 +33,7 @@ pub(crate) fn find(source: &Source) -> Vec<Diagnostic> {
     let tsdb = root.closest(&["storage", "tsdb"]);
     let retention = root.closest(&["storage", "tsdb", "retention"]);
     for (block, depth, key, why) in [
-        (tsdb, &["storage", "tsdb"][..], "out_of_order_time_window", "samples out of order would still be refused"),
-        (tsdb, &["storage", "tsdb"], "stale_series_compaction_threshold", "stale series would stay in memory"),
+        (tsdb, &["storage", "tsdb"][..], "stale_series_compaction_threshold", "stale series would stay in memory"),
         (tsdb, &["storage", "tsdb"], "chunk_encoding", "chunks would be XOR"),
         (retention, &["storage", "tsdb", "retention"], "size", "only the time bounds what is kept"),
         (retention, &["storage", "tsdb", "retention"], "percentage", "only the time bounds what is kept"),

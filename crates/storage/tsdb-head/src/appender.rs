@@ -12,6 +12,7 @@ use firesteel_storage::{
 
 use super::aside::Aside;
 use super::exemplars::Verdict;
+use super::late::{Inserted, LateSample, LateValue};
 use super::log::LogOutcome;
 use super::series::Slot;
 use super::shard::Appended;
@@ -41,6 +42,9 @@ pub(super) struct AppendBuffers {
     series_record: Vec<u8>,
     samples_record: Vec<u8>,
     aside: Aside,
+    /// Out-of-order rows that were taken, for their log.
+    late: Vec<(SeriesRef, TimestampMs, f64)>,
+    late_record: Vec<u8>,
 }
 
 /// Buffers kept for later batches; and how many rows a kept buffer may have room for.
@@ -55,6 +59,8 @@ impl AppendBuffers {
         self.series_record.clear();
         self.samples_record.clear();
         self.aside.clear();
+        self.late.clear();
+        self.late_record.clear();
         if self.series_record.capacity() > 1 << 20 {
             self.series_record = Vec::new();
         }
@@ -68,6 +74,8 @@ pub struct HeadAppender<'a> {
     buffers: AppendBuffers,
     /// Rows before this are out of bounds; taken when the first rows come.
     min_valid: Option<i64>,
+    /// Out-of-order rows before this are too old; `i64::MAX` when none is taken.
+    late_min: i64,
     /// What the log is to do with the batch when it cannot write.
     on_failure: OnFailure,
 }
@@ -78,7 +86,7 @@ impl<'a> HeadAppender<'a> {
         count(&head.counts.appenders_active, 1);
         let mut buffers = head.buffers.lock().pop().unwrap_or_default();
         buffers.rows.resize_with(head.shards.len(), Vec::new);
-        Self { head, buffers, min_valid: None, on_failure: OnFailure::Keep }
+        Self { head, buffers, min_valid: None, late_min: i64::MAX, on_failure: OnFailure::Keep }
     }
 
     fn min_valid(&mut self, first: Option<TimestampMs>) -> i64 {
@@ -92,6 +100,10 @@ impl<'a> HeadAppender<'a> {
         {
             head.min_time.fetch_min(first.0, Ordering::Relaxed);
         }
+        let window = head.out_of_order.window_ms();
+        if window > 0 {
+            self.late_min = head.max_time.load(Ordering::Relaxed).saturating_sub(window);
+        }
         *self.min_valid.insert(head.min_acceptable())
     }
 
@@ -101,7 +113,7 @@ impl<'a> HeadAppender<'a> {
 
     /// Writes the batch's records into the buffers.
     fn encode(&mut self) {
-        let AppendBuffers { rows, new_series, unlogged, series_record, samples_record, aside } = &mut self.buffers;
+        let AppendBuffers { rows, new_series, unlogged, series_record, samples_record, aside, .. } = &mut self.buffers;
         if !unlogged.is_empty() {
             unlogged.sort_unstable();
             unlogged.dedup();
@@ -118,6 +130,18 @@ impl<'a> HeadAppender<'a> {
         if !aside.is_empty() {
             aside.encode();
         }
+    }
+
+    /// Logs the out-of-order rows that were taken: only now is it known which they are, as in upstream's.
+    fn log_late(&mut self) {
+        let AppendBuffers { late, late_record, .. } = &mut self.buffers;
+        if late.is_empty() {
+            return;
+        }
+        let times = || late.iter().map(|row| row.1.0);
+        self.head.out_of_order.widen(times().min().unwrap_or(i64::MAX), times().max().unwrap_or(i64::MIN));
+        SamplesRecord::encode(late.iter().copied(), late_record);
+        self.head.late_log.write(&[late_record], OnFailure::Keep);
     }
 
     /// Notes that the batch logs something of the series, which must be declared before. False: there is no such series.
@@ -138,7 +162,9 @@ impl<'a> HeadAppender<'a> {
         let head = self.head;
         let number = Arc::new(AtomicU64::new(0));
         let (mut min_t, mut max_t) = (i64::MAX, i64::MIN);
-        let (mut appended, mut new_chunks, mut out_of_order) = (0, 0, 0);
+        let (mut appended, mut new_chunks, mut out_of_order, mut too_old) = (0, 0, 0, 0);
+        let (min_valid, late_min) = (self.min_valid.unwrap_or(i64::MIN), self.late_min);
+        let late_rows = &mut self.buffers.late;
         for (shard, rows) in head.shards.iter().zip(&self.buffers.rows) {
             if rows.is_empty() {
                 continue;
@@ -163,16 +189,35 @@ impl<'a> HeadAppender<'a> {
                         }
                     },
                 };
-                match shard.append(slot, row.t, row.v, &head.rules) {
+                let outcome = if row.t < min_valid {
+                    Err(AppendError::OutOfOrder)
+                } else {
+                    shard.append(slot, row.t, row.v, &head.rules)
+                };
+                match outcome {
                     Ok(Appended::After(extent)) => before.push((slot, extent)),
                     Ok(Appended::NewChunk(extent)) => {
                         before.push((slot, extent));
                         new_chunks += 1;
                     }
                     Ok(Appended::Same) => continue,
+                    Err(AppendError::OutOfOrder) if row.t >= late_min => {
+                        let cap = usize::from(head.options.out_of_order_cap.max(1));
+                        let sample = LateSample { t: row.t, value: LateValue::Float(row.v) };
+                        match shard.late.of(row.series).insert(sample, cap, || head.out_of_order.next_number()) {
+                            Inserted::Duplicate => {}
+                            inserted => {
+                                new_chunks += u64::from(inserted == Inserted::NewChunk);
+                                late_rows.push((row.series, TimestampMs(row.t), row.v));
+                            }
+                        }
+                        continue;
+                    }
                     Err(why) => {
                         done.rejected += 1;
-                        out_of_order += u64::from(why == AppendError::OutOfOrder);
+                        if why == AppendError::OutOfOrder {
+                            *(if late_min == i64::MAX { &mut out_of_order } else { &mut too_old }) += 1;
+                        }
                         continue;
                     }
                 }
@@ -193,7 +238,12 @@ impl<'a> HeadAppender<'a> {
             head.widen(min_t, max_t);
         }
         head.visibility.complete(&number);
+        self.log_late();
+        let late = self.buffers.late.len();
+        appended += late;
         done.appended = appended;
+        count(&head.counts.late_appended, late as u64);
+        count(&head.counts.too_old, too_old);
         count(&head.counts.samples_appended, appended as u64);
         count(&head.counts.chunks_created, new_chunks);
         count(&head.counts.out_of_order, out_of_order);
@@ -226,11 +276,13 @@ impl Appender for HeadAppender<'_> {
                 rejected.push(Rejected { row, why });
             }
         };
-        let (mut not_found, mut out_of_bounds, mut out_of_order) = (0, 0, 0);
+        let (mut not_found, mut out_of_bounds, mut out_of_order, mut too_old) = (0, 0, 0, 0);
+        let late_min = self.late_min;
+        let takes_late = late_min != i64::MAX;
         let places = head.refs.read();
         for (i, ((&series, &t), &v)) in batch.refs.iter().zip(&batch.t).zip(&batch.v).enumerate() {
             let row = i as u32;
-            if t.0 < min_valid {
+            if t.0 < min_valid && !takes_late {
                 out_of_bounds += 1;
                 refuse(row, AppendError::OutOfBounds);
                 continue;
@@ -265,8 +317,18 @@ impl Appender for HeadAppender<'_> {
                         shard.hot(place.slot)
                     }
                 };
-                match hot.follows(row.t, row.v) {
-                    Ok(_) => {
+                let outcome = if row.t < min_valid {
+                    Err(AppendError::OutOfOrder)
+                } else {
+                    hot.follows(row.t, row.v).map(|_| ())
+                };
+                let outcome = match outcome {
+                    Err(AppendError::OutOfOrder) if takes_late && row.t < late_min => Err(AppendError::TooOld),
+                    Err(AppendError::OutOfOrder) if takes_late && !how.refuse_out_of_order => Ok(()),
+                    outcome => outcome,
+                };
+                match outcome {
+                    Ok(()) => {
                         if !hot.is_logged() {
                             unlogged.push(row.series);
                         }
@@ -275,16 +337,18 @@ impl Appender for HeadAppender<'_> {
                     }
                     Err(why) => {
                         out_of_order += u64::from(why == AppendError::OutOfOrder);
+                        too_old += u64::from(why == AppendError::TooOld);
                         refuse(row.row, why);
                     }
                 }
             }
             rows.truncate(kept);
         }
-        if not_found + out_of_bounds + out_of_order > 0 {
+        if not_found + out_of_bounds + out_of_order + too_old > 0 {
             count(&head.counts.series_not_found, not_found);
             count(&head.counts.out_of_bounds, out_of_bounds);
             count(&head.counts.out_of_order, out_of_order);
+            count(&head.counts.too_old, too_old);
             rejected.sort_unstable_by_key(|r| r.row);
         }
     }

@@ -9,9 +9,11 @@ use firesteel_storage::{AppendError, Exemplar, ExemplarQueryable, SeriesExemplar
 use parking_lot::{Mutex, RwLock};
 
 use crate::appender::{AppendBuffers, HeadAppender};
+use crate::deletion::Stones;
 use crate::exemplars::{ExemplarRing, ExemplarStats};
 use crate::log::Log;
 use crate::metadata::MetadataTable;
+use crate::out_of_order::OutOfOrder;
 use crate::pairs::Pairs;
 use crate::refs::{Place, RefTable};
 use crate::series::SERIES_REF_MAX;
@@ -71,6 +73,10 @@ pub struct Head {
     pub(crate) min_valid: AtomicI64,
     pub(crate) visibility: Arc<Visibility>,
     pub log: Log,
+    /// Out-of-order samples are logged here, too.
+    pub(crate) late_log: Log,
+    pub(crate) out_of_order: OutOfOrder,
+    pub(crate) stones: Stones,
     pub(crate) metadata: RwLock<MetadataTable>,
     pub(crate) exemplars: Mutex<ExemplarRing>,
     pub(crate) buffers: Mutex<Vec<AppendBuffers>>,
@@ -89,6 +95,9 @@ pub struct Counts {
     pub samples_appended: AtomicU64,
     pub out_of_order: AtomicU64,
     pub out_of_bounds: AtomicU64,
+    pub too_old: AtomicU64,
+    /// Out-of-order samples that were taken.
+    pub late_appended: AtomicU64,
     pub appenders_created: AtomicU64,
     pub appenders_active: AtomicU64,
     pub truncations: AtomicU64,
@@ -120,6 +129,9 @@ impl Head {
             min_valid: AtomicI64::new(i64::MIN),
             visibility: Arc::default(),
             log,
+            late_log: Log::default(),
+            out_of_order: OutOfOrder::new(options.out_of_order_window_ms),
+            stones: Stones::default(),
             metadata: RwLock::default(),
             exemplars: Mutex::new(ExemplarRing::new(options.exemplars_max, options.out_of_order_window_ms)),
             buffers: Mutex::default(),

@@ -8,10 +8,13 @@
 
 mod appender;
 mod aside;
+mod deletion;
 mod exemplars;
 mod head;
+mod late;
 mod log;
 mod metadata;
+mod out_of_order;
 mod paged;
 mod pairs;
 mod plan;
@@ -35,6 +38,7 @@ pub use appender::HeadAppender;
 pub use exemplars::ExemplarStats;
 pub use head::{Counts, Head, HeadOptions, count};
 pub use log::Log;
+pub use out_of_order::OutOfOrderCut;
 pub use querier::HeadQuerier;
 pub use replay::Replay;
 pub use stats::{Cardinality, HeadStats, NamedCount, ReplayStats};

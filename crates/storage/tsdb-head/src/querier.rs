@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use firesteel_base::{FastHashSet, TimeRange};
-use firesteel_storage::{Order, Querier, Selected, Selection, SeriesEntry, StorageError};
+use firesteel_base::{FastHashSet, TimeRange, TimestampMs};
+use firesteel_storage::{Order, Querier, Selected, Selection, SeriesEntry, StorageError, TimeRanges};
 
 use super::Head;
 use super::pairs::PairId;
@@ -28,7 +28,8 @@ impl HeadQuerier {
     }
 
     fn overlaps_head(&self) -> bool {
-        self.head.time_range().is_some_and(|(min, max)| min <= self.range.max.0 && self.range.min.0 <= max)
+        let overlaps = |(min, max): (i64, i64)| min <= self.range.max.0 && self.range.min.0 <= max;
+        self.head.time_range().is_some_and(overlaps) || self.head.out_of_order.range().is_some_and(overlaps)
     }
 
     /// Calls `visit` with each shard, locked, and the slots that fit there. Stops when `visit` says false.
@@ -67,6 +68,25 @@ impl HeadQuerier {
     }
 }
 
+/// Returns whether the series has a sample in the range that is late, or late ones aside.
+fn has_late(shard: &Shard, slot: Slot, range: TimeRange) -> bool {
+    let mut found = false;
+    if let Some(late) = shard.late.get(shard.hot(slot).series()) {
+        late.each_range(|min, max| found |= min <= range.max.0 && range.min.0 <= max);
+    }
+    found
+}
+
+/// Returns whether all chunks of the series that overlap the range are deleted as a whole.
+fn is_deleted(shard: &Shard, slot: Slot, deleted: &TimeRanges, range: TimeRange) -> bool {
+    let mut left = false;
+    shard.each_range(slot, |min, max| {
+        let chunk = TimeRange { min: TimestampMs(min), max: TimestampMs(max) };
+        left |= chunk.overlaps(range) && !deleted.covers(chunk);
+    });
+    !left
+}
+
 /// Returns whether the series may have a visible sample in the range.
 fn may_have_samples(shard: &Shard, slot: Slot, extent: Extent, range: TimeRange) -> bool {
     let hot = shard.hot(slot);
@@ -95,7 +115,11 @@ impl Querier for HeadQuerier {
                 for &slot in slots {
                     let hide = hidden.as_ref().and_then(|h| h.get(&slot));
                     let extent = hide.copied().unwrap_or_else(|| shard.extent(slot));
-                    if may_have_samples(shard, slot, extent, self.range) {
+                    if !may_have_samples(shard, slot, extent, self.range) && !has_late(shard, slot, self.range) {
+                        continue;
+                    }
+                    let deleted = self.head.stones.get(shard.hot(slot).series());
+                    if !deleted.is_some_and(|deleted| is_deleted(shard, slot, &deleted, self.range)) {
                         visible.push((slot, extent));
                     }
                 }

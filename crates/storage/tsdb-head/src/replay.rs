@@ -7,12 +7,13 @@ use firesteel_model::{Metadata, SeriesRef};
 use firesteel_storage::Exemplar;
 
 use super::Head;
+use super::late::{LateSample, LateValue};
 use super::refs::Place;
 use super::series::Slot;
 use crate::stats::ReplayStats;
 use firesteel_tsdb_wal::records::{
-    ExemplarEntry, ExemplarsRecord, MetadataEntry, MetadataRecord, RecordError, RecordType, SamplesRecord,
-    SamplesV2Record, SeriesRecord,
+    ExemplarEntry, ExemplarsRecord, MetadataEntry, MetadataRecord, MmapMarkersRecord, RecordError, RecordType,
+    SamplesRecord, SamplesV2Record, SeriesRecord, TombstonesRecord,
 };
 
 /// Takes records in the log's order.
@@ -75,6 +76,23 @@ impl<'a> Replay<'a> {
                     self.sample(places.get(self.real(sample.series)), sample.t.0, sample.v);
                 }
             }
+            Some(RecordType::Tombstones) => {
+                let min_valid = self.head.min_valid.load(Ordering::Relaxed);
+                let mut stones = Vec::new();
+                for entry in TombstonesRecord::decode(record)? {
+                    let mut stone = entry?;
+                    stone.series = self.real(stone.series);
+                    if stone.range.max.0 < min_valid {
+                        continue;
+                    }
+                    if self.head.place_of(stone.series).is_none() {
+                        self.stats.unknown_tombstone_refs += 1;
+                        continue;
+                    }
+                    stones.push(stone);
+                }
+                self.head.stones.add(stones);
+            }
             Some(RecordType::Exemplars) => {
                 for entry in ExemplarsRecord::decode(record)? {
                     self.exemplar(&entry?)?;
@@ -106,6 +124,50 @@ impl<'a> Replay<'a> {
         self.held += 1;
         if self.held >= ROWS_MAX {
             self.flush();
+        }
+    }
+
+    /// Takes one record of the log of out-of-order samples, after all of the main log. `last_mapped` is the last chunk that
+    /// was found in `chunks_head`: markers of later ones tell of chunks that are lost.
+    pub fn late_record(&mut self, record: &[u8], last_mapped: u64) -> Result<(), RecordError> {
+        match RecordType::of(record) {
+            Some(RecordType::Samples) => {
+                for sample in SamplesRecord::decode(record)? {
+                    let sample = sample?;
+                    self.late_sample(sample.series, sample.t.0, LateValue::Float(sample.v));
+                }
+            }
+            Some(RecordType::SamplesV2) => {
+                for sample in SamplesV2Record::decode(record)? {
+                    let sample = sample?;
+                    self.late_sample(sample.series, sample.t.0, LateValue::Float(sample.v));
+                }
+            }
+            Some(RecordType::MmapMarkers) => {
+                for marker in MmapMarkersRecord::decode(record)? {
+                    let marker = marker?;
+                    let series = self.real(marker.series);
+                    let Some(place) = self.head.place_of(series) else {
+                        self.stats.unknown_marker_refs += 1;
+                        continue;
+                    };
+                    if marker.chunk <= last_mapped
+                        && let Some(late) = self.head.shards[place.shard as usize].lock().late.get_mut(series)
+                    {
+                        late.drop_open();
+                    }
+                }
+            }
+            _ => self.stats.skipped_records += 1,
+        }
+        Ok(())
+    }
+
+    fn late_sample(&mut self, series: SeriesRef, t: i64, value: LateValue) {
+        if self.head.replay_late(self.real(series), LateSample { t, value }) {
+            self.stats.late_samples += 1;
+        } else {
+            self.stats.unknown_late_refs += 1;
         }
     }
 

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use firesteel_base::{TimeRange, TimestampMs};
 use firesteel_model::SeriesRef;
+use firesteel_storage::chunkenc::{ChunkError, cut_out};
 use firesteel_storage::{ChunkBytes, ChunkView, Encoding, Order, Selected, SeriesEntry, StorageError};
 use parking_lot::Mutex;
 
@@ -158,6 +159,7 @@ impl Selected for HeadSelected {
         let group = self.group(i / GROUP);
         let at = i % GROUP;
         let from = if at == 0 { 0 } else { group.ends[at - 1] as usize };
+        let first = out.len();
         out.extend(group.chunks[from..group.ends[at] as usize].iter().map(|c| ChunkView {
             min: TimestampMs(c.min),
             max: TimestampMs(c.max),
@@ -165,6 +167,19 @@ impl Selected for HeadSelected {
             samples: c.samples,
             bytes: ChunkBytes::Copied(Arc::clone(&group.bytes), c.from as usize..c.to as usize),
         }));
+        let series = self.series[i].series;
+        if self.head.out_of_order.any() {
+            let shard = self.head.shards[self.notes[i].shard as usize].lock();
+            if let Some(late) = shard.late.get(series) {
+                late.views(self.range, out);
+                // Stable: of equal times the sample that came in order is the first.
+                out[first..].sort_by_key(|chunk| chunk.min);
+            }
+        }
+        if let Some(deleted) = self.head.stones.get(series) {
+            let bad = |e: ChunkError| StorageError::BadChunk { series: series.0, what: e.to_string() };
+            cut_out(out, first, &deleted).map_err(bad)?;
+        }
         Ok(())
     }
 }

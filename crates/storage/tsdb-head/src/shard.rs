@@ -4,6 +4,7 @@ use firesteel_model::{Labels, SeriesRef};
 use firesteel_storage::{AppendError, Encoding};
 use hashbrown::HashTable;
 
+use super::late::LateSeries;
 use super::paged::{Paged, Spans};
 use super::pairs::{PairId, Pairs};
 use super::postings::Postings;
@@ -42,6 +43,7 @@ pub(crate) struct Shard {
     pub(crate) sealed: SealedChunks,
     pub(crate) postings: Postings,
     pub(crate) open_batches: OpenBatches,
+    pub(crate) late: LateSeries,
     live: usize,
     stale: usize,
     scratch: Vec<u8>,
@@ -164,6 +166,27 @@ impl Shard {
         self.sealed.newest_first(self.chain(slot)).next().map(|chunk| chunk.max_t)
     }
 
+    /// Calls `each` with the ends of each of the series' chunks, late ones included.
+    pub(crate) fn each_range(&self, slot: Slot, mut each: impl FnMut(i64, i64)) {
+        let hot = self.hot(slot);
+        if hot.open().is_some() {
+            each(hot.min_t, hot.xor.last_t().0);
+        }
+        self.sealed.newest_first(self.chain(slot)).for_each(|chunk| each(chunk.min_t, chunk.max_t));
+        if let Some(late) = self.late.get(hot.series()) {
+            late.each_range(each);
+        }
+    }
+
+    /// Returns the times of the series' oldest and newest sample.
+    pub(crate) fn time_range(&self, slot: Slot) -> Option<(i64, i64)> {
+        let mut range: Option<(i64, i64)> = None;
+        self.each_range(slot, |min, max| {
+            range = Some(range.map_or((min, max), |r| (r.0.min(min), r.1.max(max))));
+        });
+        range
+    }
+
     /// Appends a sample; upstream's rules for order and for ending chunks (`tsdb/head_append.go`, 3.14).
     #[inline]
     pub(crate) fn append(&mut self, slot: Slot, t: i64, v: f64, rules: &ChunkRules) -> Result<Appended, AppendError> {
@@ -238,8 +261,9 @@ impl Shard {
         let (chain, mut dropped) = self.sealed.drop_before(self.cold[at].sealed, min_t);
         self.cold[at].sealed = chain;
         let hot = &mut self.hot[at];
+        let has_late = self.late.get(hot.series()).is_some();
         let gone = match hot.open() {
-            Some(place) if chain.is_empty() && hot.xor.last_t().0 < min_t => {
+            Some(place) if !has_late && chain.is_empty() && hot.xor.last_t().0 < min_t => {
                 self.stale -= usize::from(hot.is_stale());
                 self.slabs.free(place);
                 dropped += 1;
@@ -247,7 +271,7 @@ impl Shard {
             }
             Some(_) => false,
             // A series without samples may belong to a batch that is about to commit: it gets one round of grace.
-            None => chain.is_empty() && hot.mark_idle(),
+            None => !has_late && chain.is_empty() && hot.mark_idle(),
         };
         if gone {
             dead.push(hot.series());
@@ -310,7 +334,7 @@ impl Shard {
         ShardStats {
             series: self.live,
             stale: self.stale,
-            chunks: self.slabs.len() + self.sealed.len(),
+            chunks: self.slabs.len() + self.sealed.len() + self.late.n_chunks(),
             sealed_bytes: self.sealed.chunk_bytes(),
             heap_bytes: self.index.allocation_size()
                 + self.hot.heap_bytes()
@@ -318,7 +342,8 @@ impl Shard {
                 + self.spans.heap_bytes()
                 + self.slabs.heap_bytes()
                 + self.sealed.heap_bytes()
-                + self.postings.heap_bytes(),
+                + self.postings.heap_bytes()
+                + self.late.heap_bytes(),
         }
     }
 }

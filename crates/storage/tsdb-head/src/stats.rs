@@ -49,6 +49,11 @@ pub struct ReplayStats {
     pub unknown_refs: u64,
     pub unknown_exemplar_refs: u64,
     pub unknown_metadata_refs: u64,
+    pub unknown_tombstone_refs: u64,
+    /// Samples of the log of out-of-order samples, and those of unknown series.
+    pub late_samples: u64,
+    pub unknown_late_refs: u64,
+    pub unknown_marker_refs: u64,
     /// Records of kinds that the head does not keep yet (histograms, tombstones).
     pub skipped_records: u64,
     /// Records whose checksum holds but whose content does not make sense; skipped.

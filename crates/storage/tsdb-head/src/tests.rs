@@ -14,6 +14,8 @@ use proptest::prelude::*;
 
 use super::*;
 
+mod late;
+
 fn head() -> Arc<Head> {
     Head::new(HeadOptions::default(), Log::default())
 }

@@ -44,6 +44,7 @@ impl Head {
             }
         }
         self.metadata.write().forget(&done.dead);
+        self.stones.truncate(&done.dead, min_t);
         if !ids.is_empty() {
             let mut pairs = self.pairs.write();
             pairs.release(&ids);

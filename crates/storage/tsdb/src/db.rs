@@ -7,19 +7,19 @@ use std::time::Duration;
 
 use firesteel_base::TimeRange;
 use firesteel_client::Registry;
-use firesteel_model::Matcher;
+use firesteel_model::{Matcher, Metadata, SeriesRef};
 use firesteel_storage::{Appendable, Appender, ExemplarQueryable, Querier, Queryable, SeriesExemplars, StorageError};
 use parking_lot::Mutex;
 
 use crate::error::DbError;
 use crate::options::DbOptions;
-use crate::{metrics, replay};
+use crate::{late_log, metrics, replay};
 use firesteel_tsdb_head::{Cardinality, HeadStats, ReplayStats};
 
 use crate::lock::{self, DirLock};
 use crate::maintenance::{Maintenance, MaintenanceThread};
 use firesteel_tsdb_head::{Head, HeadOptions, HeadQuerier, Log};
-use firesteel_tsdb_wal::{Wal, WalOptions};
+use firesteel_tsdb_wal::Wal;
 
 /// An open data directory. Shared by scraping, rules, queries and the API.
 #[derive(Debug)]
@@ -57,14 +57,11 @@ impl Db {
         );
         let wal_dir = options.dir.join("wal");
         let (replay, aliases) = replay::replay(&head, &options.vfs, &wal_dir)?;
-        let wal_options = WalOptions {
-            segment_bytes: options.wal_segment_bytes,
-            compression: options.wal_compression,
-            ..WalOptions::default()
-        };
+        let wal_options = options.wal_options();
         let wal = Wal::open(Arc::clone(&options.vfs), &wal_dir, wal_options)?;
         let segment = wal.current_segment();
         head.log.attach(wal);
+        late_log::open_if_wanted(&head, &options.vfs, &options.dir, wal_options)?;
         let clean_start = lock.as_ref().map(DirLock::was_clean);
         let maintenance = Arc::new(Maintenance::new(Arc::clone(&head), &options));
         maintenance.keep_until_checkpoint(aliases, segment);
@@ -139,9 +136,27 @@ impl Db {
         }
     }
 
+    /// Deletes the samples within `range`, ends included, of the series that satisfy all matchers; returns of how many
+    /// series.
+    pub fn delete(&self, range: TimeRange, matchers: &[Matcher]) -> Result<usize, StorageError> {
+        self.head.delete(range, matchers)
+    }
+
+    /// Returns the newest metadata of a series, when it is kept.
+    pub fn metadata_of(&self, series: SeriesRef) -> Option<Arc<Metadata>> {
+        self.head.metadata_of(series)
+    }
+
+    /// Changes how far behind the newest sample an out-of-order one may be; zero takes none. What is there stays.
+    pub fn set_out_of_order_window(&self, window: Duration) -> Result<(), DbError> {
+        self.head.set_out_of_order_window(i64::try_from(window.as_millis()).unwrap_or(i64::MAX));
+        late_log::open_if_wanted(&self.head, &self.options.vfs, &self.options.dir, self.options.wal_options())
+    }
+
     /// Makes all that was committed survive a loss of power.
     pub fn sync(&self) -> Result<(), DbError> {
-        self.head.log.wal().map_or(Ok(()), Wal::sync).map_err(DbError::from)
+        let sync = |log: &Log| log.wal().map_or(Ok(()), Wal::sync).map_err(DbError::from);
+        sync(&self.head.log).and(sync(self.head.late_log()))
     }
 
     /// Joins the background thread, syncs and closes the log, and gives up the lock. Later appends fail with `Closed`.
@@ -152,7 +167,8 @@ impl Db {
         if let Some(thread) = self.thread.lock().take() {
             thread.stop();
         }
-        let logged = self.head.log.wal().map_or(Ok(()), Wal::close).map_err(DbError::from);
+        let close = |log: &Log| log.wal().map_or(Ok(()), Wal::close).map_err(DbError::from);
+        let logged = close(&self.head.log).and(close(self.head.late_log()));
         let unlocked = self.lock.lock().take().map_or(Ok(()), DirLock::release);
         logged.and(unlocked)
     }

@@ -8,6 +8,7 @@
 
 mod db;
 mod error;
+mod late_log;
 mod lock;
 mod maintenance;
 mod metrics;

@@ -53,7 +53,23 @@ pub(super) fn register(registry: &Registry, head: &Arc<Head>, clean_start: Optio
     registry.counter("prometheus_tsdb_wal_corruptions_total", help).inc_by(u64::from(replay.repaired));
     let help = "Total number of unknown series references encountered during WAL replay.";
     let unknown = registry.counter_vec("prometheus_tsdb_wal_replay_unknown_refs_total", help, &["type"]);
-    unknown.with(&["samples"]).inc_by(replay.unknown_refs);
+    for (kind, n) in [
+        ("samples", replay.unknown_refs),
+        ("exemplars", replay.unknown_exemplar_refs),
+        ("metadata", replay.unknown_metadata_refs),
+        ("tombstones", replay.unknown_tombstone_refs),
+    ] {
+        if n > 0 || kind == "samples" {
+            unknown.with(&[kind]).inc_by(n);
+        }
+    }
+    let help = "Total number of unknown series references encountered during WBL replay.";
+    let unknown = registry.counter_vec("prometheus_tsdb_wbl_replay_unknown_refs_total", help, &["type"]);
+    for (kind, n) in [("samples", replay.unknown_late_refs), ("mmap_markers", replay.unknown_marker_refs)] {
+        if n > 0 {
+            unknown.with(&[kind]).inc_by(n);
+        }
+    }
 }
 
 fn gauges(registry: &Registry, head: &Weak<Head>) {
@@ -146,6 +162,16 @@ fn counters(registry: &Registry, head: &Weak<Head>) {
         "prometheus_tsdb_out_of_bound_samples_total",
         "Total number of out of bound samples ingestion failed attempts with out of order support disabled.",
         |c| &c.out_of_bounds,
+    );
+    typed(
+        "prometheus_tsdb_too_old_samples_total",
+        "Total number of out of order samples ingestion failed attempts with out of support enabled, but sample outside of time window.",
+        |c| &c.too_old,
+    );
+    typed(
+        "prometheus_tsdb_head_out_of_order_samples_appended_total",
+        "Total number of appended out of order samples.",
+        |c| &c.late_appended,
     );
     typed(
         "prometheus_tsdb_out_of_order_samples_total",

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use firesteel_base::vfs::{OsVfs, Vfs};
 
-use firesteel_tsdb_wal::Compression;
+use firesteel_tsdb_wal::{Compression, WalOptions};
 
 /// Settings of one database.
 #[derive(Clone, Debug)]
@@ -43,6 +43,11 @@ pub struct DbOptions {
 }
 
 impl DbOptions {
+    /// Returns how logs are kept.
+    pub(crate) fn wal_options(&self) -> WalOptions {
+        WalOptions { segment_bytes: self.wal_segment_bytes, compression: self.wal_compression, ..WalOptions::default() }
+    }
+
     /// Returns upstream's defaults for the directory `dir`.
     pub fn new(dir: impl Into<PathBuf>) -> Self {
         Self {

@@ -7,7 +7,7 @@ use std::time::Instant;
 use firesteel_base::vfs::Vfs;
 use firesteel_model::SeriesRef;
 
-use crate::DbError;
+use crate::{DbError, late_log};
 use firesteel_tsdb_head::ReplayStats;
 use firesteel_tsdb_head::{Head, Replay};
 use firesteel_tsdb_wal::{self as wal, WalError, WalReader};
@@ -48,6 +48,7 @@ pub(super) fn replay(head: &Head, vfs: &Arc<dyn Vfs>, dir: &Path) -> Result<(Rep
             Err(e) => return Err(e.into()),
         }
     }
+    repaired |= replay_late(&mut replay, vfs, &dir.with_file_name(late_log::DIR))?;
     let (mut stats, aliases) = replay.finish();
     stats.segments = segments;
     stats.undecodable_records = not_understood;
@@ -60,7 +61,7 @@ pub(super) fn replay(head: &Head, vfs: &Arc<dyn Vfs>, dir: &Path) -> Result<(Rep
         tracing::warn!(
             component = "tsdb",
             records = stats.skipped_records,
-            "Skipped WAL records of native histograms, exemplars, tombstones or metadata: this version keeps float samples only"
+            "Skipped WAL records of native histograms: this version keeps float samples only"
         );
     }
     tracing::debug!(
@@ -68,4 +69,31 @@ pub(super) fn replay(head: &Head, vfs: &Arc<dyn Vfs>, dir: &Path) -> Result<(Rep
         total_replay_duration = ?stats.duration, "WAL segments loaded"
     );
     Ok((stats, aliases))
+}
+
+/// Reads the log of out-of-order samples; returns whether it was cut at a fault.
+fn replay_late(replay: &mut Replay<'_>, vfs: &Arc<dyn Vfs>, dir: &Path) -> Result<bool, DbError> {
+    let mut reader = WalReader::open(Arc::clone(vfs), dir)?;
+    let mut not_understood = false;
+    loop {
+        match reader.next_record() {
+            Ok(Some(record)) => {
+                if let Err(e) = replay.late_record(record.bytes, 0)
+                    && !std::mem::replace(&mut not_understood, true)
+                {
+                    tracing::error!(
+                        component = "tsdb", segment = record.segment, offset = record.offset, err = %e,
+                        "Skipping a WBL record that cannot be decoded although its checksum holds"
+                    );
+                }
+            }
+            Ok(None) => return Ok(false),
+            Err(WalError::Corrupt(fault)) => {
+                tracing::warn!(component = "tsdb", err = %fault, "Encountered WBL read error, attempting repair");
+                wal::repair(vfs.as_ref(), dir, &fault)?;
+                return Ok(true);
+            }
+            Err(e) => return Err(e.into()),
+        }
+    }
 }

@@ -2,6 +2,7 @@
 
 mod database;
 mod faults;
+mod kinds;
 mod peers;
 mod restarts;
 mod wal_peer;

@@ -1,0 +1,233 @@
+//! Out-of-order samples and deletions, against a model that keeps sets of times.
+
+use std::collections::BTreeMap;
+
+use firesteel_storage::TimeRanges;
+
+use super::*;
+
+fn late_head(window_ms: i64) -> Arc<Head> {
+    let options = HeadOptions { out_of_order_window_ms: window_ms, out_of_order_cap: 4, ..HeadOptions::default() };
+    Head::new(options, Log::default())
+}
+
+/// As [`all`], with the samples of overlapping chunks in order and each time once.
+fn merged(head: &Arc<Head>, range: TimeRange) -> BTreeMap<String, Vec<(i64, f64)>> {
+    let querier = HeadQuerier::new(Arc::clone(head), range);
+    query(&querier, &[], range)
+        .into_iter()
+        .map(|(labels, samples)| {
+            let once: BTreeMap<i64, f64> = samples.into_iter().map(|(t, v)| (t, f64::from_bits(v))).collect();
+            (labels.value("i").to_owned(), once.into_iter().collect())
+        })
+        .collect()
+}
+
+fn range(min: i64, max: i64) -> TimeRange {
+    TimeRange { min: TimestampMs(min), max: TimestampMs(max) }
+}
+
+#[test]
+fn late_samples_are_taken_by_upstreams_rules() {
+    let head = late_head(600_000);
+    let (a, b) = (labels(&[("i", "a")]), labels(&[("i", "b")]));
+    let base = 100_000_000;
+    append(&head, &[(&a, base, 1.0)]);
+    let cases: [(&Labels, i64, Result<usize, AppendError>); 10] = [
+        (&a, base - 1000, Ok(1)),
+        // The open out-of-order chunk has it; one that is sealed does not know.
+        (&a, base - 1000, Ok(0)),
+        (&a, base - 600_000, Ok(1)),
+        (&a, base - 600_001, Err(AppendError::TooOld)),
+        (&a, base, Err(AppendError::Duplicate)),
+        // A new series in order, as far behind as half a block: the window does not matter.
+        (&b, base - 3_600_000, Ok(1)),
+        (&b, base - 3_600_001, Err(AppendError::TooOld)),
+        (&b, base - 300_000, Ok(1)),
+        (&b, base - 400_000, Ok(1)),
+        (&a, base + 1, Ok(1)),
+    ];
+    for (series, t, want) in cases {
+        let v = if t == base { 2.0 } else { t as f64 };
+        let (done, rejected) = append(&head, &[(series, t, v)]);
+        assert_eq!(rejected.first().map_or(Ok(done.appended), |r| Err(r.why)), want, "{series:?} {t}");
+    }
+    let read = |n: &std::sync::atomic::AtomicU64| n.load(Ordering::Relaxed);
+    assert_eq!(
+        (read(&head.counts.late_appended), read(&head.counts.too_old), read(&head.counts.out_of_order)),
+        (3, 2, 0)
+    );
+
+    let mut appender = Box::new(head.appender());
+    let mut batch = SampleBatch::default();
+    batch.push(appender.known(&a).expect("lives"), TimestampMs(base - 5), 1.0);
+    let how = AppendOptions { refuse_out_of_order: true, ..AppendOptions::default() };
+    let mut rejected = Vec::new();
+    appender.append(&batch, how, &mut rejected);
+    assert_eq!(rejected, [Rejected { row: 0, why: AppendError::OutOfOrder }]);
+
+    head.set_out_of_order_window(0);
+    assert_eq!(append(&head, &[(&a, base - 7, 1.0)]).1[0].why, AppendError::OutOfOrder);
+    let times: Vec<i64> = merged(&head, TimeRange::ALL)["a"].iter().map(|s| s.0).collect();
+    assert_eq!(times, [base - 600_000, base - 1000, base, base + 1]);
+    assert_eq!(merged(&head, range(base - 700_000, base - 500_000)).len(), 1);
+}
+
+#[test]
+fn a_cut_takes_what_was_there_and_leaves_what_came_later() {
+    let head = late_head(3_000_000);
+    let a = labels(&[("i", "a")]);
+    append(&head, &[(&a, 10_000_000, 0.0)]);
+    assert_eq!(head.begin_out_of_order_cut().expect("no log"), None);
+    for i in 0..11 {
+        append(&head, &[(&a, 9_000_000 - i * 1000, 0.0)]);
+    }
+    let cut = head.begin_out_of_order_cut().expect("no log").expect("late samples");
+    assert_eq!(cut.range, range(8_990_000, 9_000_000));
+    append(&head, &[(&a, 9_500_000, 0.0)]);
+    let mut views = Vec::new();
+    let series = head.find(&a).expect("lives").0;
+    head.late_chunks(&cut, series, TimeRange::ALL, &mut views);
+    assert_eq!(views.iter().map(|v| v.samples).collect::<Vec<_>>(), [4, 4, 3]);
+    assert_eq!(head.end_out_of_order_cut(&cut).expect("no log"), 3);
+    assert_eq!(head.out_of_order_range(), Some(range(9_500_000, 9_500_000)));
+    assert_eq!(merged(&head, TimeRange::ALL)["a"].len(), 2);
+    // Late samples keep their series.
+    head.truncate(20_000_000);
+    assert_eq!(head.stats().series, 1);
+    let cut = head.begin_out_of_order_cut().expect("no log").expect("one is left");
+    head.end_out_of_order_cut(&cut).expect("no log");
+    head.truncate(20_000_001);
+    assert_eq!((head.stats().series, head.stats().chunks), (0, 0));
+}
+
+#[test]
+fn a_deleted_series_is_not_selected_and_comes_back_with_new_samples() {
+    let head = late_head(0);
+    let (a, b) = (labels(&[("i", "a")]), labels(&[("i", "b")]));
+    for t in 0..300 {
+        append(&head, &[(&a, t * 30_000, t as f64), (&b, t * 30_000, 0.0)]);
+    }
+    assert_eq!(head.delete(TimeRange::ALL, &[Matcher::equal("i", "a")]).expect("no log"), 1);
+    assert_eq!(head.delete(range(0, 5), &[Matcher::equal("i", "c")]).expect("no log"), 0);
+    let listed = |head: &Arc<Head>| {
+        let querier = HeadQuerier::new(Arc::clone(head), TimeRange::ALL);
+        querier.select(&Selection::default()).expect("selects").series().len()
+    };
+    assert_eq!(listed(&head), 1);
+    append(&head, &[(&a, 300 * 30_000, 5.0)]);
+    assert_eq!((listed(&head), merged(&head, TimeRange::ALL)["a"].clone()), (2, vec![(9_000_000, 5.0)]));
+    assert_eq!(head.tombstones(), 1);
+    head.truncate(9_000_000);
+    assert_eq!(head.tombstones(), 0);
+}
+
+/// What is asked of head and model.
+#[derive(Clone, Debug)]
+enum Act {
+    Append(Vec<(usize, i64)>),
+    Delete(usize, i64, i64),
+    Window(i64),
+}
+
+fn acts() -> impl Strategy<Value = Vec<Act>> {
+    let rows = prop::collection::vec((0usize..5, -60i64..20), 1..20);
+    let act = prop_oneof![
+        12 => rows.prop_map(Act::Append),
+        1 => (0usize..6, 0i64..200, 0i64..40).prop_map(|(of, from, len)| Act::Delete(of, from, len)),
+        1 => (0i64..4).prop_map(|n| Act::Window(n * 20)),
+    ];
+    prop::collection::vec(act, 1..60)
+}
+
+/// One series of the model: all samples that were taken, how far it goes in order, and what is deleted.
+#[derive(Clone, Default)]
+struct Of {
+    times: std::collections::BTreeSet<i64>,
+    last: Option<i64>,
+    deleted: TimeRanges,
+}
+
+const STEP: i64 = 100_000;
+const BASE: i64 = 1_000_000_000;
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
+
+    #[test]
+    fn late_and_deleted_samples_are_a_naive_models(acts in acts()) {
+        let head = late_head(40 * STEP);
+        let sets: Vec<Labels> = (0..5).map(|i| labels(&[("i", &i.to_string())])).collect();
+        let mut model = vec![Of::default(); 5];
+        let (mut now, mut newest, mut window) = (BASE, i64::MIN, 40 * STEP);
+        for act in acts {
+            match act {
+                Act::Window(steps) => {
+                    window = steps * STEP;
+                    head.set_out_of_order_window(window);
+                }
+                Act::Delete(of, from, len) => {
+                    let range = range(BASE + from * STEP, BASE + (from + len) * STEP);
+                    let matchers = if of < 5 { vec![Matcher::equal("i", &of.to_string())] } else { vec![] };
+                    head.delete(range, &matchers).expect("no log");
+                    for (i, series) in model.iter_mut().enumerate().filter(|(i, _)| of == 5 || *i == of) {
+                        if let (Some(&min), Some(&max)) = (series.times.first(), series.times.last()) {
+                            let range = TimeRange {
+                                min: range.min.max(TimestampMs(min)), max: range.max.min(TimestampMs(max)),
+                            };
+                            series.deleted.add(range);
+                        }
+                        let _ = i;
+                    }
+                }
+                Act::Append(rows) => {
+                    let rows: Vec<(usize, i64)> = rows.iter().map(|&(of, step)| {
+                        now += step.max(0) * STEP / 10;
+                        (of, now + step.min(0) * STEP)
+                    }).collect();
+                    if newest == i64::MIN {
+                        newest = rows[0].1;
+                    }
+                    let (min_valid, late_min) = (newest - 3_600_000, newest - window);
+                    // The value tells the time, so that it does not matter which of two equal samples stays.
+                    let offered: Vec<_> = rows.iter().map(|&(of, t)| (&sets[of], t, t as f64)).collect();
+                    let before = model.clone();
+                    let (_, rejected) = append(&head, &offered);
+                    let judge = |of: &Of, t: i64| match of.last {
+                        last if t >= min_valid && last.is_none_or(|last| t >= last) => Ok(true),
+                        _ if window > 0 && t >= late_min => Ok(false),
+                        _ if window > 0 => Err(AppendError::TooOld),
+                        _ if t < min_valid => Err(AppendError::OutOfBounds),
+                        _ => Err(AppendError::OutOfOrder),
+                    };
+                    let mut refused = Vec::new();
+                    for (i, &(of, t)) in rows.iter().enumerate() {
+                        if let Err(why) = judge(&before[of], t) {
+                            refused.push((i as u32, why));
+                            continue;
+                        }
+                        match judge(&model[of], t) {
+                            Ok(in_order) => {
+                                model[of].times.insert(t);
+                                if in_order {
+                                    model[of].last = Some(t);
+                                    newest = newest.max(t);
+                                }
+                            }
+                            Err(_) => {}
+                        }
+                    }
+                    prop_assert_eq!(rejected.iter().map(|r| (r.row, r.why)).collect::<Vec<_>>(), refused);
+                }
+            }
+        }
+        for range in [TimeRange::ALL, range(BASE + 10 * STEP, BASE + 60 * STEP), range(BASE - 50 * STEP, BASE)] {
+            let want: BTreeMap<String, Vec<(i64, f64)>> = model.iter().enumerate().filter_map(|(i, of)| {
+                let is_in = |t: &&i64| range.contains(TimestampMs(**t)) && !of.deleted.contains(TimestampMs(**t));
+                let samples: Vec<_> = of.times.iter().filter(is_in).map(|&t| (t, t as f64)).collect();
+                (!samples.is_empty()).then(|| (i.to_string(), samples))
+            }).collect();
+            prop_assert_eq!(merged(&head, range), want);
+        }
+    }
+}

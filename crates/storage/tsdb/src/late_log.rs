@@ -1,0 +1,28 @@
+//! The log of out-of-order samples, `wbl/`: there when a window asks for it or when a window did so before.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use firesteel_base::vfs::Vfs;
+use firesteel_tsdb_head::Head;
+use firesteel_tsdb_wal::{Wal, WalOptions, list_segments};
+
+use crate::DbError;
+
+/// The directory's name within the database's.
+pub(crate) const DIR: &str = "wbl";
+
+/// Opens the log for writing if the window is open or the directory has segments; what is there was replayed before.
+pub(crate) fn open_if_wanted(
+    head: &Head,
+    vfs: &Arc<dyn Vfs>,
+    db_dir: &Path,
+    options: WalOptions,
+) -> Result<(), DbError> {
+    let dir = db_dir.join(DIR);
+    let wanted = head.out_of_order_window() > 0 || !list_segments(vfs.as_ref(), &dir)?.is_empty();
+    if wanted && head.late_log().wal().is_none() {
+        let _ = head.late_log().attach(Wal::open(Arc::clone(vfs), &dir, options)?);
+    }
+    Ok(())
+}
