@@ -3,6 +3,7 @@
 mod config;
 mod exposition;
 mod promql;
+mod sample_chunk;
 mod wal_records;
 mod wal_segment;
 mod xor_chunk;
@@ -10,6 +11,7 @@ mod xor_chunk;
 pub use config::config;
 pub use exposition::{openmetrics, text};
 pub use promql::promql;
+pub use sample_chunk::sample_chunk;
 pub use wal_records::wal_records;
 pub use wal_segment::wal_segment;
 pub use xor_chunk::xor_chunk;
@@ -18,10 +20,11 @@ pub use xor_chunk::xor_chunk;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// All targets.
-pub const TARGETS: [Target; 7] = [
+pub const TARGETS: [Target; 8] = [
     ("config", config),
     ("openmetrics", openmetrics),
     ("promql", promql),
+    ("sample_chunk", sample_chunk),
     ("text", text),
     ("wal_records", wal_records),
     ("wal_segment", wal_segment),

@@ -1,7 +1,5 @@
 //! Changing the layout of buckets without changing what they count: compaction and coarser resolution.
 
-use std::ops::{AddAssign, Sub};
-
 use super::bucket::{Indexed, target_index};
 use super::error::Side;
 use super::schema::is_custom_schema;
@@ -9,17 +7,35 @@ use super::span::buckets_of;
 use super::{FloatHistogram, Histogram, HistogramError, Span};
 
 /// What a bucket stores: a float count or a delta of integer counts.
-pub(super) trait Stored: Copy + PartialEq + Default + AddAssign + Sub<Output = Self> {
+pub(super) trait Stored: Copy + PartialEq + Default {
     /// Whether values are differences to the bucket before.
     const DELTAS: bool;
+    fn plus(self, other: Self) -> Self;
+    fn minus(self, other: Self) -> Self;
 }
 
 impl Stored for f64 {
     const DELTAS: bool = false;
+
+    fn plus(self, other: Self) -> Self {
+        self + other
+    }
+
+    fn minus(self, other: Self) -> Self {
+        self - other
+    }
 }
 
 impl Stored for i64 {
     const DELTAS: bool = true;
+
+    fn plus(self, other: Self) -> Self {
+        self.wrapping_add(other)
+    }
+
+    fn minus(self, other: Self) -> Self {
+        self.wrapping_sub(other)
+    }
 }
 
 /// Buckets of one sign on their way to a new layout: pushed by index, ascending, as absolute counts.
@@ -45,7 +61,7 @@ impl<T: Stored> Layout<T> {
             Some(span) if gap == 0 => span.length += 1,
             _ => self.spans.push(Span { offset: gap, length: 1 }),
         }
-        self.buckets.push(if T::DELTAS { count - self.last } else { count });
+        self.buckets.push(if T::DELTAS { count.minus(self.last) } else { count });
         self.last = count;
         self.end = index.wrapping_add(1);
     }
@@ -55,11 +71,7 @@ impl<T: Stored> Layout<T> {
 fn counts<'a, T: Stored>(spans: &'a [Span], buckets: &'a [T]) -> impl Iterator<Item = (i32, T)> + 'a {
     let mut count = T::default();
     Indexed::new(spans, buckets).map(move |(index, stored)| {
-        if T::DELTAS {
-            count += stored;
-        } else {
-            count = stored;
-        }
+        count = if T::DELTAS { count.plus(stored) } else { stored };
         (index, count)
     })
 }
@@ -123,7 +135,7 @@ pub(super) fn reduce<T: Stored>(
     for (index, count) in counts(spans, buckets) {
         let index = target_index(index, shift);
         match &mut open {
-            Some((at, sum)) if *at == index => *sum += count,
+            Some((at, sum)) if *at == index => *sum = sum.plus(count),
             _ => {
                 if let Some((at, sum)) = open.replace((index, count)) {
                     layout.push(at, sum);

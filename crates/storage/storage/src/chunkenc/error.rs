@@ -16,6 +16,14 @@ pub enum ChunkError {
     /// Leading zeros and significant bits of a value exceed 64.
     #[error("impossible window of {leading} leading zeros and {significant} bits at bit {at_bit}")]
     BadWindow { at_bit: usize, leading: u32, significant: u32 },
+    /// The spans of a histogram chunk describe buckets that cannot be.
+    #[error("impossible bucket layout before bit {at_bit}")]
+    BadLayout { at_bit: usize },
+    #[error("{}", firesteel_model::HistogramError::UnknownSchema { schema: *schema })]
+    UnknownSchema { schema: i32 },
+    /// The chunk is handed to a decoder of another kind of samples.
+    #[error("chunk has encoding {encoding}, which is decoded elsewhere")]
+    OtherEncoding { encoding: u8 },
 }
 
 /// A sample was not appended, and the chunk is as before.
@@ -27,4 +35,7 @@ pub enum ChunkFull {
     /// The chunk holds 65,535 samples, more than its header can count.
     #[error("chunk capacity exceeded")]
     Samples,
+    /// What was appended before cannot be read back to write it anew.
+    #[error("chunk cannot be recoded")]
+    Unreadable,
 }

@@ -5,6 +5,8 @@ use firesteel_base::TimestampMs;
 use super::*;
 
 mod golden;
+mod histogram_golden;
+mod histogram_hostile;
 mod hostile;
 mod round_trip;
 

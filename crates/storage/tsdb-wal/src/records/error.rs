@@ -1,6 +1,7 @@
 //! Why a record's bytes cannot be understood.
 
 use firesteel_base::bytes::{ByteCursor, ByteError};
+use firesteel_model::HistogramError;
 
 use super::RecordType;
 
@@ -14,6 +15,9 @@ pub enum RecordError {
     /// An entry ends too early, or one of its integers is none.
     #[error("decode {what} record: {source}")]
     Bytes { what: &'static str, source: ByteError },
+    /// A histogram of a finer schema than ours does not keep together.
+    #[error("error reducing resolution of histogram: {source}")]
+    Histogram { source: HistogramError },
     /// A label is not UTF-8 text.
     #[error("label of series {series} is not valid UTF-8")]
     NotUtf8 { series: u64 },

@@ -5,6 +5,7 @@
 
 mod error;
 mod exemplars;
+mod histogram_body;
 mod histograms;
 mod metadata;
 mod mmap_markers;

@@ -3,8 +3,8 @@
 use std::fmt::Debug;
 
 use firesteel_base::{TimeRange, TimestampMs};
-use firesteel_model::{Labels, MetricType, SeriesRef};
-use firesteel_storage::Exemplar;
+use firesteel_model::{Histogram, Labels, MetricType, SeriesRef, Span};
+use firesteel_storage::{Exemplar, HistogramSample, HistogramValue};
 
 use crate::records::*;
 
@@ -128,7 +128,7 @@ fn unknown_metadata_fields() {
 }
 
 #[test]
-fn histograms_are_walked_and_copied() {
+fn histograms() {
     let kinds = [
         ("histogram_samples", RecordType::HistogramSamples),
         ("float_histogram_samples", RecordType::FloatHistogramSamples),
@@ -150,8 +150,51 @@ fn histograms_are_walked_and_copied() {
             let third_start = if name.starts_with("float") { 3 } else { 0 };
             assert_eq!(places[2..], [(22, T + 5, third_start, -53)], "{name}");
         }
-        check_bytes(name, |out| HistogramsRecord::encode_raw(kind, entries, out));
+        check_bytes(name, |out| HistogramsRecord::encode_raw(kind, entries.iter().copied(), out));
+        let samples: Vec<_> =
+            entries.iter().map(|e| e.sample().expect("a whole histogram").expect("a known schema")).collect();
+        for sample in &samples {
+            let shown = match &sample.value {
+                HistogramValue::Int(h) => format!("{} {} {h}", h.schema, h.zero_threshold),
+                HistogramValue::Float(h) => format!("{} {} {h}", h.schema, h.zero_threshold),
+            };
+            let float = matches!(sample.value, HistogramValue::Float(_));
+            assert_eq!(float, name.contains("float"), "{name}");
+            let custom = name.contains("custom") || sample.series.0 == 22;
+            assert_eq!(shown, if custom { CUSTOM } else { EXPONENTIAL }, "{name}");
+        }
+        check_bytes(name, |out| HistogramsRecord::encode(kind, &samples, out));
+        let others = HistogramsRecord::kinds(name.ends_with("v2")).iter().filter(|k| **k != kind);
+        let mut out = Vec::new();
+        others.for_each(|other| HistogramsRecord::encode(*other, &samples, &mut out));
+        assert_eq!(out, [0u8; 0], "{name}");
     }
+}
+
+const CUSTOM: &str = "-53 0 {count:4, sum:9, [-Inf,1]:2, (1,2.5]:2}";
+const EXPONENTIAL: &str = "2 0.001 {count:20, sum:12.5, [-1,-0.8408964152537144):2, [-0.001,0.001]:3, (0.5946035575013605,0.7071067811865475]:5, (0.7071067811865475,0.8408964152537144]:3, (1,1.189207115002721]:7}";
+
+#[test]
+fn histograms_of_unknown_schemas_are_skipped_and_of_finer_ones_reduced() {
+    let sample = |schema| HistogramSample {
+        series: SeriesRef(1),
+        t: TimestampMs(T),
+        start_t: TimestampMs(0),
+        value: HistogramValue::Int(Box::new(Histogram {
+            schema,
+            count: 3,
+            positive_spans: vec![Span { offset: 1, length: 3 }],
+            positive_buckets: vec![1, 0, 0],
+            ..Histogram::default()
+        })),
+    };
+    let mut out = Vec::new();
+    HistogramsRecord::encode(RecordType::HistogramSamples, &[sample(9), sample(60), sample(-9)], &mut out);
+    let entries = all(HistogramsRecord::decode(&out).expect("histograms"));
+    let read: Vec<_> = entries.iter().map(|e| e.sample().expect("whole")).collect();
+    let [Some(reduced), None, Some(_)] = &read[..] else { panic!("{read:?}") };
+    let HistogramValue::Int(h) = &reduced.value else { panic!("an integer histogram") };
+    assert_eq!((h.schema, &h.positive_buckets), (8, &vec![2, -1]));
 }
 
 #[test]
