@@ -14,6 +14,7 @@ use firesteel_config::{Config, Diagnostic};
 use firesteel_go_compat::Instant;
 use firesteel_net::server::{HttpMetrics, Listener, ServeOptions, WebConfigFile, serve};
 use firesteel_promql::Engine;
+use firesteel_remote::WriteReceiver;
 use firesteel_tsdb::DbOptions;
 use firesteel_ui::UiOptions;
 use rustix::process::Resource;
@@ -29,7 +30,7 @@ use crate::queries_active::ActiveQueries;
 use crate::reload::Reloader;
 use crate::scraping::Scraping;
 use crate::shutdown::Ending;
-use crate::storing::{LateDb, db_options};
+use crate::storing::{LateDb, db_options, store_source};
 use crate::wire::{Lifecycle, Queries, ReloadRequest, Status};
 use crate::{Options, host};
 
@@ -169,7 +170,12 @@ impl App {
             Some(extra) => page.merge(extra),
             None => page,
         };
-        let routes = router(api, &prefix, Some(page), HttpMetrics::new(&self.registry, &prefix));
+        let remote = firesteel_remote::routes(Arc::new(WriteReceiver::new(
+            store_source(db.clone()),
+            self.options.receiver.clone(),
+            &self.registry,
+        )));
+        let routes = router(api, &prefix, Some(page), remote, HttpMetrics::new(&self.registry, &prefix));
         let stop_web = CancellationToken::new();
         let limits = ServeOptions {
             max_connections: self.options.max_connections,

@@ -39,11 +39,8 @@ pub(crate) const FATES: &[(&str, Fate)] = &[
     ("web.user-assets", Refused("user assets are not served yet")),
     ("web.enable-lifecycle", Acts),
     ("web.enable-admin-api", Refused("the admin API is not built yet")),
-    ("web.enable-remote-write-receiver", Refused("the remote write receiver is not built yet")),
-    (
-        "web.remote-write-receiver.accepted-protobuf-messages",
-        Accepted("only with --web.enable-remote-write-receiver, which is refused"),
-    ),
+    ("web.enable-remote-write-receiver", Acts),
+    ("web.remote-write-receiver.accepted-protobuf-messages", Acts),
     ("web.enable-otlp-receiver", Refused("the OTLP receiver is not built yet")),
     ("web.console.templates", Accepted(CONSOLES)),
     ("web.console.libraries", Accepted(CONSOLES)),

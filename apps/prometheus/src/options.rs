@@ -11,6 +11,7 @@ use firesteel_net::server::{Cors, Listener};
 use firesteel_promql::{EngineFeatures, EngineOptions};
 use firesteel_promql_syntax::ParserOptions;
 use firesteel_re2::AnchoredRegex;
+use firesteel_remote::{MessageKind, ReceiverOptions};
 use firesteel_scrape::ScrapeOptions;
 use firesteel_tsdb_wal::Compression;
 
@@ -48,6 +49,7 @@ pub struct Options {
     pub engine: EngineOptions,
     pub parser: ParserOptions,
     pub scrape: ScrapeOptions,
+    pub receiver: ReceiverOptions,
     /// What holds where the file says nothing, and other defaults of the file.
     pub defaults: Defaults,
     pub no_lockfile: bool,
@@ -124,6 +126,16 @@ impl Options {
                 exemplars: has("exemplar-storage"),
                 append_metadata: has("metadata-wal-records"),
                 ..ScrapeOptions::default()
+            },
+            receiver: ReceiverOptions {
+                enabled: m.bool("web.enable-remote-write-receiver"),
+                accepted: m
+                    .texts("web.remote-write-receiver.accepted-protobuf-messages")
+                    .into_iter()
+                    .filter_map(MessageKind::by_name)
+                    .collect(),
+                type_and_unit_labels: has("type-and-unit-labels"),
+                metadata: has("metadata-wal-records"),
             },
             defaults: Defaults { extra_scrape_metrics: has("extra-scrape-metrics"), retention: Some(retention(m)) },
             no_lockfile: m.bool("storage.tsdb.no-lockfile"),

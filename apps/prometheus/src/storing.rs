@@ -6,7 +6,8 @@ use std::time::Duration;
 use firesteel_base::TimeRange;
 use firesteel_config::Config;
 use firesteel_model::Matcher;
-use firesteel_storage::{ExemplarQueryable, Querier, Queryable, SeriesExemplars, StorageError};
+use firesteel_remote::StoreSource;
+use firesteel_storage::{Appendable, ExemplarQueryable, Querier, Queryable, SeriesExemplars, StorageError};
 use firesteel_tsdb::{Db, DbError, DbOptions};
 
 use crate::Options;
@@ -51,6 +52,11 @@ pub(crate) fn exemplars_max(config: &Config) -> usize {
 /// Returns how far behind samples may be.
 pub(crate) fn out_of_order_window(config: &Config) -> Duration {
     config.storage.tsdb.as_ref().map(|tsdb| tsdb.out_of_order_time_window).unwrap_or_default()
+}
+
+/// Returns what gives the database to those who append, once it is open.
+pub(crate) fn store_source(db: Arc<LateDb>) -> StoreSource {
+    Arc::new(move || db.get().map(|db| db.clone() as Arc<dyn Appendable>))
 }
 
 /// Returns how long the configuration keeps samples; `None` is for ever.

@@ -18,6 +18,10 @@ pub trait Appender: Send {
     fn series(&mut self, labels: &Labels, about: &SeriesMeta<'_>) -> Result<SeriesRef, AppendError>;
     /// Looks a series up without creating it (stale markers).
     fn known(&self, labels: &Labels) -> Option<SeriesRef>;
+    /// Returns the newest float of a series, to word a refusal; `None` when it is not known or a histogram.
+    fn last_float(&self, _series: SeriesRef) -> Option<f64> {
+        None
+    }
     /// Appends rows in order; rows that cannot be taken land in `rejected` with the reason (also `UnknownSeries`).
     /// May be called several times before `commit`.
     fn append(&mut self, rows: &SampleBatch, how: AppendOptions, rejected: &mut Vec<Rejected>);

@@ -263,6 +263,13 @@ impl Appender for HeadAppender<'_> {
         self.head.find(labels).map(|found| found.0)
     }
 
+    fn last_float(&self, series: SeriesRef) -> Option<f64> {
+        let place = self.head.place_of(series)?;
+        let shard = self.head.shards[place.shard as usize].lock();
+        let hot = shard.series(place.slot, series)?;
+        hot.open().map(|_| hot.xor.last_value())
+    }
+
     fn append(&mut self, batch: &SampleBatch, how: AppendOptions, rejected: &mut Vec<Rejected>) {
         let min_valid = self.min_valid(batch.t.first().copied());
         if how.durable {

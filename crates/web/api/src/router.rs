@@ -14,8 +14,9 @@ use crate::readiness::when_ready;
 use crate::respond::plain;
 use crate::{Api, exemplars, labels, manage, metadata, query, rules, status, targets};
 
-/// Builds the routes below `prefix` (`/` or `/some/path`). `page` serves everything that is not an endpoint.
-pub fn router(api: Arc<Api>, prefix: &str, page: Option<Router>, metrics: HttpMetrics) -> Router {
+/// Builds the routes below `prefix` (`/` or `/some/path`). `page` serves everything that is not an endpoint; `remote` has the
+/// endpoints below `/api/v1` that speak protobuf, which are neither packed nor open to other pages.
+pub fn router(api: Arc<Api>, prefix: &str, page: Option<Router>, remote: Router, metrics: HttpMetrics) -> Router {
     let v1 = Router::new()
         .route("/query", get(query::instant).post(query::instant))
         .route("/query_range", get(query::range).post(query::range))
@@ -39,6 +40,7 @@ pub fn router(api: Arc<Api>, prefix: &str, page: Option<Router>, metrics: HttpMe
         .fallback(not_found)
         .layer(from_fn_with_state(api.options.cors.clone(), cors))
         .layer(from_fn(compress))
+        .merge(remote.with_state(()))
         .layer(from_fn_with_state(api.clone(), when_ready))
         .route("/status/walreplay", get(status::wal_replay));
     let ready = Router::new().route("/-/ready", get(manage::ready)).layer(from_fn_with_state(api.clone(), when_ready));

@@ -1,0 +1,5 @@
+//! The endpoints over a real database.
+
+mod answers;
+mod endpoint;
+mod pushes;
