@@ -107,6 +107,24 @@ impl<'a> HeadAppender<'a> {
         *self.min_valid.insert(head.min_acceptable())
     }
 
+    /// Drops the rows that a truncation or a block in the making has overtaken since they were checked.
+    fn drop_frozen(&mut self) -> usize {
+        let min_valid = self.head.min_valid.load(Ordering::Relaxed);
+        if self.min_valid.is_none_or(|checked| checked >= min_valid) {
+            return 0;
+        }
+        self.min_valid = Some(min_valid);
+        if self.late_min != i64::MAX {
+            // They come late now.
+            return 0;
+        }
+        let before = self.n_rows();
+        self.buffers.rows.iter_mut().for_each(|rows| rows.retain(|row| row.t >= min_valid));
+        let dropped = before - self.n_rows();
+        count(&self.head.counts.out_of_bounds, dropped as u64);
+        dropped
+    }
+
     fn n_rows(&self) -> usize {
         self.buffers.rows.iter().map(Vec::len).sum()
     }
@@ -162,7 +180,7 @@ impl<'a> HeadAppender<'a> {
         let head = self.head;
         let number = Arc::new(AtomicU64::new(0));
         let (mut min_t, mut max_t) = (i64::MAX, i64::MIN);
-        let (mut appended, mut new_chunks, mut out_of_order, mut too_old) = (0, 0, 0, 0);
+        let (mut appended, mut new_chunks, mut out_of_order, mut too_old, mut sealed) = (0, 0, 0, 0, 0);
         let (min_valid, late_min) = (self.min_valid.unwrap_or(i64::MIN), self.late_min);
         let late_rows = &mut self.buffers.late;
         for (shard, rows) in head.shards.iter().zip(&self.buffers.rows) {
@@ -172,6 +190,7 @@ impl<'a> HeadAppender<'a> {
             let mut shard = shard.lock();
             let mut before = shard.open_batches.begin(head.visibility.floor());
             before.reserve(rows.len());
+            let sealed_before = shard.sealed.chunk_bytes();
             for row in rows {
                 let slot = match shard.series_mut(row.slot, row.series) {
                     Some(hot) => {
@@ -226,7 +245,9 @@ impl<'a> HeadAppender<'a> {
                 max_t = max_t.max(row.t);
             }
             shard.open_batches.add(&number, before);
+            sealed += shard.sealed.chunk_bytes() - sealed_before;
         }
+        head.note_sealed(sealed);
         for (series, _) in self.buffers.new_series.iter().filter(|_| logged) {
             if let Some(place) = head.place_of(*series)
                 && let Some(hot) = head.shards[place.shard as usize].lock().series_mut(place.slot, *series)
@@ -399,6 +420,9 @@ impl Appender for HeadAppender<'_> {
 
     fn commit(mut self: Box<Self>) -> Result<Committed, StorageError> {
         let mut done = Committed { durable: true, ..Committed::default() };
+        let head = self.head;
+        let _gate = head.gate.read();
+        done.rejected = self.drop_frozen();
         if self.n_rows() == 0 && self.buffers.new_series.is_empty() && self.buffers.aside.is_empty() {
             return Ok(done);
         }

@@ -1,7 +1,8 @@
 //! The head: shards, the table of references, and what all of them share.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use firesteel_base::{TimeRange, TimestampMs};
 use firesteel_model::{Labels, Matcher, Metadata, SeriesRef};
@@ -9,9 +10,11 @@ use firesteel_storage::{AppendError, Exemplar, ExemplarQueryable, SeriesExemplar
 use parking_lot::{Mutex, RwLock};
 
 use crate::appender::{AppendBuffers, HeadAppender};
+use crate::chunks_head::{ChunkFiles, Loaded};
 use crate::deletion::Stones;
 use crate::exemplars::{ExemplarRing, ExemplarStats};
 use crate::log::Log;
+use crate::mapping::MappingState;
 use crate::metadata::MetadataTable;
 use crate::out_of_order::OutOfOrder;
 use crate::pairs::Pairs;
@@ -31,6 +34,8 @@ pub struct HeadOptions {
     pub series_limit: u64,
     /// A power of two.
     pub shards: usize,
+    /// How long a truncation waits for queries that may read what goes.
+    pub reader_patience: Duration,
     /// How far behind the head's newest sample an out-of-order one may be; 0 takes none.
     pub out_of_order_window_ms: i64,
     /// How many out-of-order samples of a series are gathered before they become a chunk.
@@ -48,6 +53,7 @@ impl Default for HeadOptions {
             samples_per_chunk: 120,
             series_limit: 0,
             shards: 4,
+            reader_patience: Duration::from_secs(300),
             out_of_order_window_ms: 0,
             out_of_order_cap: 32,
             exemplars_max: 0,
@@ -80,6 +86,18 @@ pub struct Head {
     pub(crate) metadata: RwLock<MetadataTable>,
     pub(crate) exemplars: Mutex<ExemplarRing>,
     pub(crate) buffers: Mutex<Vec<AppendBuffers>>,
+    /// Files of sealed chunks; none in a head that keeps nothing.
+    pub(crate) chunks_head: OnceLock<ChunkFiles>,
+    /// What was found in them, until the replay is through.
+    pub(crate) loaded: Mutex<Loaded>,
+    pub(crate) mapping: MappingState,
+    /// Mapping, truncation and snapshots, one at a time.
+    pub(crate) upkeep: Mutex<()>,
+    /// Held for reading from before a batch is logged until it is written to the shards. Who takes it for writing knows
+    /// that what is in the log is in memory.
+    pub(crate) gate: RwLock<()>,
+    /// Changes before slots or pairs do.
+    pub(crate) generation: AtomicU64,
     pub counts: Counts,
 }
 
@@ -104,6 +122,8 @@ pub struct Counts {
     pub not_durable: AtomicU64,
     pub checkpoints: AtomicU64,
     pub checkpoints_failed: AtomicU64,
+    pub mmap_chunks: AtomicU64,
+    pub mmap_chunk_corruptions: AtomicU64,
 }
 
 #[inline]
@@ -135,6 +155,12 @@ impl Head {
             metadata: RwLock::default(),
             exemplars: Mutex::new(ExemplarRing::new(options.exemplars_max, options.out_of_order_window_ms)),
             buffers: Mutex::default(),
+            chunks_head: OnceLock::new(),
+            loaded: Mutex::default(),
+            mapping: MappingState::default(),
+            upkeep: Mutex::default(),
+            gate: RwLock::default(),
+            generation: AtomicU64::new(0),
             counts: Counts::default(),
         })
     }
@@ -228,6 +254,18 @@ impl Head {
         let max = self.max_time.load(Ordering::Relaxed);
         let window = max.saturating_sub(self.options.chunk_range_ms / 2);
         window.max(self.min_valid.load(Ordering::Relaxed))
+    }
+
+    /// Returns whether the head has a range of chunks that is complete: its samples span more than 1.5 of them, and the half
+    /// is what appends may still reach back.
+    pub fn compactable(&self) -> bool {
+        self.time_range().is_some_and(|(min, max)| max.saturating_sub(min) > self.options.chunk_range_ms / 2 * 3)
+    }
+
+    /// Waits until the batches that are on their way are in memory, and refuses samples before `t` to later ones.
+    pub(crate) fn freeze(&self, t: i64) {
+        let _no_batch = self.gate.write();
+        self.min_valid.fetch_max(t, Ordering::Relaxed);
     }
 
     /// Returns the oldest and the newest batch number that readers see.

@@ -1,18 +1,21 @@
 //! Series in memory: what was appended and is not yet in a block.
 //!
 //! `S` shards by label hash, each behind one lock; interned pairs for all of them; a table from references to places.
-//! Locks are taken in this order: pairs, shard, table of references, visibility. See `docs` of each module; the layout and
+//! Locks are taken in this order: upkeep, gate, pairs, shard, table of references, visibility, files of chunks. See `docs` of each module; the layout and
 //! its budget in bytes are ARCHITECTURE.md's.
 
 #![forbid(unsafe_code)]
 
 mod appender;
 mod aside;
+pub mod chunks_head;
 mod deletion;
 mod exemplars;
+mod found;
 mod head;
 mod late;
 mod log;
+mod mapping;
 mod metadata;
 mod out_of_order;
 mod paged;
@@ -27,6 +30,7 @@ mod selected;
 mod series;
 mod shard;
 mod slabs;
+mod source;
 mod stats;
 mod truncate;
 mod visibility;
@@ -38,7 +42,9 @@ pub use appender::HeadAppender;
 pub use exemplars::ExemplarStats;
 pub use head::{Counts, Head, HeadOptions, count};
 pub use log::Log;
+pub use mapping::Mapper;
 pub use out_of_order::OutOfOrderCut;
 pub use querier::HeadQuerier;
 pub use replay::Replay;
+pub use source::HeadSource;
 pub use stats::{Cardinality, HeadStats, NamedCount, ReplayStats};

@@ -72,7 +72,6 @@ impl Pairs {
     }
 
     /// Returns one more than the largest number given out.
-    #[cfg(test)]
     pub(crate) fn id_bound(&self) -> usize {
         self.pairs.len()
     }
@@ -87,6 +86,11 @@ impl Pairs {
     /// Returns the pair's name and value.
     pub(crate) fn text(&self, id: PairId) -> (&str, &str) {
         LabelsIter::over_packed(self.packed(id)).next().unwrap_or(("", ""))
+    }
+
+    /// Returns the number of the pair's name.
+    pub(crate) fn name_of(&self, id: PairId) -> NameId {
+        self.pairs[id.0 as usize].name
     }
 
     /// Returns how many series use the pair.

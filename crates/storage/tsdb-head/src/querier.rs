@@ -18,12 +18,13 @@ use super::visibility::{Extent, Snapshot};
 pub struct HeadQuerier {
     head: Arc<Head>,
     range: TimeRange,
-    snapshot: Snapshot,
+    /// Kept by selections too: a truncation waits for them.
+    snapshot: Arc<Snapshot>,
 }
 
 impl HeadQuerier {
     pub fn new(head: Arc<Head>, range: TimeRange) -> Self {
-        let snapshot = head.visibility.snapshot();
+        let snapshot = Arc::new(head.visibility.snapshot(range.min.0));
         Self { head, range, snapshot }
     }
 
@@ -141,7 +142,7 @@ impl Querier for HeadQuerier {
         if what.limit > 0 {
             found.truncate(what.limit);
         }
-        Ok(Box::new(HeadSelected::new(Arc::clone(&self.head), self.range, order, found)))
+        Ok(Box::new(HeadSelected::new(Arc::clone(&self.head), Arc::clone(&self.snapshot), self.range, order, found)))
     }
 
     fn label_values(&self, name: &str, what: &Selection<'_>) -> Result<Vec<Arc<str>>, StorageError> {

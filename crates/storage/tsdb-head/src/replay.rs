@@ -7,6 +7,7 @@ use firesteel_model::{Metadata, SeriesRef};
 use firesteel_storage::Exemplar;
 
 use super::Head;
+use super::chunks_head::Loaded;
 use super::late::{LateSample, LateValue};
 use super::refs::Place;
 use super::series::Slot;
@@ -24,6 +25,8 @@ pub struct Replay<'a> {
     aliases: FastHashMap<SeriesRef, SeriesRef>,
     rows: Vec<Vec<(Slot, i64, f64)>>,
     held: usize,
+    /// Chunks in files, until their series turn up.
+    loaded: Loaded,
     min_t: i64,
     max_t: i64,
     stats: ReplayStats,
@@ -39,6 +42,7 @@ impl<'a> Replay<'a> {
             aliases: FastHashMap::default(),
             rows: vec![Vec::new(); head.shards.len()],
             held: 0,
+            loaded: std::mem::take(&mut *head.loaded.lock()),
             min_t: i64::MAX,
             max_t: i64::MIN,
             stats: ReplayStats::default(),
@@ -53,6 +57,9 @@ impl<'a> Replay<'a> {
                     let entry = entry?;
                     let labels = entry.labels.to_labels(entry.series.0)?;
                     let Ok((series, logged)) = self.head.find_or_create(&labels, Some(entry.series)) else { continue };
+                    if !logged || series != entry.series {
+                        self.attach(entry.series, series);
+                    }
                     if series != entry.series {
                         self.aliases.insert(entry.series, series);
                         self.head.last_ref.fetch_max(entry.series.0, Ordering::Relaxed);
@@ -106,6 +113,32 @@ impl<'a> Replay<'a> {
             _ => self.stats.skipped_records += 1,
         }
         Ok(())
+    }
+
+    /// Gives a series the chunks that lie in files under the reference of its record.
+    fn attach(&mut self, of: SeriesRef, series: SeriesRef) {
+        let Some(files) = self.head.chunks_head() else { return };
+        if self.loaded.is_empty() {
+            return;
+        }
+        let maps = files.maps();
+        let mut chunks = self.loaded.in_order(&maps, of).peekable();
+        if chunks.peek().is_none() {
+            return;
+        }
+        let Some(place) = self.head.place_of(series) else { return };
+        let mut shard = self.head.shards[place.shard as usize].lock();
+        for chunk in chunks {
+            // What overlaps is in the log as well, and comes from there.
+            if shard.series(place.slot, series).is_none_or(|hot| hot.open().is_some())
+                || !shard.attach(place.slot, &chunk)
+            {
+                break;
+            }
+            self.min_t = self.min_t.min(chunk.min_t);
+            self.max_t = self.max_t.max(chunk.max_t);
+            self.stats.mmap_chunks += 1;
+        }
     }
 
     /// Returns the reference that stands for the series in memory.
@@ -211,8 +244,12 @@ impl<'a> Replay<'a> {
         let min_valid = head.min_valid.load(Ordering::Relaxed);
         for (lock, rows) in head.shards.iter().zip(&mut self.rows) {
             let mut shard = lock.lock();
+            let sealed_before = shard.sealed.chunk_bytes();
             // Nothing truncates or compacts while the log is replayed, so slots stay.
             for (slot, t, v) in rows.drain(..) {
+                if shard.hot(slot).is_mapped(t) {
+                    continue;
+                }
                 // Logged before it was known to be out of order, or twice: as when it came, it is dropped.
                 if t >= min_valid && shard.append(slot, t, v, &head.rules).is_ok() {
                     self.min_t = self.min_t.min(t);
@@ -220,8 +257,12 @@ impl<'a> Replay<'a> {
                     self.stats.samples += 1;
                 }
             }
+            head.note_sealed(shard.sealed.chunk_bytes() - sealed_before);
         }
         self.held = 0;
+        if head.wants_mapping() {
+            head.map_chunks_or_say();
+        }
     }
 
     /// Ends the replay. Returns also the references that stand for a series of another reference.

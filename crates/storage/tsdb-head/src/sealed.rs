@@ -3,9 +3,16 @@
 //! The bytes lie in pages of 64 KiB that are filled in order of sealing and freed when their last chunk goes: truncation
 //! goes by time, so pages die in order. A list is a chain of 32-byte descriptors; a series pays four bytes for having none. A
 //! chunk larger than a page (histograms of thousands of buckets) has a page of its own.
+//!
+//! Where the head has files for them, chunks wait in a queue, in order of sealing, until they are written there; then the
+//! descriptor says where, and the bytes in memory go.
 
+use std::collections::VecDeque;
+
+use firesteel_model::SeriesRef;
 use firesteel_storage::Encoding;
 
+use super::chunks_head::{MappedEntry, NewChunk, Written};
 use super::paged::Paged;
 
 const PAGE_BYTES: usize = 64 << 10;
@@ -16,14 +23,29 @@ pub(crate) struct SealedChunk {
     pub(crate) min_t: i64,
     pub(crate) max_t: i64,
     prev: u32,
+    /// The page; of a mapped chunk the place in its file.
     page: u32,
+    /// The place in the page; of a mapped chunk the low bits of its file's number.
     at: u16,
     pub(crate) samples: u16,
-    /// The length in the low 24 bits, the encoding above.
+    /// The length in the low 24 bits, the encoding in the next seven, and whether the chunk is mapped.
     len_encoding: u32,
 }
 
 const LEN_BITS: u32 = 24;
+const MAPPED: u32 = 1 << 31;
+
+/// Where a chunk's bytes are.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum ChunkBytesAt<'a> {
+    Memory(&'a [u8]),
+    /// In the file with these low bits of its number.
+    File {
+        file: u16,
+        data_at: u32,
+        len: u32,
+    },
+}
 
 const _: () = assert!(size_of::<SealedChunk>() == 32, "the figure that head sizing counts with");
 
@@ -33,10 +55,15 @@ impl SealedChunk {
         (self.len_encoding & ((1 << LEN_BITS) - 1)) as usize
     }
 
+    #[inline]
+    fn is_mapped(&self) -> bool {
+        self.len_encoding & MAPPED != 0
+    }
+
     /// Returns how the bytes are to be read.
     #[inline]
     pub(crate) fn encoding(&self) -> Encoding {
-        match self.len_encoding >> LEN_BITS {
+        match (self.len_encoding & !MAPPED) >> LEN_BITS {
             2 => Encoding::Histogram,
             3 => Encoding::FloatHistogram,
             4 => Encoding::Xor2,
@@ -74,12 +101,30 @@ pub(crate) struct SealedChunks {
     filling: Option<u32>,
     len: usize,
     bytes: usize,
+    /// Chunks that wait to be mapped, oldest first; `None` in a head without files.
+    waiting: Option<VecDeque<Waiting>>,
+    /// How many chunks lie in each file.
+    in_files: Vec<(u32, u32)>,
+}
+
+/// A chunk in the queue. One that is dropped while it waits keeps its number until the queue has passed, so that a series'
+/// chunks are always written in order of time.
+#[derive(Clone, Copy, Debug)]
+struct Waiting {
+    series: SeriesRef,
+    id: u32,
 }
 
 impl SealedChunks {
+    /// Lets chunks wait for [`Self::gather`] from now on.
+    pub(crate) fn await_mapping(&mut self) {
+        self.waiting.get_or_insert_default();
+    }
+
     /// Adds a chunk (below 16 MiB) in front of a series' chain.
     pub(crate) fn push(
         &mut self,
+        series: SeriesRef,
         chain: Chain,
         (min_t, max_t): (i64, i64),
         samples: u16,
@@ -90,16 +135,109 @@ impl SealedChunks {
         let (page, at) = self.store(chunk);
         let len_encoding = (encoding as u32) << LEN_BITS | chunk.len() as u32;
         let sealed = SealedChunk { min_t, max_t, prev: chain.0, page, at, samples, len_encoding };
-        self.len += 1;
         self.bytes += chunk.len();
-        let id = match self.free.pop() {
+        let id = self.add(sealed);
+        if let Some(waiting) = &mut self.waiting {
+            waiting.push_back(Waiting { series, id });
+        }
+        Chain(id + 1)
+    }
+
+    /// Adds a chunk that lies in a file already.
+    pub(crate) fn push_mapped(&mut self, chain: Chain, entry: &MappedEntry) -> Chain {
+        let len_encoding = MAPPED | (entry.encoding as u32) << LEN_BITS | entry.len;
+        let file = entry.at.file();
+        let sealed = SealedChunk {
+            min_t: entry.min_t,
+            max_t: entry.max_t,
+            prev: chain.0,
+            page: entry.data_at,
+            at: file as u16,
+            samples: entry.samples,
+            len_encoding,
+        };
+        self.count_in(file);
+        Chain(self.add(sealed) + 1)
+    }
+
+    fn add(&mut self, sealed: SealedChunk) -> u32 {
+        self.len += 1;
+        match self.free.pop() {
             Some(id) => {
                 self.chunks[id as usize] = sealed;
                 id
             }
             None => self.chunks.push(sealed) as u32,
-        };
-        Chain(id + 1)
+        }
+    }
+
+    fn count_in(&mut self, file: u32) {
+        match self.in_files.iter_mut().find(|(number, _)| *number == file) {
+            Some((_, chunks)) => *chunks += 1,
+            None => self.in_files.push((file, 1)),
+        }
+    }
+
+    /// Adds the chunks that wait longest to `out`, their bytes to `bytes`, up to about `limit` bytes. Returns how many
+    /// places of the queue that is, for [`Self::mapped`].
+    pub(crate) fn gather(&self, limit: usize, out: &mut Vec<NewChunk>, bytes: &mut Vec<u8>) -> usize {
+        let mut places = 0;
+        for &Waiting { series, id } in self.waiting.iter().flatten() {
+            if bytes.len() >= limit || places >= limit {
+                break;
+            }
+            places += 1;
+            let chunk = &self.chunks[id as usize];
+            if chunk.len() == 0 {
+                continue;
+            }
+            let from = bytes.len() as u32;
+            bytes.extend_from_slice(self.in_memory(chunk));
+            out.push(NewChunk {
+                series,
+                range: (chunk.min_t, chunk.max_t),
+                encoding: chunk.encoding() as u8,
+                out_of_order: false,
+                from,
+                to: bytes.len() as u32,
+            });
+        }
+        places
+    }
+
+    /// Takes note of where the chunks went that [`Self::gather`] found in that many places of the queue; fewer when not all
+    /// could be written. Nothing may have been dropped in between. Returns how many bytes of memory that gives back.
+    pub(crate) fn mapped(&mut self, places: usize, written: &[Written]) -> usize {
+        let mut written = written.iter();
+        let mut freed = 0;
+        for _ in 0..places {
+            let Some(&Waiting { id, .. }) = self.waiting.as_ref().and_then(VecDeque::front) else { break };
+            let (page, len) = (self.chunks[id as usize].page, self.chunks[id as usize].len());
+            if len == 0 {
+                self.free.push(id);
+            } else {
+                let Some(&Written { file, data_at }) = written.next() else { break };
+                let chunk = &mut self.chunks[id as usize];
+                chunk.page = data_at;
+                chunk.at = file as u16;
+                chunk.len_encoding |= MAPPED;
+                self.count_in(file);
+                self.free_bytes(page, len);
+                freed += len;
+            }
+            if let Some(waiting) = &mut self.waiting {
+                waiting.pop_front();
+                if waiting.is_empty() {
+                    waiting.shrink_to(256);
+                }
+            }
+        }
+        freed
+    }
+
+    /// Returns the oldest file that a chunk lies in.
+    pub(crate) fn oldest_file(&self) -> Option<u32> {
+        self.in_files.iter().filter(|(_, chunks)| *chunks > 0).map(|(number, _)| *number).min()
     }
 
     fn store(&mut self, chunk: &[u8]) -> (u32, u16) {
@@ -136,9 +274,18 @@ impl SealedChunks {
         })
     }
 
-    /// Returns a chunk's bytes, header included.
+    /// Returns where a chunk's bytes are, header included.
     #[inline]
-    pub(crate) fn bytes(&self, chunk: &SealedChunk) -> &[u8] {
+    pub(crate) fn bytes(&self, chunk: &SealedChunk) -> ChunkBytesAt<'_> {
+        if chunk.is_mapped() {
+            ChunkBytesAt::File { file: chunk.at, data_at: chunk.page, len: chunk.len() as u32 }
+        } else {
+            ChunkBytesAt::Memory(self.in_memory(chunk))
+        }
+    }
+
+    #[inline]
+    fn in_memory(&self, chunk: &SealedChunk) -> &[u8] {
         let from = chunk.at as usize;
         &self.pages[chunk.page as usize].bytes[from..from + chunk.len()]
     }
@@ -168,10 +315,30 @@ impl SealedChunks {
     }
 
     fn drop_chunk(&mut self, id: u32) {
-        let chunk = &self.chunks[id as usize];
-        let (page, len) = (chunk.page, chunk.len());
-        self.free.push(id);
+        let chunk = &mut self.chunks[id as usize];
         self.len -= 1;
+        if chunk.is_mapped() {
+            let file = chunk.at;
+            self.free.push(id);
+            if let Some(at) = self.in_files.iter().position(|(number, _)| *number as u16 == file) {
+                self.in_files[at].1 -= 1;
+                if self.in_files[at].1 == 0 {
+                    self.in_files.swap_remove(at);
+                }
+            }
+            return;
+        }
+        let (page, len) = (chunk.page, chunk.len());
+        if self.waiting.is_some() {
+            // The queue gives the number back.
+            chunk.len_encoding = 0;
+        } else {
+            self.free.push(id);
+        }
+        self.free_bytes(page, len);
+    }
+
+    fn free_bytes(&mut self, page: u32, len: usize) {
         self.bytes -= len;
         let slot = &mut self.pages[page as usize];
         slot.live -= 1;
@@ -190,14 +357,17 @@ impl SealedChunks {
         self.len
     }
 
-    /// Returns the sum of the chunks' lengths.
+    /// Returns the sum of the lengths of the chunks in memory.
+    #[inline]
     pub(crate) fn chunk_bytes(&self) -> usize {
         self.bytes
     }
 
     /// Returns the bytes allocated.
     pub(crate) fn heap_bytes(&self) -> usize {
-        self.chunks.heap_bytes() + self.pages.iter().map(|p| p.bytes.capacity() + size_of::<Page>()).sum::<usize>()
+        self.chunks.heap_bytes()
+            + self.waiting.as_ref().map_or(0, |w| w.capacity() * size_of::<Waiting>())
+            + self.pages.iter().map(|p| p.bytes.capacity() + size_of::<Page>()).sum::<usize>()
     }
 }
 
@@ -213,7 +383,7 @@ mod tests {
         for round in 0..200i64 {
             for (i, chain) in chains.iter_mut().enumerate() {
                 let bytes = vec![(round as u8) ^ i as u8; 200 + i];
-                *chain = sealed.push(*chain, (round * 10, round * 10 + 9), 120, Encoding::Xor, &bytes);
+                *chain = sealed.push(SeriesRef(1), *chain, (round * 10, round * 10 + 9), 120, Encoding::Xor, &bytes);
                 (*chain, _) = sealed.drop_before(*chain, (round - 4) * 10);
             }
             if round == 20 {
@@ -225,8 +395,8 @@ mod tests {
             let rounds: Vec<i64> = sealed.newest_first(*chain).map(|c| c.min_t / 10).collect();
             assert_eq!(rounds, [199, 198, 197, 196, 195]);
             for chunk in sealed.newest_first(*chain) {
-                assert!(sealed.bytes(chunk).iter().all(|&b| b == (chunk.min_t / 10) as u8 ^ i as u8));
-                assert_eq!(sealed.bytes(chunk).len(), 200 + i);
+                assert!(sealed.in_memory(chunk).iter().all(|&b| b == (chunk.min_t / 10) as u8 ^ i as u8));
+                assert_eq!(sealed.in_memory(chunk).len(), 200 + i);
             }
         }
         assert_eq!(sealed.len(), 250);
@@ -241,14 +411,50 @@ mod tests {
             [Encoding::Xor, Encoding::Histogram, Encoding::FloatHistogram, Encoding::Xor2, Encoding::HistogramSt];
         for (i, kind) in kinds.into_iter().enumerate() {
             let bytes = vec![i as u8; if i % 2 == 1 { 3 * PAGE_BYTES } else { 10_000 }];
-            chain = sealed.push(chain, (i as i64, i as i64), 7, kind, &bytes);
+            chain = sealed.push(SeriesRef(1), chain, (i as i64, i as i64), 7, kind, &bytes);
         }
         for (chunk, i) in sealed.newest_first(chain).zip([4u8, 3, 2, 1, 0]) {
             assert_eq!(chunk.encoding(), kinds[usize::from(i)]);
-            assert_eq!(sealed.bytes(chunk).len(), if i % 2 == 1 { 3 * PAGE_BYTES } else { 10_000 });
-            assert!(sealed.bytes(chunk).iter().all(|&b| b == i));
+            assert_eq!(sealed.in_memory(chunk).len(), if i % 2 == 1 { 3 * PAGE_BYTES } else { 10_000 });
+            assert!(sealed.in_memory(chunk).iter().all(|&b| b == i));
         }
         assert_eq!(sealed.drop_before(chain, i64::MAX), (Chain::default(), 5));
         assert!(sealed.heap_bytes() < 2 * PAGE_BYTES + 40_000);
+    }
+
+    #[test]
+    fn chunks_wait_in_order_until_they_are_mapped() {
+        let mut sealed = SealedChunks::default();
+        sealed.await_mapping();
+        let mut chains = [Chain::default(); 3];
+        let push = |sealed: &mut SealedChunks, chains: &mut [Chain; 3], series: usize, t: i64| {
+            let bytes = [t as u8; 40];
+            let of = SeriesRef(series as u64 + 1);
+            chains[series] = sealed.push(of, chains[series], (t, t), 1, Encoding::Xor, &bytes);
+        };
+        for t in 0..6 {
+            push(&mut sealed, &mut chains, (t % 3) as usize, t);
+        }
+        // The chunk at 1 goes while it waits; its number must not bring a newer one to the front of the queue.
+        (chains[1], _) = sealed.drop_before(chains[1], 2);
+        push(&mut sealed, &mut chains, 1, 7);
+        let (mut out, mut bytes) = (Vec::new(), Vec::new());
+        let places = sealed.gather(usize::MAX, &mut out, &mut bytes);
+        assert_eq!((places, out.iter().map(|c| c.range.0).collect::<Vec<_>>()), (7, vec![0, 2, 3, 4, 5, 7]));
+        let written: Vec<Written> = (0..4).map(|i| Written { file: 9, data_at: i * 100 }).collect();
+        assert_eq!(sealed.mapped(places, &written), 160);
+        assert_eq!((sealed.chunk_bytes(), sealed.oldest_file()), (80, Some(9)));
+        let at = |chain| sealed.newest_first(chain).map(|c| sealed.bytes(c)).collect::<Vec<_>>();
+        let file = |data_at| ChunkBytesAt::File { file: 9, data_at, len: 40 };
+        assert_eq!(at(chains[0]), [file(200), file(0)]);
+        assert_eq!(at(chains[1]), [ChunkBytesAt::Memory(&[7; 40]), file(300)]);
+        assert_eq!(at(chains[2]), [ChunkBytesAt::Memory(&[5; 40]), file(100)]);
+        out.clear();
+        bytes.clear();
+        assert_eq!(sealed.gather(usize::MAX, &mut out, &mut bytes), 2);
+        for chain in chains {
+            sealed.drop_before(chain, i64::MAX);
+        }
+        assert_eq!((sealed.len(), sealed.oldest_file(), sealed.chunk_bytes()), (0, None, 0));
     }
 }

@@ -5,16 +5,17 @@
 
 use std::sync::Arc;
 
-use firesteel_base::{TimeRange, TimestampMs};
+use firesteel_base::TimeRange;
 use firesteel_model::SeriesRef;
 use firesteel_storage::chunkenc::{ChunkError, cut_out};
-use firesteel_storage::{ChunkBytes, ChunkView, Encoding, Order, Selected, SeriesEntry, StorageError};
+use firesteel_storage::{ChunkView, Order, Selected, SeriesEntry, StorageError};
 use parking_lot::Mutex;
 
 use super::Head;
+use super::found::FoundChunks;
 use super::series::Slot;
 use super::shard::Shard;
-use super::visibility::Extent;
+use super::visibility::{Extent, Snapshot};
 
 /// Where a selected series was and how far it may be read.
 #[derive(Clone, Copy, Debug)]
@@ -28,6 +29,7 @@ pub(super) struct Note {
 #[derive(Debug)]
 pub(super) struct HeadSelected {
     head: Arc<Head>,
+    _snapshot: Arc<Snapshot>,
     range: TimeRange,
     order: Order,
     series: Vec<SeriesEntry>,
@@ -44,26 +46,22 @@ const RECENT_MAX: usize = 8;
 #[derive(Debug)]
 struct Group {
     number: usize,
+    chunks: FoundChunks,
     bytes: Arc<[u8]>,
-    chunks: Vec<Copied>,
     /// For each series where its chunks end in `chunks`.
     ends: Vec<u32>,
 }
 
-#[derive(Debug)]
-struct Copied {
-    min: i64,
-    max: i64,
-    samples: u32,
-    encoding: Encoding,
-    from: u32,
-    to: u32,
-}
-
 impl HeadSelected {
-    pub(super) fn new(head: Arc<Head>, range: TimeRange, order: Order, found: Vec<(SeriesEntry, Note)>) -> Self {
+    pub(super) fn new(
+        head: Arc<Head>,
+        snapshot: Arc<Snapshot>,
+        range: TimeRange,
+        order: Order,
+        found: Vec<(SeriesEntry, Note)>,
+    ) -> Self {
         let (series, notes) = found.into_iter().unzip();
-        Self { head, range, order, series, notes, recent: Mutex::default() }
+        Self { head, _snapshot: snapshot, range, order, series, notes, recent: Mutex::default() }
     }
 
     fn group(&self, number: usize) -> Arc<Group> {
@@ -82,7 +80,7 @@ impl HeadSelected {
     fn copy(&self, number: usize) -> Group {
         let from = number * GROUP;
         let to = (from + GROUP).min(self.series.len());
-        let (mut bytes, mut chunks, mut ends) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut chunks, mut ends) = (FoundChunks::default(), Vec::new());
         for i in from..to {
             let (note, series) = (self.notes[i], self.series[i].series);
             let shard = self.head.shards[note.shard as usize].lock();
@@ -91,11 +89,12 @@ impl HeadSelected {
                 None => self.moved(&shard, series),
             };
             if let Some(slot) = slot {
-                copy_series(&shard, slot, note.extent, self.range, &mut bytes, &mut chunks);
+                chunks.add_series(&self.head, &shard, slot, note.extent, self.range);
             }
             ends.push(chunks.len() as u32);
         }
-        Group { number, bytes: Arc::from(bytes), chunks, ends }
+        let bytes = chunks.take_bytes();
+        Group { number, chunks, bytes, ends }
     }
 
     /// Returns the slot of a series whose shard was compacted since it was selected.
@@ -103,44 +102,6 @@ impl HeadSelected {
         let place = self.head.place_of(series)?;
         shard.series(place.slot, series).map(|_| place.slot)
     }
-}
-
-/// Copies the visible chunks of one series that overlap the range, oldest first.
-fn copy_series(
-    shard: &Shard,
-    slot: Slot,
-    extent: Extent,
-    range: TimeRange,
-    bytes: &mut Vec<u8>,
-    chunks: &mut Vec<Copied>,
-) {
-    let first = chunks.len();
-    let hot = shard.hot(slot);
-    let mut add = |min: i64, max: i64, samples: u16, encoding: Encoding, data: &[u8]| {
-        if samples > 0 && min <= range.max.0 && range.min.0 <= max {
-            let from = bytes.len() as u32;
-            bytes.extend_from_slice(data);
-            chunks.push(Copied { min, max, samples: u32::from(samples), encoding, from, to: bytes.len() as u32 });
-        }
-    };
-    if hot.chunk_id == extent.chunk_id
-        && let Some(data) = shard.open_bytes(slot)
-    {
-        add(hot.min_t, hot.xor.last_t().0, extent.samples, Encoding::Xor, data);
-    }
-    let mut id = hot.chunk_id;
-    for chunk in shard.sealed.newest_first(shard.chain(slot)) {
-        id = id.wrapping_sub(1);
-        if chunk.max_t < range.min.0 {
-            break;
-        }
-        if id > extent.chunk_id {
-            continue;
-        }
-        let samples = if id == extent.chunk_id { extent.samples } else { chunk.samples };
-        add(chunk.min_t, chunk.max_t, samples, chunk.encoding(), shard.sealed.bytes(chunk));
-    }
-    chunks[first..].reverse();
 }
 
 impl Selected for HeadSelected {
@@ -160,13 +121,7 @@ impl Selected for HeadSelected {
         let at = i % GROUP;
         let from = if at == 0 { 0 } else { group.ends[at - 1] as usize };
         let first = out.len();
-        out.extend(group.chunks[from..group.ends[at] as usize].iter().map(|c| ChunkView {
-            min: TimestampMs(c.min),
-            max: TimestampMs(c.max),
-            encoding: c.encoding,
-            samples: c.samples,
-            bytes: ChunkBytes::Copied(Arc::clone(&group.bytes), c.from as usize..c.to as usize),
-        }));
+        group.chunks.views(from..group.ends[at] as usize, &group.bytes, &self.head, out)?;
         let series = self.series[i].series;
         if self.head.out_of_order.any() {
             let shard = self.head.shards[self.notes[i].shard as usize].lock();

@@ -27,7 +27,7 @@ pub(crate) struct HotSeries {
     tag: u64,
     /// State of the open chunk; its last sample is the series' newest.
     pub(crate) xor: XorAppender,
-    /// Time of the open chunk's first sample.
+    /// Time of the open chunk's first sample; while none is open see [`Self::is_mapped`].
     pub(crate) min_t: i64,
     /// A sample at or after this time begins a new chunk.
     pub(crate) next_at: i64,
@@ -40,7 +40,7 @@ const _: () = assert!(size_of::<HotSeries>() == 64, "one cache line a series");
 
 impl HotSeries {
     pub(crate) fn new(series: SeriesRef) -> Self {
-        Self { tag: series.0 & REF_BITS, xor: XorAppender::new(), min_t: 0, next_at: 0, pos: 0, chunk_id: 0 }
+        Self { tag: series.0 & REF_BITS, xor: XorAppender::new(), min_t: i64::MIN, next_at: 0, pos: 0, chunk_id: 0 }
     }
 
     #[inline]
@@ -88,8 +88,20 @@ impl HotSeries {
         self.pos = place.pos;
     }
 
+    /// Notes, while no chunk is open, that samples up to `t` lie in mapped chunks.
+    pub(crate) fn set_skip_to(&mut self, t: i64) {
+        self.min_t = t;
+    }
+
+    /// Returns whether a sample of the log at `t` lies in a mapped chunk, as far as that can be told at a glance.
+    #[inline]
+    pub(crate) fn is_mapped(&self, t: i64) -> bool {
+        self.tag & OPEN == 0 && t <= self.min_t
+    }
+
     /// Closes the open chunk; its memory is the caller's to free.
     pub(crate) fn close(&mut self) {
+        self.min_t = i64::MIN;
         self.tag &= !OPEN;
         self.xor = XorAppender::new();
     }

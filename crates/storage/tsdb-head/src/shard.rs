@@ -4,6 +4,7 @@ use firesteel_model::{Labels, SeriesRef};
 use firesteel_storage::{AppendError, Encoding};
 use hashbrown::HashTable;
 
+use super::chunks_head::MappedEntry;
 use super::late::LateSeries;
 use super::paged::{Paged, Spans};
 use super::pairs::{PairId, Pairs};
@@ -245,21 +246,46 @@ impl Shard {
         hot.xor.write_header(bytes);
         let cold = &mut self.cold[slot.0 as usize];
         let (range, chunk) = ((hot.min_t, hot.xor.last_t().0), &bytes[..hot.xor.byte_len()]);
-        cold.sealed = self.sealed.push(cold.sealed, range, hot.xor.samples(), Encoding::Xor, chunk);
+        cold.sealed = self.sealed.push(hot.series(), cold.sealed, range, hot.xor.samples(), Encoding::Xor, chunk);
         self.slabs.free(place);
         hot.close();
         hot.chunk_id += 1;
     }
 
+    /// Adds a chunk that lies in a file to a series that has no open one, unless the series goes beyond its begin: then it
+    /// returns false, and the log has the samples. Only while the log is replayed.
+    pub(crate) fn attach(&mut self, slot: Slot, entry: &MappedEntry) -> bool {
+        if self.newest_t(slot).is_some_and(|newest| newest >= entry.min_t) {
+            return false;
+        }
+        let cold = &mut self.cold[slot.0 as usize];
+        cold.sealed = self.sealed.push_mapped(cold.sealed, entry);
+        let hot = &mut self.hot[slot.0 as usize];
+        hot.set_skip_to(entry.max_t);
+        hot.chunk_id += 1;
+        true
+    }
+
     /// Drops chunks that end before `min_t`, and the series that are left without any; returns how many chunks went.
-    /// The labels of dropped series are added to `ids`, their references to `dead`.
-    pub(crate) fn truncate(&mut self, slot: Slot, min_t: i64, ids: &mut Vec<u32>, dead: &mut Vec<SeriesRef>) -> usize {
+    /// The labels of dropped series are added to `ids`, their references to `dead`; `oldest` becomes the least time of what
+    /// is left, if that is less.
+    pub(crate) fn truncate(
+        &mut self,
+        slot: Slot,
+        min_t: i64,
+        oldest: &mut i64,
+        ids: &mut Vec<u32>,
+        dead: &mut Vec<SeriesRef>,
+    ) -> usize {
         let at = slot.0 as usize;
         if !self.hot[at].is_live() {
             return 0;
         }
         let (chain, mut dropped) = self.sealed.drop_before(self.cold[at].sealed, min_t);
         self.cold[at].sealed = chain;
+        if let Some(chunk) = self.sealed.newest_first(chain).last() {
+            *oldest = (*oldest).min(chunk.min_t);
+        }
         let hot = &mut self.hot[at];
         let has_late = self.late.get(hot.series()).is_some();
         let gone = match hot.open() {
@@ -269,7 +295,10 @@ impl Shard {
                 dropped += 1;
                 true
             }
-            Some(_) => false,
+            Some(_) => {
+                *oldest = (*oldest).min(hot.min_t);
+                false
+            }
             // A series without samples may belong to a batch that is about to commit: it gets one round of grace.
             None => !has_late && chain.is_empty() && hot.mark_idle(),
         };

@@ -45,6 +45,8 @@ pub struct NamedCount {
 pub struct ReplayStats {
     pub series: u64,
     pub samples: u64,
+    /// Chunks found in `chunks_head` whose samples need not be read from the log.
+    pub mmap_chunks: u64,
     /// Samples of series that no record declared.
     pub unknown_refs: u64,
     pub unknown_exemplar_refs: u64,

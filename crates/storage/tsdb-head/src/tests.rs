@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use firesteel_base::{TimeRange, TimestampMs};
 use firesteel_model::SeriesRef;
@@ -255,7 +256,8 @@ fn a_series_limit_refuses_only_new_series() {
 
 #[test]
 fn truncation_gives_back_series_pairs_and_memory() {
-    let head = head();
+    let options = HeadOptions { reader_patience: Duration::ZERO, ..HeadOptions::default() };
+    let head = Head::new(options, Log::default());
     let keep = labels(&[("__name__", "keep"), ("job", "x")]);
     let mut at = 0;
     let mut peak = 0;

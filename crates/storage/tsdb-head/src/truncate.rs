@@ -21,8 +21,21 @@ pub struct Truncated {
 impl Head {
     /// Drops chunks that end before `min_t` and series that have none left. Samples before `min_t` are out of bounds
     /// from now on.
+    ///
+    /// Waits for the queries that are at work and may read what goes. Queries that begin later must find it elsewhere: whoever
+    /// moves samples to a block shows the block first, and its readers take the head's querier first.
     pub fn truncate(&self, min_t: i64) -> Truncated {
-        self.min_valid.fetch_max(min_t, Ordering::Relaxed);
+        let _upkeep = self.upkeep.lock();
+        self.freeze(min_t);
+        if !self.visibility.wait_for_readers(min_t, self.options.reader_patience) {
+            tracing::warn!(
+                component = "tsdb",
+                mint = min_t,
+                "Queries hold the head back from truncation; going on without them"
+            );
+        }
+        self.generation.fetch_add(1, Ordering::AcqRel);
+        let mut oldest = i64::MAX;
         let mut done = Truncated::default();
         let (mut ids, mut dead): (Vec<u32>, Vec<SeriesRef>) = (Vec::new(), Vec::new());
         for (shard_at, lock) in self.shards.iter().enumerate() {
@@ -30,7 +43,7 @@ impl Head {
             while slots.peek().is_some() {
                 let mut shard = lock.lock();
                 for slot in slots.by_ref().take(SLICE) {
-                    done.chunks += shard.truncate(slot, min_t, &mut ids, &mut dead);
+                    done.chunks += shard.truncate(slot, min_t, &mut oldest, &mut ids, &mut dead);
                 }
             }
             self.refs.forget(&dead);
@@ -51,7 +64,16 @@ impl Head {
             pairs.sweep();
         }
         if self.time_range().is_some() {
-            self.min_time.fetch_max(min_t, Ordering::Relaxed);
+            // Samples may still come for any time in bounds.
+            let min_time = oldest.min(self.min_acceptable()).max(min_t);
+            self.min_time.fetch_max(min_time, Ordering::Relaxed);
+        }
+        self.waiting_bytes_anew();
+        if let Some(files) = self.chunks_head() {
+            let oldest = self.shards.iter().filter_map(|shard| shard.lock().sealed.oldest_file()).min();
+            if let Err(e) = files.truncate(oldest.unwrap_or(u32::MAX)) {
+                tracing::error!(component = "tsdb", err = %e, "Truncating head chunk files failed; trying again later");
+            }
         }
         self.counts.series.fetch_sub(done.dead.len() as u64, Ordering::Relaxed);
         count(&self.counts.series_removed, done.dead.len() as u64);

@@ -8,9 +8,10 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
 use firesteel_base::FastHashMap;
-use parking_lot::Mutex;
+use parking_lot::{Condvar, Mutex};
 
 use super::series::Slot;
 
@@ -18,6 +19,7 @@ use super::series::Slot;
 #[derive(Debug, Default)]
 pub(crate) struct Visibility {
     state: Mutex<State>,
+    reader_left: Condvar,
     /// No reader needs the notes of batches up to this number. Never above any reader's number, so a stale read is safe.
     floor: AtomicU64,
 }
@@ -25,8 +27,24 @@ pub(crate) struct Visibility {
 #[derive(Debug, Default)]
 struct State {
     newest: u64,
-    /// Numbers of the readers at work; few.
-    readers: Vec<u64>,
+    /// The readers at work; few.
+    readers: Vec<Reader>,
+    next_reader: u64,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Reader {
+    id: u64,
+    /// The newest batch it sees.
+    number: u64,
+    /// It reads nothing before this time.
+    from: i64,
+}
+
+impl State {
+    fn oldest(&self) -> u64 {
+        self.readers.iter().map(|r| r.number).min().unwrap_or(self.newest)
+    }
 }
 
 /// A batch on its way: 0 until it is visible, then its number.
@@ -35,6 +53,7 @@ pub(crate) type BatchNumber = Arc<AtomicU64>;
 /// What a reader may see. Gives its number back when dropped.
 #[derive(Debug)]
 pub(crate) struct Snapshot {
+    id: u64,
     number: u64,
     of: Arc<Visibility>,
 }
@@ -48,12 +67,27 @@ impl Visibility {
         self.raise_floor(&state);
     }
 
-    /// Returns what is visible now.
-    pub(crate) fn snapshot(self: &Arc<Self>) -> Snapshot {
+    /// Returns what is visible now, to a reader of samples at `from` and later.
+    pub(crate) fn snapshot(self: &Arc<Self>, from: i64) -> Snapshot {
         let mut state = self.state.lock();
-        let number = state.newest;
-        state.readers.push(number);
-        Snapshot { number, of: Arc::clone(self) }
+        let (id, number) = (state.next_reader, state.newest);
+        state.next_reader += 1;
+        state.readers.push(Reader { id, number, from });
+        Snapshot { id, number, of: Arc::clone(self) }
+    }
+
+    /// Waits until the readers that are at work now and may read before `min_t` are through; false if that took longer than
+    /// `patience`.
+    pub(crate) fn wait_for_readers(&self, min_t: i64, patience: Duration) -> bool {
+        let deadline = Instant::now() + patience;
+        let mut state = self.state.lock();
+        let later = state.next_reader;
+        while state.readers.iter().any(|r| r.id < later && r.from < min_t) {
+            if self.reader_left.wait_until(&mut state, deadline).timed_out() {
+                return false;
+            }
+        }
+        true
     }
 
     /// Returns the number up to which every reader sees every batch.
@@ -65,21 +99,22 @@ impl Visibility {
     /// Returns the newest number, and the oldest in use.
     pub(crate) fn watermarks(&self) -> (u64, u64) {
         let state = self.state.lock();
-        (state.readers.iter().copied().min().unwrap_or(state.newest), state.newest)
+        (state.oldest(), state.newest)
     }
 
     fn raise_floor(&self, state: &State) {
-        self.floor.store(state.readers.iter().copied().min().unwrap_or(state.newest), Ordering::Release);
+        self.floor.store(state.oldest(), Ordering::Release);
     }
 }
 
 impl Drop for Snapshot {
     fn drop(&mut self) {
         let mut state = self.of.state.lock();
-        if let Some(at) = state.readers.iter().position(|&n| n == self.number) {
+        if let Some(at) = state.readers.iter().position(|r| r.id == self.id) {
             state.readers.swap_remove(at);
         }
         self.of.raise_floor(&state);
+        self.of.reader_left.notify_all();
     }
 }
 

@@ -18,7 +18,7 @@ use firesteel_tsdb_head::{Cardinality, HeadStats, ReplayStats};
 
 use crate::lock::{self, DirLock};
 use crate::maintenance::{Maintenance, MaintenanceThread};
-use firesteel_tsdb_head::{Head, HeadOptions, HeadQuerier, Log};
+use firesteel_tsdb_head::{Head, HeadOptions, HeadQuerier, Log, Mapper};
 use firesteel_tsdb_wal::Wal;
 
 /// An open data directory. Shared by scraping, rules, queries and the API.
@@ -28,6 +28,7 @@ pub struct Db {
     head: Arc<Head>,
     maintenance: Arc<Maintenance>,
     thread: Mutex<Option<MaintenanceThread>>,
+    mapper: Mutex<Option<Mapper>>,
     lock: Mutex<Option<DirLock>>,
     replay: ReplayStats,
     /// `None` without a lock file.
@@ -52,9 +53,12 @@ impl Db {
                 out_of_order_cap: options.out_of_order_cap,
                 exemplars_max: options.exemplars_max,
                 metadata_records: options.metadata_records,
+                ..HeadOptions::default()
             },
             Log::default(),
         );
+        // What blocks reach to is set before the files are read.
+        head.open_chunks_head(Arc::clone(&options.vfs), &options.dir.join("chunks_head"), i64::MIN)?;
         let wal_dir = options.dir.join("wal");
         let (replay, aliases) = replay::replay(&head, &options.vfs, &wal_dir)?;
         let wal_options = options.wal_options();
@@ -65,6 +69,11 @@ impl Db {
         let clean_start = lock.as_ref().map(DirLock::was_clean);
         let maintenance = Arc::new(Maintenance::new(Arc::clone(&head), &options));
         maintenance.keep_until_checkpoint(aliases, segment);
+        let mapper = Mapper::start(&head).map_err(|source| DbError::Io {
+            what: "start the mapping thread of",
+            path: options.dir.clone(),
+            source,
+        })?;
         let thread = MaintenanceThread::start(Arc::clone(&maintenance)).map_err(|source| DbError::Io {
             what: "start the maintenance thread of",
             path: options.dir.clone(),
@@ -75,6 +84,7 @@ impl Db {
             head,
             maintenance,
             thread: Mutex::new(Some(thread)),
+            mapper: Mutex::new(Some(mapper)),
             lock: Mutex::new(lock),
             replay,
             clean_start,
@@ -167,10 +177,11 @@ impl Db {
         if let Some(thread) = self.thread.lock().take() {
             thread.stop();
         }
+        let mapped = self.mapper.lock().take().map_or(Ok(()), Mapper::stop).map_err(DbError::from);
         let close = |log: &Log| log.wal().map_or(Ok(()), Wal::close).map_err(DbError::from);
         let logged = close(&self.head.log).and(close(self.head.late_log()));
         let unlocked = self.lock.lock().take().map_or(Ok(()), DirLock::release);
-        logged.and(unlocked)
+        mapped.and(logged).and(unlocked)
     }
 }
 

@@ -16,6 +16,9 @@ pub enum DbError {
     /// The log cannot be read, repaired or written.
     #[error(transparent)]
     Wal(#[from] firesteel_tsdb_wal::WalError),
+    /// A file of head chunks cannot be read or written.
+    #[error(transparent)]
+    ChunksHead(#[from] firesteel_tsdb_head::chunks_head::ChunksHeadError),
     /// Another process holds the directory.
     #[error("lock DB directory: {} is in use by another process", path.display())]
     Locked { path: PathBuf },

@@ -84,12 +84,9 @@ fn gauges(registry: &Registry, head: &Weak<Head>) {
         h.stats().stale_series as f64
     });
     gauge("prometheus_tsdb_head_chunks", "Total number of chunks in the head block.", |h| h.stats().chunks as f64);
-    gauge(
-        "prometheus_tsdb_head_chunks_storage_size_bytes",
-        "Size of the chunks_head directory.",
-        // The sealed chunks are in memory: the directory has nothing.
-        |_| 0.0,
-    );
+    gauge("prometheus_tsdb_head_chunks_storage_size_bytes", "Size of the chunks_head directory.", |h| {
+        h.chunks_head_bytes() as f64
+    });
     gauge("prometheus_tsdb_head_active_appenders", "Number of currently active appender transactions", |h| {
         h.counts.appenders_active.load(Ordering::Relaxed) as f64
     });
@@ -141,6 +138,10 @@ fn counters(registry: &Registry, head: &Weak<Head>) {
     c("prometheus_tsdb_head_chunks_created_total", "Total number of chunks created in the head", |c| &c.chunks_created);
     c("prometheus_tsdb_head_chunks_removed_total", "Total number of chunks removed in the head", |c| &c.chunks_removed);
     c("prometheus_tsdb_head_truncations_total", "Total number of head truncations attempted.", |c| &c.truncations);
+    c("prometheus_tsdb_mmap_chunks_total", "Total number of chunks that were memory-mapped.", |c| &c.mmap_chunks);
+    c("prometheus_tsdb_mmap_chunk_corruptions_total", "Total number of memory-mapped chunk corruptions.", |c| {
+        &c.mmap_chunk_corruptions
+    });
     c("prometheus_tsdb_checkpoint_creations_total", "Total number of checkpoint creations attempted.", |c| {
         &c.checkpoints
     });

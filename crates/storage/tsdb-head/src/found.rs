@@ -1,0 +1,166 @@
+//! Chunks found in a shard, taken along when its lock is given up: copied from memory, or as a place in a mapped file.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use firesteel_base::vfs::Mapped;
+use firesteel_base::{TimeRange, TimestampMs};
+use firesteel_storage::{ChunkBytes, ChunkView, Encoding, StorageError};
+
+use super::Head;
+use super::chunks_head::{entry_at, entry_start};
+use super::sealed::ChunkBytesAt;
+use super::series::Slot;
+use super::shard::Shard;
+use super::visibility::Extent;
+
+/// Chunks of several series, each series' oldest first.
+#[derive(Debug, Default)]
+pub(super) struct FoundChunks {
+    bytes: Vec<u8>,
+    chunks: Vec<Found>,
+    /// The files that chunks lie in; few.
+    files: Vec<(u16, Arc<Mapped>)>,
+}
+
+#[derive(Debug)]
+struct Found {
+    min: i64,
+    max: i64,
+    samples: u32,
+    encoding: Encoding,
+    /// Which of `files`; `None` for those that were copied.
+    file: Option<u8>,
+    from: u32,
+    to: u32,
+}
+
+impl FoundChunks {
+    pub(super) fn len(&self) -> usize {
+        self.chunks.len()
+    }
+
+    /// Removes all and keeps the memory.
+    pub(super) fn clear(&mut self) {
+        self.bytes.clear();
+        self.chunks.clear();
+        self.files.clear();
+    }
+
+    /// Adds the chunks of one series that overlap the range, up to the extent, oldest first.
+    pub(super) fn add_series(&mut self, head: &Head, shard: &Shard, slot: Slot, extent: Extent, range: TimeRange) {
+        let first = self.chunks.len();
+        let hot = shard.hot(slot);
+        if hot.chunk_id == extent.chunk_id
+            && let Some(data) = shard.open_bytes(slot)
+        {
+            let (min, max) = (hot.min_t, hot.xor.last_t().0);
+            let at = ChunkBytesAt::Memory(data);
+            self.add(head, (min, max), extent.samples, Encoding::Xor, at, range);
+            // The count in front is written when the chunk is sealed.
+            if let Some(copied) = self.chunks.last().filter(|_| self.chunks.len() > first)
+                && let Some(count) = self.bytes.get_mut(copied.from as usize..copied.from as usize + 2)
+            {
+                count.copy_from_slice(&extent.samples.to_be_bytes());
+            }
+        }
+        let mut id = hot.chunk_id;
+        for chunk in shard.sealed.newest_first(shard.chain(slot)) {
+            id = id.wrapping_sub(1);
+            if chunk.max_t < range.min.0 {
+                break;
+            }
+            if id > extent.chunk_id {
+                continue;
+            }
+            let samples = if id == extent.chunk_id { extent.samples } else { chunk.samples };
+            let at = shard.sealed.bytes(chunk);
+            self.add(head, (chunk.min_t, chunk.max_t), samples, chunk.encoding(), at, range);
+        }
+        self.chunks[first..].reverse();
+    }
+
+    fn add(
+        &mut self,
+        head: &Head,
+        (min, max): (i64, i64),
+        samples: u16,
+        encoding: Encoding,
+        at: ChunkBytesAt<'_>,
+        range: TimeRange,
+    ) {
+        if samples == 0 || min > range.max.0 || range.min.0 > max {
+            return;
+        }
+        let (file, from, to) = match at {
+            ChunkBytesAt::Memory(data) => {
+                let from = self.bytes.len() as u32;
+                self.bytes.extend_from_slice(data);
+                (None, from, self.bytes.len() as u32)
+            }
+            ChunkBytesAt::File { file, data_at, len } => {
+                let Some(at) = self.file(head, file, data_at + len) else { return };
+                (Some(at), data_at, data_at + len)
+            }
+        };
+        self.chunks.push(Found { min, max, samples: u32::from(samples), encoding, file, from, to });
+    }
+
+    /// Returns the place of a file in the list, mapped at least up to `end`. The caller holds the shard's lock, so a file
+    /// that a chunk lies in is there, and its newest map goes as far as the chunk.
+    fn file(&mut self, head: &Head, file: u16, end: u32) -> Option<u8> {
+        let at = self.files.iter().position(|(number, _)| *number == file);
+        if let Some(at) = at.filter(|&at| self.files[at].1.len() > end as usize) {
+            return u8::try_from(at).ok();
+        }
+        let map = Arc::clone(head.chunks_head()?.maps().get(file)?);
+        let at = at.unwrap_or(self.files.len());
+        match self.files.get_mut(at) {
+            Some(older) => older.1 = map,
+            None => self.files.push((file, map)),
+        }
+        u8::try_from(at).ok()
+    }
+
+    /// Takes out the bytes that were copied, for [`Self::views`].
+    pub(super) fn take_bytes(&mut self) -> Arc<[u8]> {
+        let bytes = Arc::from(self.bytes.as_slice());
+        self.bytes.clear();
+        bytes
+    }
+
+    /// Adds chunks to `out`. Error: a mapped chunk's checksum does not hold.
+    pub(super) fn views(
+        &self,
+        which: Range<usize>,
+        bytes: &Arc<[u8]>,
+        head: &Head,
+        out: &mut Vec<ChunkView>,
+    ) -> Result<(), StorageError> {
+        for c in self.chunks.get(which).unwrap_or(&[]) {
+            let place = c.from as usize..c.to as usize;
+            let bytes = match c.file.and_then(|at| self.files.get(usize::from(at))) {
+                None => ChunkBytes::Copied(Arc::clone(bytes), place),
+                Some((file, map)) => {
+                    let start = entry_start(c.from, place.len());
+                    if let Err(fault) = entry_at(map, start) {
+                        return Err(StorageError::Corrupt {
+                            path: head.chunks_head().map(|files| files.path_of(*file)).unwrap_or_default(),
+                            offset: fault.offset,
+                            what: fault.why.to_owned(),
+                        });
+                    }
+                    ChunkBytes::Mapped(Arc::clone(map), place)
+                }
+            };
+            out.push(ChunkView {
+                min: TimestampMs(c.min),
+                max: TimestampMs(c.max),
+                encoding: c.encoding,
+                samples: c.samples,
+                bytes,
+            });
+        }
+        Ok(())
+    }
+}

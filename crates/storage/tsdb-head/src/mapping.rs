@@ -1,0 +1,196 @@
+//! Sealed chunks on their way to files: gathered under a shard's lock for moments, written without it, noted under it.
+
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use firesteel_base::vfs::Vfs;
+use parking_lot::{Condvar, Mutex};
+
+use super::chunks_head::{ChunkFiles, ChunksHeadError};
+use super::{Head, count};
+
+/// Gathered under one hold of a shard's lock: well below a millisecond.
+const SLICE_BYTES: usize = 512 << 10;
+/// The mapper does not wait for its time when this much is sealed.
+const HURRY_BYTES: usize = 4 << 20;
+const EVERY: Duration = Duration::from_secs(60);
+
+/// What mapping shares between committers and the mapper.
+#[derive(Debug, Default)]
+pub(crate) struct MappingState {
+    /// Sealed bytes that are in memory, about.
+    waiting_bytes: AtomicUsize,
+    wanted: Mutex<Wanted>,
+    wake: Condvar,
+    /// Writing failed and has not worked since: said once.
+    failing: AtomicBool,
+}
+
+#[derive(Debug, Default)]
+struct Wanted {
+    now: bool,
+    stop: bool,
+}
+
+impl Head {
+    /// Keeps sealed chunks in files of `dir` from now on, and finds those that are there: a replay puts them where they
+    /// belong. To be called before the replay, with the time that blocks reach to as `min_valid`.
+    pub fn open_chunks_head(&self, vfs: Arc<dyn Vfs>, dir: &Path, min_valid: i64) -> Result<(), ChunksHeadError> {
+        self.min_valid.fetch_max(min_valid, Ordering::Relaxed);
+        let (files, loaded) = ChunkFiles::open(vfs, dir, min_valid)?;
+        count(&self.counts.mmap_chunk_corruptions, u64::from(loaded.cut));
+        if self.chunks_head.set(files).is_ok() {
+            *self.loaded.lock() = loaded;
+            self.shards.iter().for_each(|shard| shard.lock().sealed.await_mapping());
+        }
+        Ok(())
+    }
+
+    pub(crate) fn chunks_head(&self) -> Option<&ChunkFiles> {
+        self.chunks_head.get()
+    }
+
+    /// Returns the bytes of the files of sealed chunks (`prometheus_tsdb_head_chunks_storage_size_bytes`).
+    pub fn chunks_head_bytes(&self) -> u64 {
+        self.chunks_head().map_or(0, ChunkFiles::size_bytes)
+    }
+
+    /// Writes the sealed chunks that are in memory to files, and gives their memory back; returns how many. Appends and
+    /// queries go on meanwhile. After an error what was not written stays in memory and is tried again by the next call.
+    pub fn map_chunks(&self) -> Result<usize, ChunksHeadError> {
+        let Some(files) = self.chunks_head() else { return Ok(0) };
+        let _upkeep = self.upkeep.lock();
+        let (mut chunks, mut bytes, mut written) = (Vec::new(), Vec::new(), Vec::new());
+        let mut mapped = 0;
+        for lock in &self.shards {
+            loop {
+                chunks.clear();
+                bytes.clear();
+                written.clear();
+                let places = lock.lock().sealed.gather(SLICE_BYTES, &mut chunks, &mut bytes);
+                if places == 0 {
+                    break;
+                }
+                let outcome = files.append(&chunks, &bytes, &mut written);
+                let freed = lock.lock().sealed.mapped(places, &written);
+                mapped += written.len();
+                let less = |bytes: usize| Some(bytes.saturating_sub(freed));
+                let _always = self.mapping.waiting_bytes.fetch_update(Ordering::Relaxed, Ordering::Relaxed, less);
+                count(&self.counts.mmap_chunks, written.len() as u64);
+                outcome?;
+            }
+        }
+        Ok(mapped)
+    }
+
+    /// As [`Self::map_chunks`]; says in the log when it begins to fail, and when it works again.
+    pub(crate) fn map_chunks_or_say(&self) {
+        match self.map_chunks() {
+            Ok(_) => {
+                if self.mapping.failing.swap(false, Ordering::Relaxed) {
+                    tracing::info!(component = "tsdb", "Writing head chunks works again");
+                }
+            }
+            Err(e) => {
+                if !self.mapping.failing.swap(true, Ordering::Relaxed) {
+                    tracing::error!(
+                        component = "tsdb", err = %e,
+                        "Writing head chunks failed; full chunks stay in memory until it works"
+                    );
+                }
+            }
+        }
+    }
+
+    /// Returns whether sealed chunks could not be written lately.
+    pub fn is_mapping_failing(&self) -> bool {
+        self.mapping.failing.load(Ordering::Relaxed)
+    }
+
+    /// Notes that a batch sealed chunks.
+    #[inline]
+    pub(crate) fn note_sealed(&self, bytes: usize) {
+        if bytes == 0 {
+            return;
+        }
+        let before = self.mapping.waiting_bytes.fetch_add(bytes, Ordering::Relaxed);
+        if before < HURRY_BYTES && before + bytes >= HURRY_BYTES {
+            self.mapping.wanted.lock().now = true;
+            self.mapping.wake.notify_all();
+        }
+    }
+
+    /// Counts the sealed bytes in memory again, after some were dropped.
+    pub(crate) fn waiting_bytes_anew(&self) {
+        let bytes = self.shards.iter().map(|shard| shard.lock().sealed.chunk_bytes()).sum();
+        self.mapping.waiting_bytes.store(bytes, Ordering::Relaxed);
+    }
+
+    /// Returns the bytes of sealed chunks in memory, about.
+    pub(crate) fn waiting_bytes(&self) -> usize {
+        self.mapping.waiting_bytes.load(Ordering::Relaxed)
+    }
+
+    /// Returns whether mapping is worth it during a replay, where nobody else does it.
+    pub(crate) fn wants_mapping(&self) -> bool {
+        self.chunks_head().is_some() && self.waiting_bytes() >= HURRY_BYTES
+    }
+}
+
+/// The thread that maps sealed chunks once a minute, and sooner when there are many.
+#[derive(Debug)]
+pub struct Mapper {
+    head: Arc<Head>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Mapper {
+    /// Starts it. It ends with [`Self::stop`] or when dropped.
+    pub fn start(head: &Arc<Head>) -> io::Result<Self> {
+        head.mapping.wanted.lock().stop = false;
+        let of_thread = Arc::clone(head);
+        let thread = std::thread::Builder::new().name("fs-mapper".to_owned()).spawn(move || {
+            loop {
+                {
+                    let mut wanted = of_thread.mapping.wanted.lock();
+                    if !wanted.now && !wanted.stop {
+                        of_thread.mapping.wake.wait_for(&mut wanted, EVERY);
+                    }
+                    if wanted.stop {
+                        return;
+                    }
+                    wanted.now = false;
+                }
+                of_thread.map_chunks_or_say();
+            }
+        })?;
+        Ok(Self { head: Arc::clone(head), thread: Some(thread) })
+    }
+
+    /// Ends the thread, maps what is left, and makes it survive a loss of power.
+    pub fn stop(mut self) -> Result<(), ChunksHeadError> {
+        self.join();
+        self.head.map_chunks()?;
+        self.head.chunks_head().map_or(Ok(()), ChunkFiles::sync)
+    }
+
+    fn join(&mut self) {
+        self.head.mapping.wanted.lock().stop = true;
+        self.head.mapping.wake.notify_all();
+        if let Some(thread) = self.thread.take()
+            && thread.join().is_err()
+        {
+            tracing::error!(component = "tsdb", "The mapping thread panicked");
+        }
+    }
+}
+
+impl Drop for Mapper {
+    fn drop(&mut self) {
+        self.join();
+    }
+}
