@@ -1,5 +1,6 @@
 //! Fuzz targets: each takes any bytes and must neither panic, nor hang, nor take memory out of proportion.
 
+mod block;
 mod config;
 mod exposition;
 mod promql;
@@ -8,6 +9,7 @@ mod wal_records;
 mod wal_segment;
 mod xor_chunk;
 
+pub use block::{block_chunks, block_index, block_meta, block_tombstones};
 pub use config::config;
 pub use exposition::{openmetrics, text};
 pub use promql::promql;
@@ -20,7 +22,11 @@ pub use xor_chunk::xor_chunk;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// All targets.
-pub const TARGETS: [Target; 8] = [
+pub const TARGETS: [Target; 12] = [
+    ("block_chunks", block_chunks),
+    ("block_index", block_index),
+    ("block_meta", block_meta),
+    ("block_tombstones", block_tombstones),
     ("config", config),
     ("openmetrics", openmetrics),
     ("promql", promql),

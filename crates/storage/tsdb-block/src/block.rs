@@ -6,8 +6,8 @@
 //! bytes that rotted are errors that name file and offset.
 
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Weak};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Weak};
 
 use firesteel_base::vfs::Vfs;
 use firesteel_base::{TimeRange, TimestampMs};

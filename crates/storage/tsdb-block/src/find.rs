@@ -31,13 +31,17 @@ enum Pairs<'m> {
 impl<'m> Pairs<'m> {
     fn of(matcher: &'m Matcher) -> Self {
         let regex = matcher.regex();
+        let everything = match regex {
+            Some(regex) => regex.matches_everything(),
+            None => false,
+        };
         let set = || regex.and_then(|r| r.set_matches()).map(|set| set.iter().map(String::as_str).collect());
         if matcher.matches_empty() {
             return match matcher.match_type() {
                 // `=""` fails for every value.
                 MatchType::Equal => Self::All,
                 MatchType::NotEqual => Self::Listed(vec![matcher.value()]),
-                MatchType::Regexp if regex.is_some_and(|r| r.matches_everything()) => Self::Nothing,
+                MatchType::Regexp if everything => Self::Nothing,
                 MatchType::Regexp if matcher.value().is_empty() => Self::All,
                 MatchType::Regexp => Self::Tried,
                 MatchType::NotRegexp if matcher.value() == ".+" => Self::All,
@@ -50,7 +54,7 @@ impl<'m> Pairs<'m> {
             MatchType::NotEqual => Self::All,
             MatchType::Regexp if matcher.value() == ".+" => Self::All,
             MatchType::Regexp => set().map_or(Self::Tried, Self::Listed),
-            MatchType::NotRegexp if regex.is_some_and(|r| r.matches_everything()) => Self::Nothing,
+            MatchType::NotRegexp if everything => Self::Nothing,
             MatchType::NotRegexp if matcher.value().is_empty() => Self::All,
             MatchType::NotRegexp => Self::Tried,
         }

@@ -50,10 +50,8 @@ fn chained(runs: &[Vec<Row>]) -> Vec<Row> {
     let row = |c: Cursor| runs[c.run].get(c.at);
     let less = |a: &Cursor, b: &Cursor| row(*a).map(|r| r.t) < row(*b).map(|r| r.t);
     let mut heap = GoHeap::default();
-    for run in 1..runs.len() {
-        if !runs[run].is_empty() {
-            heap.push(Cursor { run, at: 0 }, less);
-        }
+    for (run, _) in runs.iter().enumerate().skip(1).filter(|(_, rows)| !rows.is_empty()) {
+        heap.push(Cursor { run, at: 0 }, less);
     }
     let mut out: Vec<Row> = Vec::with_capacity(runs.iter().map(Vec::len).max().unwrap_or(0));
     let mut current = Some(Cursor { run: 0, at: 0 });

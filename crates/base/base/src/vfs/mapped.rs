@@ -24,7 +24,7 @@ impl Mapped {
             // SAFETY: the map is shared and backed by a file, so dropped pages are read from the file again, unchanged.
             let released = unsafe { map.unchecked_advise_range(memmap2::UncheckedAdvice::DontNeed, from, to - from) };
             // A system that does not know the advice keeps the pages: nothing is lost.
-            let _advice = released;
+            released.ok();
         }
     }
 }

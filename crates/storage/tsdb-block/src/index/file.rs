@@ -23,11 +23,6 @@ impl IndexFile {
         Ok(Self { bytes: Arc::new(bytes), path: Arc::from(path) })
     }
 
-    #[cfg(test)]
-    pub(crate) fn from_bytes(bytes: Vec<u8>) -> Self {
-        Self { bytes: Arc::new(Mapped::from(bytes)), path: Arc::from(Path::new("index")) }
-    }
-
     #[inline]
     pub(crate) fn bytes(&self) -> &[u8] {
         &self.bytes

@@ -156,11 +156,6 @@ impl PostingsTable {
         self.name(file, name).map_or(0, |n| n.values)
     }
 
-    /// Returns how many pairs there are, the empty one of all series included.
-    pub(crate) fn pair_count(&self) -> usize {
-        self.names.iter().map(|n| n.values).sum()
-    }
-
     /// Returns where the series of a pair are listed.
     pub(crate) fn find(&self, file: &IndexFile, name: &str, value: &str) -> Result<Option<u64>, BlockError> {
         match self.values_from(file, name, value)?.next() {

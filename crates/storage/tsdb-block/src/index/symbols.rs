@@ -41,10 +41,6 @@ impl Symbols {
         Ok(Self { from: content.start + 4, to: content.end, count, places, by_place })
     }
 
-    pub(crate) fn len(&self) -> usize {
-        self.count
-    }
-
     /// Returns what upstream calls the symbol table's size: eight bytes for every 32nd symbol.
     pub(crate) fn upstream_bytes(&self) -> u64 {
         self.count.div_ceil(32) as u64 * 8

@@ -70,7 +70,7 @@ impl IndexWriter {
         }
         symbols.last.clear();
         symbols.last.extend_from_slice(text);
-        if symbols.count as usize % SYMBOL_STRIDE == 0 {
+        if (symbols.count as usize).is_multiple_of(SYMBOL_STRIDE) {
             symbols.places.push(self.out.position());
         }
         symbols.count = symbols.count.checked_add(1).ok_or(too_large("symbol table"))?;

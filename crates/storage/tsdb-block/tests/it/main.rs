@@ -1,0 +1,10 @@
+//! Blocks from the outside.
+
+mod corpus;
+mod crash;
+mod data;
+mod golden;
+mod hostile;
+mod model;
+mod peers;
+mod planner;
