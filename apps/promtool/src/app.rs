@@ -9,7 +9,7 @@ use firesteel_promql_syntax::ParserOptions;
 use crate::{
     Console, check_config, check_metrics, check_rules, check_server,
     flags::{NOT_BUILT, PROGRAM},
-    format, query, script,
+    format, query, script, tsdb,
 };
 
 pub(crate) const SUCCESS: u8 = 0;
@@ -54,6 +54,9 @@ pub fn run_on(args: impl IntoIterator<Item = String>, console: &mut Console<'_>)
         "query series" => query::series(&matches, console),
         "query labels" => query::labels(&matches, console),
         "test promql" => script::run(&matches, console),
+        "tsdb list" => tsdb::list(&matches, console),
+        "tsdb create-blocks-from openmetrics" => tsdb::from_openmetrics(&matches, console),
+        "tsdb create-blocks-from rules" => tsdb::from_rules(&matches, options, console),
         command => {
             if !matches.bool("experimental") {
                 console.complain("This command is experimental and requires the --experimental flag to be set.");
@@ -68,10 +71,14 @@ pub fn run_on(args: impl IntoIterator<Item = String>, console: &mut Console<'_>)
     }
 }
 
-/// Flags of `query` and `check` may stand before the subcommand: `query -o json instant`.
+/// Flags of a group of commands may stand before the subcommand: `query -o json instant`.
 fn subcommand_first(args: &mut [String]) {
-    let Some(group) = args.iter().position(|word| word == "query" || word == "check") else { return };
-    let prefix = args.get(group).map_or(String::new(), |word| format!("{word} "));
+    let is_group = |word: &String| ["query", "check", "create-blocks-from"].contains(&word.as_str());
+    let Some(group) = args.iter().position(is_group) else { return };
+    let prefix = args.get(group).map_or(String::new(), |word| match word.as_str() {
+        "create-blocks-from" => "tsdb create-blocks-from ".to_owned(),
+        word => format!("{word} "),
+    });
     let is_second = |word: &String| PROGRAM.commands.iter().any(|c| c.name.strip_prefix(&prefix) == Some(word));
     let Some(rest) = args.get_mut(group + 1..) else { return };
     if let Some(at) = rest.iter().position(is_second)

@@ -35,6 +35,16 @@ const END: FlagDef = FlagDef::new("end", FlagKind::Text, "End time (RFC3339 or U
 const MATCH: FlagDef =
     FlagDef::new("match", FlagKind::Text, "Series selector. Can be specified multiple times.").repeatable();
 const MATCH_REQUIRED: FlagDef = MATCH.required();
+const HUMAN_READABLE: FlagDef =
+    FlagDef::new("human-readable", FlagKind::Bool, "Print human readable values.").short('r');
+const QUIET: FlagDef = FlagDef::new("quiet", FlagKind::Bool, "Do not print created blocks.").short('q');
+const MAX_BLOCK_DURATION: FlagDef = FlagDef::new(
+    "max-block-duration",
+    FlagKind::GoDuration,
+    "Maximum duration created blocks may span. Anything less than 2h is ignored.",
+)
+.default(&["2h"])
+.hidden();
 const SERVER: ArgDef = ArgDef::required("server", "Prometheus server to query.");
 const EXPR: ArgDef = ArgDef::required("expr", "PromQL query expression.");
 const QUERY: ArgDef = ArgDef::required("query", "PromQL query.");
@@ -203,6 +213,78 @@ pub(crate) static PROGRAM: ProgramDef = ProgramDef {
             args: &[QUERY, ArgDef::required("name", "Name of the label to delete.")],
             hidden: false,
         },
+        CommandDef {
+            name: "tsdb list",
+            help: "List tsdb blocks.",
+            flags: &[HUMAN_READABLE],
+            args: &[ArgDef::optional("db path", "Database path (default is data/).").default("data/")],
+            hidden: false,
+        },
+        CommandDef {
+            name: "tsdb create-blocks-from openmetrics",
+            help: "Import samples from OpenMetrics input and produce TSDB blocks. Please refer to the storage docs for \
+                   more details.",
+            flags: &[
+                HUMAN_READABLE,
+                MAX_BLOCK_DURATION,
+                QUIET,
+                FlagDef::new(
+                    "label",
+                    FlagKind::Text,
+                    "Label to attach to metrics. Can be specified multiple times. Example --label=label_name=label_value",
+                )
+                .repeatable(),
+            ],
+            args: &[
+                ArgDef::required("input file", "OpenMetrics file to read samples from."),
+                ArgDef::optional("output directory", "Output directory for generated blocks.").default("data/"),
+            ],
+            hidden: false,
+        },
+        CommandDef {
+            name: "tsdb create-blocks-from rules",
+            help: "Create blocks of data for new recording rules.",
+            flags: &[
+                HUMAN_READABLE,
+                MAX_BLOCK_DURATION,
+                QUIET,
+                HTTP_CONFIG,
+                FlagDef::new(
+                    "url",
+                    FlagKind::Text,
+                    "The URL for the Prometheus API with the data where the rule will be backfilled from.",
+                )
+                .default(&["http://localhost:9090"]),
+                FlagDef::new(
+                    "start",
+                    FlagKind::Text,
+                    "The time to start backfilling the new rule from. Must be a RFC3339 formatted date or Unix \
+                     timestamp. Required.",
+                )
+                .required(),
+                FlagDef::new(
+                    "end",
+                    FlagKind::Text,
+                    "If an end time is provided, all recording rules in the rule files provided will be backfilled to \
+                     the end time. Default will backfill up to 3 hours ago. Must be a RFC3339 formatted date or Unix \
+                     timestamp.",
+                ),
+                FlagDef::new("output-dir", FlagKind::Text, "Output directory for generated blocks.").default(&["data/"]),
+                FlagDef::new(
+                    "eval-interval",
+                    FlagKind::GoDuration,
+                    "How frequently to evaluate rules when backfilling if a value is not set in the recording rule files.",
+                )
+                .default(&["60s"]),
+            ],
+            args: &[ArgDef::required(
+                "rule-files",
+                "A list of one or more files containing recording rules to be backfilled. All recording rules listed in \
+                 the files will be backfilled. Alerting rules are not evaluated.",
+            )
+            .repeatable()],
+            hidden: false,
+        },
     ],
     errors: ErrorStyle::TryHelp,
 };
@@ -218,8 +300,6 @@ pub(crate) const NOT_BUILT: &[&str] = &[
     "test rules",
     "tsdb bench",
     "tsdb analyze",
-    "tsdb list",
     "tsdb dump",
     "tsdb dump-openmetrics",
-    "tsdb create-blocks-from",
 ];

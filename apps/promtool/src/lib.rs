@@ -1,4 +1,4 @@
-//! promtool: check, query, test.
+//! promtool: check, query, test, tsdb.
 //!
 //! [`run`] is the program: what upstream's promtool 3.14 prints and exits with, plus our diagnostics. Commands of
 //! upstream's that are not built yet say so and exit with 2; the help does not list them.
@@ -20,6 +20,7 @@ mod query_time;
 mod rule_file;
 mod script;
 mod show_value;
+mod tsdb;
 
 pub use app::{run, run_on};
 pub use console::Console;

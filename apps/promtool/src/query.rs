@@ -83,9 +83,35 @@ fn post(matches: &Matches, path: &str, form: &Fields, headers: Vec<&str>) -> Res
     ask(matches, &Call { method: Method::POST, path, form, headers })
 }
 
+/// What a server answered, with its warnings.
+pub(crate) struct Answered {
+    pub(crate) data: Json,
+    pub(crate) warnings: Vec<String>,
+}
+
+/// Asks for a range query from one second to another.
+pub(crate) fn query_range(
+    server: &Server,
+    expr: &str,
+    start_s: i64,
+    end_s: i64,
+    step_s: f64,
+) -> Result<Answered, String> {
+    let form = vec![
+        field("query", expr),
+        field("start", start_s.to_string()),
+        field("end", end_s.to_string()),
+        field("step", format_float(step_s).to_string()),
+    ];
+    exchange(server, &Call { method: Method::POST, path: "/api/v1/query_range", form: &form, headers: Vec::new() })
+}
+
 /// Returns the `data` of the answer.
 fn ask(matches: &Matches, call: &Call<'_>) -> Result<Json, String> {
-    let server = Server::of(matches.arg("server"), matches)?;
+    Ok(exchange(&Server::of(matches.arg("server"), matches)?, call)?.data)
+}
+
+fn exchange(server: &Server, call: &Call<'_>) -> Result<Answered, String> {
     let answer = server.call(call, TIMEOUT).map_err(|error| format!("query error: {error}"))?;
     let detail = || String::from_utf8_lossy(&answer.body).trim().to_owned();
     // Only these statuses carry an error of the API; any other comes from something in between.
@@ -102,7 +128,9 @@ fn ask(matches: &Matches, call: &Call<'_>) -> Result<Json, String> {
     if text("status") == "error" {
         return Err(format!("query error: {}: {}", text("errorType"), text("error")));
     }
-    Ok(json.get("data").cloned().unwrap_or(Json::Null))
+    let warnings = json.get("warnings").and_then(Json::as_array).into_iter().flatten();
+    let warnings = warnings.filter_map(Json::as_str).map(str::to_owned).collect();
+    Ok(Answered { data: json.get("data").cloned().unwrap_or(Json::Null), warnings })
 }
 
 fn show(

@@ -34,6 +34,10 @@ impl QueryTime {
         Self(self.0.saturating_add(by.as_millis() as i64))
     }
 
+    pub(crate) fn unix_ms(self) -> i64 {
+        self.0
+    }
+
     pub(crate) fn seconds_since(self, earlier: Self) -> f64 {
         (self.0 - earlier.0) as f64 / 1000.0
     }

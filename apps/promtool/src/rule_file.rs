@@ -1,6 +1,7 @@
 //! Rule files as far as they are checked here: structure, names, expressions. Templates are not parsed yet.
 
 use std::collections::{BTreeMap, HashSet};
+use std::time::Duration;
 
 use firesteel_go_compat::{parse_duration, quote};
 use firesteel_promql_syntax::{ParserOptions, parse as parse_expr};
@@ -12,12 +13,19 @@ pub(crate) struct RuleFile {
     pub(crate) rules: Vec<Rule>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Rule {
     /// The alert's name, or that of the recorded metric.
     pub(crate) name: String,
     /// Labels of the group and the rule, sorted.
     pub(crate) labels: Vec<(String, String)>,
+    /// Whether it records, and does not alert.
+    pub(crate) records: bool,
+    pub(crate) expr: String,
+    /// The name of its group.
+    pub(crate) group: String,
+    /// How often its group is evaluated; zero when the file does not say.
+    pub(crate) interval: Duration,
 }
 
 const GROUP_KEYS: [&str; 6] = ["name", "interval", "query_offset", "limit", "rules", "labels"];
@@ -121,13 +129,17 @@ impl Checker {
                 let at = place(group.span);
                 self.faults.push(format!("{at}: groupname: \"{name}\" is repeated in the same file"));
             }
+            let interval =
+                scalar(group, "interval").and_then(|(_, text)| parse_duration(text).ok()).unwrap_or_default();
             let group_labels = string_map(group, "labels");
             self.faults.extend(label_faults(&group_labels));
             for (at, rule) in group.get("rules").map_or(&[][..], Node::items).iter().enumerate() {
-                let (rule, faults) = self.rule(rule, &group_labels);
+                let (mut rule, faults) = self.rule(rule, &group_labels);
                 let head = format!("group {}, rule {}, {}", quote(name), at + 1, quote(&rule.name));
                 // upstream puts the place of the fault before the names (model/rulefmt, Error.Error).
                 self.faults.extend(faults.into_iter().map(|(place, fault)| format!("{place}{head}: {fault}")));
+                rule.group = name.to_owned();
+                rule.interval = interval;
                 file.rules.push(rule);
             }
         }
@@ -181,7 +193,14 @@ impl Checker {
         let name = alert.or(record).map_or("", |(_, text)| text).to_owned();
         let mut labels = group_labels.clone();
         labels.extend(own);
-        (Rule { name, labels: labels.into_iter().collect() }, faults)
+        let rule = Rule {
+            name,
+            labels: labels.into_iter().collect(),
+            records: record.is_some(),
+            expr: scalar(node, "expr").map_or("", |(_, text)| text).to_owned(),
+            ..Rule::default()
+        };
+        (rule, faults)
     }
 }
 

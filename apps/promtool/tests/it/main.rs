@@ -1,6 +1,7 @@
 //! The program as a whole: what it prints and how it ends, beside what promtool 3.14 answered to the same words.
 
 mod check_metrics;
+mod tsdb;
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -37,12 +38,12 @@ fn check(words: &[&str], code: u8, out: &str, err: &str) {
 fn usage_faults() {
     check(&["frob"], 1, "", "promtool: error: expected command but got \"frob\", try --help\n");
     check(&["query", "instant"], 1, "", "promtool: error: required argument 'server' not provided, try --help\n");
-    check(&["tsdb", "list"], 2, "", "promtool: error: `tsdb list` is not built yet\n");
+    check(&["push", "metrics"], 2, "", "promtool: error: `push metrics` is not built yet\n");
     check(&["test", "rules", "a.yml"], 2, "", "promtool: error: `test rules` is not built yet\n");
     let help = promtool(&["--help"]);
     assert_eq!(help.code, 0);
     assert!((help.out + &help.err).contains("check config"));
-    assert!(!promtool(&["--help"]).out.contains("tsdb"));
+    assert!(!promtool(&["--help"]).out.contains("push"));
 }
 
 #[test]

@@ -1,0 +1,10 @@
+//! `tsdb …`: what can be done to a data directory without a server.
+
+mod block_builder;
+mod block_table;
+mod openmetrics_blocks;
+mod rule_blocks;
+
+pub(crate) use block_table::list;
+pub(crate) use openmetrics_blocks::from_openmetrics;
+pub(crate) use rule_blocks::from_rules;
