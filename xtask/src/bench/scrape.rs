@@ -21,6 +21,8 @@ struct Options {
     interval: u64,
     seconds: u64,
     save: bool,
+    /// Firesteel without a peer, for profiles.
+    alone: bool,
 }
 
 struct Measured {
@@ -46,8 +48,14 @@ pub(crate) fn run(args: &[&str]) -> Result<()> {
     shell::run(shell::command(&["cargo", "build", "--release", "-p", "firesteel"]))?;
     let ours = shell::target_dir().join("release/firesteel");
     let mut servers = vec![("firesteel", Server::start(&ours, &["prometheus"], &home.join("firesteel"), &quiet)?)];
-    let peer = shell::which("prometheus").or_else(|| Some(peers::unpack().ok()?.join("prometheus")));
-    if let Some(peer) = peer.filter(|p: &PathBuf| p.is_file()) {
+    let peer = if options.alone {
+        None
+    } else {
+        shell::which("prometheus").or_else(|| Some(peers::unpack().ok()?.join("prometheus")))
+    };
+    if options.alone {
+        println!("figures of Firesteel alone");
+    } else if let Some(peer) = peer.filter(|p: &PathBuf| p.is_file()) {
         servers.push(("prometheus", Server::start(&peer, &[], &home.join("prometheus"), &quiet)?));
     } else {
         println!("no `prometheus` on PATH and none in target/peers: figures of Firesteel alone");
@@ -89,7 +97,7 @@ fn value(server: &Server, expr: &str) -> Result<f64> {
 }
 
 fn parse(args: &[&str]) -> Result<Options> {
-    let mut options = Options { series: 100_000, interval: 5, seconds: 120, save: false };
+    let mut options = Options { series: 100_000, interval: 5, seconds: 120, save: false, alone: false };
     let mut rest = args.iter();
     while let Some(arg) = rest.next() {
         let mut number = || -> Result<u64> {
@@ -100,6 +108,7 @@ fn parse(args: &[&str]) -> Result<Options> {
             "--interval" => options.interval = number()?,
             "--seconds" => options.seconds = number()?,
             "--save" => options.save = true,
+            "--alone" => options.alone = true,
             other => bail!("bench scrape: unknown option {other}"),
         }
     }

@@ -1,18 +1,26 @@
 //! The HTTP client kit: one [`HttpClient`] per `http_config` block, shared by all that it describes.
 //!
-//! hyper-util's pool under our own connector; credentials, headers, redirects, proxies and error texts are those of
-//! upstream's client (prometheus/common, config/http_config.go, over Go's net/http).
+//! hyper-util's pool under our own connector, and a shorter way for what is asked again and again ([`RepeatedGet`]);
+//! credentials, headers, redirects, proxies and error texts are those of upstream's client (prometheus/common,
+//! config/http_config.go, over Go's net/http).
 
+mod answer_head;
 mod auth;
+mod chunked;
 mod connector;
 mod error;
+mod plain;
 mod proxy;
+mod repeated;
 mod request;
 mod tls;
 mod trust;
 
 #[cfg(test)]
+mod repeated_tests;
+#[cfg(test)]
 mod tests;
 
-pub use error::{ClientError, RequestError, RequestFault};
+pub use error::{ClientError, GetError, RequestError, RequestFault};
+pub use repeated::{Answer, RepeatedGet};
 pub use request::{ClientOptions, HttpClient};

@@ -9,7 +9,7 @@ use std::time::Duration;
 use firesteel_client::Registry;
 use firesteel_config::{Config, ScrapeConfig};
 use firesteel_model::Labels;
-use firesteel_net::client::ClientError;
+use firesteel_net::client::{Answer, ClientError};
 use firesteel_re2::RegexError;
 use firesteel_storage::Appendable;
 use parking_lot::Mutex;
@@ -89,7 +89,7 @@ pub(crate) struct Shared {
     pub(crate) shutdown: CancellationToken,
     pub(crate) tasks: TaskTracker,
     seed: AtomicU64,
-    buffers: Mutex<Vec<Vec<u8>>>,
+    buffers: Mutex<Vec<Answer>>,
 }
 
 impl Shared {
@@ -99,13 +99,13 @@ impl Shared {
     }
 
     /// Returns a buffer for a body, empty but with room from its last use.
-    pub(crate) fn take_buffer(&self) -> Vec<u8> {
+    pub(crate) fn take_buffer(&self) -> Answer {
         self.buffers.lock().pop().unwrap_or_default()
     }
 
-    pub(crate) fn give_buffer(&self, buffer: Vec<u8>) {
+    pub(crate) fn give_buffer(&self, buffer: Answer) {
         let mut buffers = self.buffers.lock();
-        if buffers.len() < BUFFERS_KEPT && buffer.capacity() <= BUFFER_BYTES_KEPT {
+        if buffers.len() < BUFFERS_KEPT && buffer.held_bytes() <= BUFFER_BYTES_KEPT {
             buffers.push(buffer);
         }
     }

@@ -320,7 +320,7 @@ impl Pool {
         let setup = LoopSetup {
             pool: Arc::clone(&self.name),
             client: self.client_for(&target),
-            headers: Arc::new(headers(&self.config, target.timeout)),
+            headers: headers(&self.config, target.timeout),
             rules: Arc::new(rules),
             body_limit: body_limit(&self.config),
             fallback: self.config.fallback_scrape_protocol.map(media_type),

@@ -1,5 +1,6 @@
 //! The life of one target's scrapes: when, how, and what is left behind at the end (upstream: `scrapeLoop.run`).
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -8,7 +9,7 @@ use arc_swap::ArcSwapOption;
 use firesteel_base::TimestampMs;
 use firesteel_expfmt::{Format, MediaType, choose};
 use firesteel_model::stale_nan;
-use firesteel_net::client::HttpClient;
+use firesteel_net::client::{Answer, GetError, HttpClient, RepeatedGet};
 use http::HeaderMap;
 use tokio::sync::oneshot;
 use tokio::time::{Instant, MissedTickBehavior};
@@ -16,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 
 use crate::cache::TargetCache;
-use crate::fetch::{FetchError, Fetched, fetch};
+use crate::fetch::{FetchError, fetch};
 use crate::ingest::{Counts, IngestError, Page};
 use crate::manager::Shared;
 use crate::report::PLAIN;
@@ -26,12 +27,11 @@ use crate::unpack::{UnpackError, gunzip};
 use crate::workers::Bench;
 
 /// What a loop needs to know; the same for all loops of a pool but for the target.
-#[derive(Clone)]
 pub(crate) struct LoopSetup {
     pub(crate) pool: Arc<str>,
     pub(crate) target: Arc<Target>,
     pub(crate) client: Arc<HttpClient>,
-    pub(crate) headers: Arc<HeaderMap>,
+    pub(crate) headers: HeaderMap,
     pub(crate) rules: Arc<SampleRules>,
     pub(crate) body_limit: u64,
     pub(crate) fallback: Option<MediaType>,
@@ -58,7 +58,8 @@ impl LoopHandle {
         let (done, stopped) = oneshot::channel();
         let target = Arc::clone(&setup.target);
         let shared = Arc::clone(&setup.shared);
-        let one = Loop { setup, stop: stop.clone(), hand_over: Arc::clone(&hand_over) };
+        let get = RepeatedGet::new(Arc::clone(&setup.client), &target.url, setup.headers.clone());
+        let one = Loop { setup: Arc::new(setup), get, stop: stop.clone(), hand_over: Arc::clone(&hand_over) };
         shared.workers.spawn(&shared.tasks, one.run(cache, done));
         Self { target, stop, hand_over, stopped }
     }
@@ -83,47 +84,60 @@ impl LoopHandle {
 }
 
 struct Loop {
-    setup: LoopSetup,
+    setup: Arc<LoopSetup>,
+    get: RepeatedGet,
     stop: CancellationToken,
     hand_over: Arc<AtomicBool>,
 }
 
 impl Loop {
-    async fn run(self, mut cache: TargetCache, done: oneshot::Sender<TargetCache>) {
-        let interval = self.setup.target.interval;
-        let options = &self.setup.shared.options;
+    async fn run(mut self, mut cache: TargetCache, done: oneshot::Sender<TargetCache>) {
+        let setup = Arc::clone(&self.setup);
+        let interval = setup.target.interval;
+        let options = &setup.shared.options;
         let tolerance = if options.align_timestamps { Some(options.timestamp_tolerance) } else { None };
         let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let offset = if options.scrape_at_once {
             Duration::ZERO
         } else {
-            self.setup.target.offset(since_epoch.as_nanos(), self.setup.shared.offset_seed())
+            setup.target.offset(since_epoch.as_nanos(), setup.shared.offset_seed())
         };
         let mut last: Option<Instant> = None;
         let mut ticker = tokio::time::interval_at(Instant::now() + offset, interval);
         ticker.set_missed_tick_behavior(MissedTickBehavior::Skip);
         let mut slot: Option<Duration> = None;
+        let lengths = {
+            let text = firesteel_go_compat::format_go_duration(interval.as_nanos() as i64);
+            setup.shared.metrics.interval_length.with(&[&text])
+        };
+        let (stop, shutdown) = (self.stop.clone(), setup.shared.shutdown.clone());
+        let (mut stopped, mut shut_down) = (pin!(stop.cancelled()), pin!(shutdown.cancelled()));
         loop {
             tokio::select! {
                 biased;
-                () = self.stop.cancelled() => break,
+                () = &mut stopped => break,
                 _ = ticker.tick() => {}
             }
             let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
             let scrape_time = aligned(now, &mut slot, interval, tolerance);
+            let start = Instant::now();
             if let Some(last) = last {
-                let lengths = &self.setup.shared.metrics.interval_length;
-                let text = firesteel_go_compat::format_go_duration(interval.as_nanos() as i64);
-                lengths.with(&[&text]).observe(last.elapsed().as_secs_f64());
+                lengths.observe((start - last).as_secs_f64());
             }
-            last = Some(Instant::now());
-            match self.scrape(cache, scrape_time).await {
+            last = Some(start);
+            let mut answer = setup.shared.take_buffer();
+            let fetched = tokio::select! {
+                biased;
+                fetched = self.fetch(&mut answer) => fetched,
+                () = &mut shut_down => return,
+            };
+            match self.ingest(fetched, answer, cache, scrape_time, start).await {
                 Some(returned) => cache = returned,
                 // Shutdown in the middle of a scrape.
                 None => return,
             }
         }
-        if self.setup.shared.shutdown.is_cancelled() || self.hand_over.load(Ordering::Acquire) {
+        if shutdown.is_cancelled() || self.hand_over.load(Ordering::Acquire) {
             // The pool may be gone as well; nobody wants the cache then.
             let _unwanted = done.send(cache);
             return;
@@ -148,8 +162,8 @@ impl Loop {
             () = self.setup.shared.shutdown.cancelled() => return,
             stale_time = wait => stale_time,
         };
-        let setup = &self.setup;
-        setup.shared.workers.ingest(0, |bench: &mut Bench| {
+        let setup = Arc::clone(&self.setup);
+        let mark = move |bench: &mut Bench| {
             let mut cache = cache;
             let mut app = setup.shared.storage.appender();
             bench.ingester.mark_all_stale(&mut cache, stale_time, &mut *app);
@@ -163,36 +177,44 @@ impl Loop {
             if let Err(err) = app.commit() {
                 warn!(scrape_pool = %setup.pool, target = %setup.target.url, %err, "Stale commit failed");
             }
-        });
+        };
+        // Nothing is written when the server ends meanwhile, as above.
+        let _ended = self.setup.shared.workers.ingest(0, mark).await;
     }
 
-    /// Scrapes once; `None` when the server shuts down meanwhile.
-    async fn scrape(&self, mut cache: TargetCache, scrape_time: TimestampMs) -> Option<TargetCache> {
+    async fn fetch(&mut self, answer: &mut Answer) -> Result<(), FetchError> {
         let setup = &self.setup;
-        let start = Instant::now();
-        let mut body = setup.shared.take_buffer();
-        let fetched = match setup.forced_error.load_full() {
-            Some(error) => Err(FetchError::Body((*error).clone())),
-            None => tokio::select! {
-                () = setup.shared.shutdown.cancelled() => return None,
-                fetched = fetch(
-                    &setup.client, &setup.target.url, &setup.headers, setup.target.timeout, setup.body_limit, &mut body,
-                ) => fetched,
-            },
+        if let Some(error) = &*setup.forced_error.load() {
+            return Err(FetchError::TooManyTargets(error.to_string()));
+        }
+        fetch(&mut self.get, setup.target.timeout, setup.body_limit, answer).await
+    }
+
+    /// Returns the cache, or `None` when the server shuts down meanwhile.
+    async fn ingest(
+        &self,
+        fetched: Result<(), FetchError>,
+        answer: Answer,
+        mut cache: TargetCache,
+        scrape_time: TimestampMs,
+        start: Instant,
+    ) -> Option<TargetCache> {
+        let setup = Arc::clone(&self.setup);
+        let page_bytes = answer.body().len();
+        let ingest = move |bench: &mut Bench| {
+            ingest_scrape(&setup, fetched, &answer, scrape_time, start, &mut cache, bench);
+            setup.shared.give_buffer(answer);
+            cache
         };
-        setup.shared.workers.ingest(body.len(), |bench| {
-            ingest_scrape(setup, fetched, &body, scrape_time, start, &mut cache, bench);
-        });
-        setup.shared.give_buffer(body);
-        Some(cache)
+        self.setup.shared.workers.ingest(page_bytes, ingest).await
     }
 }
 
 /// What follows the fetch: unpack, ingest, report, commit.
 fn ingest_scrape(
     setup: &LoopSetup,
-    fetched: Result<Fetched, FetchError>,
-    body: &[u8],
+    fetched: Result<(), FetchError>,
+    answer: &Answer,
     scrape_time: TimestampMs,
     start: Instant,
     cache: &mut TargetCache,
@@ -204,21 +226,21 @@ fn ingest_scrape(
     let mut error: Option<String> = None;
     let mut counts = Counts::default();
     let mut size = 0.0;
-    let page = fetched.and_then(|f| {
-        if !f.is_gzip {
-            return Ok((f, body));
+    let page = fetched.and_then(|()| {
+        if !answer.is_gzip() {
+            return Ok(answer.body());
         }
-        match gunzip(body, unpacked, inflate, setup.body_limit) {
-            Ok(()) => Ok((f, &unpacked[..])),
-            Err(UnpackError::Limit) => Err(FetchError::BodyLimit),
-            Err(e) => Err(FetchError::Body(e.to_string())),
+        match gunzip(answer.body(), unpacked, inflate, setup.body_limit) {
+            Ok(()) => Ok(&unpacked[..]),
+            Err(UnpackError::Limit) => Err(GetError::BodyLimit.into()),
+            Err(e) => Err(GetError::Body(e.to_string()).into()),
         }
     });
     let mut store = setup.target.metadata.lock();
     let mut taken = None;
     match page {
         Err(e) => {
-            if matches!(e, FetchError::BodyLimit) {
+            if matches!(e, FetchError::Get(GetError::BodyLimit)) {
                 metrics.exceeded_body_size.inc();
                 size = -1.0;
             }
@@ -226,13 +248,13 @@ fn ingest_scrape(
             error = Some(e.to_string());
         }
         // upstream: an empty body is a scrape without samples, whatever its content type.
-        Ok((_, [])) => {}
-        Ok((fetched, body)) => {
+        Ok([]) => {}
+        Ok(body) => {
             size = body.len() as f64;
-            match format_of(&fetched.content_type, setup.fallback) {
+            match format_of(answer.content_type(), setup.fallback) {
                 Err(e) => {
                     tracing::error!(
-                        scrape_pool = %setup.pool, target = %setup.target.url, content_type = %fetched.content_type,
+                        scrape_pool = %setup.pool, target = %setup.target.url, content_type = %answer.content_type(),
                         fallback_media_type = setup.fallback.map_or("", MediaType::as_str), err = %e,
                         "Failed to determine correct type of scrape target."
                     );

@@ -30,6 +30,14 @@ impl Credentials {
         Ok(Self { basic, authorization, headers: config.http_headers.clone() })
     }
 
+    /// Returns whether something is read from a file at each request.
+    pub(crate) fn reads_files(&self) -> bool {
+        let basic = self.basic.iter().any(|b| !b.username_file.is_empty() || !b.password_file.is_empty());
+        let authorization = self.authorization.iter().any(|a| !a.credentials_file.is_empty());
+        let headers = self.headers.iter().any(|all| all.0.values().any(|header| !header.files.is_empty()));
+        basic || authorization || headers
+    }
+
     /// Sets `Authorization`, unless the request has left the host it was made for.
     pub(crate) fn authorize(&self, headers: &mut HeaderMap) -> Result<(), ClientError> {
         if headers.contains_key(AUTHORIZATION) {

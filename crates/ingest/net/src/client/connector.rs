@@ -146,7 +146,7 @@ pub(crate) fn url_credentials(url: &Url) -> Option<String> {
 }
 
 /// Connects to the first address that answers; the error is that of the first, as Go reports it.
-async fn dial(host: &str, port: u16) -> Result<TcpStream, RequestFault> {
+pub(super) async fn dial(host: &str, port: u16) -> Result<TcpStream, RequestFault> {
     let name = host.trim_matches(['[', ']']);
     let found = tokio::net::lookup_host((name, port)).await;
     let addresses: Vec<_> = found.map_err(|_| RequestFault::Lookup { host: name.to_owned() })?.collect();

@@ -71,6 +71,21 @@ pub enum RequestFault {
     Other(String),
 }
 
+/// A request got no whole answer.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum GetError {
+    #[error(transparent)]
+    Request(#[from] RequestError),
+    #[error("body size limit exceeded")]
+    BodyLimit,
+    /// The deadline passed while the body was read.
+    #[error("context deadline exceeded")]
+    BodyDeadline,
+    #[error("{0}")]
+    Body(String),
+}
+
 /// Returns an I/O error as Go prints the system's.
 pub(crate) fn go_io(error: &io::Error) -> String {
     match error.kind() {

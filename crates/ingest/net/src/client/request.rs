@@ -130,6 +130,44 @@ impl HttpClient {
         unreachable!("the loop ends at the limit of redirects")
     }
 
+    /// Returns host and port if requests to `url` go over plain HTTP, straight to their host.
+    pub(super) fn plain_destination(&self, url: &Url) -> Option<(String, u16)> {
+        let uri: http::Uri = url.as_str().parse().ok()?;
+        let straight = self.route.unix_socket.is_none() && self.route.proxies.for_uri(&uri).is_none();
+        if url.scheme() != "http" || !straight {
+            return None;
+        }
+        Some((url.host_str()?.to_owned(), url.port_or_known_default()?))
+    }
+
+    /// Returns whether the same request has the same headers each time.
+    pub(super) fn is_unchanging(&self) -> bool {
+        !self.credentials.reads_files()
+    }
+
+    pub(super) fn follows_redirects(&self) -> bool {
+        self.follow_redirects
+    }
+
+    /// Returns the bytes of a GET request over HTTP/1.1.
+    pub(super) fn plain_request(&self, url: &Url, headers: &HeaderMap) -> Result<Vec<u8>, RequestFault> {
+        let request = self.request(&Method::GET, url, headers, &Bytes::new(), true, None)?;
+        let uri = request.uri();
+        let target = uri.path_and_query().map_or("/", |path| path.as_str());
+        let host = uri.authority().map_or("", |authority| authority.as_str());
+        let mut out = Vec::with_capacity(512);
+        for part in ["GET ", target, " HTTP/1.1\r\nHost: ", host, "\r\n"] {
+            out.extend_from_slice(part.as_bytes());
+        }
+        for (name, value) in request.headers() {
+            for part in [name.as_str().as_bytes(), b": ", value.as_bytes(), b"\r\n"] {
+                out.extend_from_slice(part);
+            }
+        }
+        out.extend_from_slice(b"\r\n");
+        Ok(out)
+    }
+
     fn request(
         &self,
         method: &Method,
@@ -195,7 +233,7 @@ fn verb(method: &Method) -> &'static str {
     }
 }
 
-fn is_redirect(status: StatusCode) -> bool {
+pub(super) fn is_redirect(status: StatusCode) -> bool {
     matches!(status.as_u16(), 301 | 302 | 303 | 307 | 308)
 }
 
