@@ -27,6 +27,7 @@ use crate::config_source::ConfigError;
 use crate::external_url::{ExternalUrl, route_prefix};
 use crate::metrics::ServerMetrics;
 use crate::queries_active::ActiveQueries;
+use crate::query_log::QueryLog;
 use crate::reload::Reloader;
 use crate::scraping::Scraping;
 use crate::shutdown::Ending;
@@ -136,7 +137,10 @@ impl App {
         let (reloads, mut reload_requests) = mpsc::channel::<ReloadRequest>(1);
         let quit = CancellationToken::new();
         let queries = match Engine::new(self.options.engine.clone(), &self.registry) {
-            Ok(engine) => Arc::new(Queries { engine, db: db.clone(), active: OnceLock::new() }),
+            Ok(engine) => {
+                let log = QueryLog::new(&self.registry);
+                Arc::new(Queries { engine, db: db.clone(), active: OnceLock::new(), log })
+            }
             Err(e) => {
                 error!(err = %e, "Fatal error");
                 return ExitCode::FAILURE;
@@ -195,6 +199,7 @@ impl App {
             config,
             scraping: scraping.clone(),
             db: db.clone(),
+            queries: queries.clone(),
             metrics: self.metrics.clone(),
         });
         let ending =

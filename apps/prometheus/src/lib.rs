@@ -15,6 +15,7 @@ mod metrics;
 mod options;
 mod program;
 mod queries_active;
+mod query_log;
 mod reload;
 mod scraping;
 mod shutdown;

@@ -13,6 +13,7 @@ use crate::config_source::place;
 use crate::metrics::ServerMetrics;
 use crate::scraping::Scraping;
 use crate::storing::{LateDb, exemplars_max, out_of_order_window, retention};
+use crate::wire::Queries;
 
 /// What a configuration is given to.
 pub(crate) struct Reloader {
@@ -24,6 +25,7 @@ pub(crate) struct Reloader {
     pub(crate) config: Arc<ArcSwap<Config>>,
     pub(crate) scraping: Arc<Scraping>,
     pub(crate) db: Arc<LateDb>,
+    pub(crate) queries: Arc<Queries>,
     pub(crate) metrics: ServerMetrics,
 }
 
@@ -89,10 +91,12 @@ impl Reloader {
                 db.set_exemplars_max(exemplars_max(&config));
             }
         }
+        let log = self.queries.log.open(config.global.query_log_file.as_path());
+        let log_took = began.elapsed();
         let scrape = self.scraping.apply(&config).await;
-        let scrape_took = began.elapsed();
+        let scrape_took = began.elapsed().saturating_sub(log_took);
         self.config.store(Arc::new(config));
-        if let Err(err) = scrape {
+        if let Err(err) = log.and(scrape) {
             error!(err, "Failed to apply configuration");
             let name = self.source.name();
             return Err(format!(
@@ -100,6 +104,7 @@ impl Reloader {
             ));
         }
         info!(
+            query_engine = go(log_took),
             scrape = go(scrape_took),
             filename = self.source.name(),
             totalDuration = go(began.elapsed()),

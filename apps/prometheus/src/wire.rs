@@ -19,6 +19,7 @@ use tokio_util::sync::CancellationToken;
 use crate::host;
 use crate::metrics::ServerMetrics;
 use crate::queries_active::ActiveQueries;
+use crate::query_log::QueryLog;
 use crate::storing::LateDb;
 
 /// Queries over the database, noted in `queries.active`.
@@ -26,12 +27,15 @@ pub(crate) struct Queries {
     pub(crate) engine: Engine,
     pub(crate) db: Arc<LateDb>,
     pub(crate) active: OnceLock<ActiveQueries>,
+    pub(crate) log: QueryLog,
 }
 
 impl QuerySource for Queries {
     fn instant(&self, expr: &Expr, at: TimestampMs, options: &QueryOptions) -> Result<QueryResult, QueryError> {
         let _noted = self.active.get().and_then(|a| a.begin(&options.text));
-        self.engine.instant(&*self.db, expr, at, options)
+        let result = self.engine.instant(&*self.db, expr, at, options);
+        self.log.note(options, [at, at], 0, &result);
+        result
     }
 
     fn range(
@@ -43,7 +47,9 @@ impl QuerySource for Queries {
         options: &QueryOptions,
     ) -> Result<QueryResult, QueryError> {
         let _noted = self.active.get().and_then(|a| a.begin(&options.text));
-        self.engine.range(&*self.db, expr, start, end, step_ms, options)
+        let result = self.engine.range(&*self.db, expr, start, end, step_ms, options);
+        self.log.note(options, [start, end], step_ms, &result);
+        result
     }
 }
 

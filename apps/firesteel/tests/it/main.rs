@@ -9,6 +9,7 @@ mod kill9;
 mod node_exporter;
 mod promtool;
 mod query_data;
+mod query_log;
 mod random_expressions;
 mod real_programs;
 mod refusals;

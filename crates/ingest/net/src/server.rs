@@ -22,5 +22,5 @@ pub use compress::compress;
 pub use cors::{Cors, cors};
 pub use listener::{BindError, Listener};
 pub use observe::{HttpMetrics, observe};
-pub use serve::{ServeOptions, serve};
+pub use serve::{ClientAddress, ServeOptions, serve};
 pub use web_config::{WebConfigError, WebConfigFile};

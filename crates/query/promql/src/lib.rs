@@ -33,6 +33,6 @@ mod tile;
 pub use cancel::CancelFlag;
 pub use engine::Engine;
 pub use error::QueryError;
-pub use options::{EngineFeatures, EngineOptions, QueryOptions};
+pub use options::{EngineFeatures, EngineOptions, QueryOptions, QueryOrigin};
 pub use stats::QueryStats;
 pub use value::{MatrixSeries, QueryResult, Value, VectorSample};

@@ -41,9 +41,6 @@ impl EngineMetrics {
         let timing = |slice: &str| Timing { summary: durations.with(&[slice]), histogram: histograms.with(&[slice]) };
         let max = registry.gauge("prometheus_engine_queries_concurrent_max", "The max number of concurrent queries.");
         max.set(if max_concurrent == 0 { -1.0 } else { max_concurrent as f64 });
-        // There is no query log yet: these stay at zero.
-        registry.gauge("prometheus_engine_query_log_enabled", "State of the query log.");
-        registry.counter("prometheus_engine_query_log_failures_total", "The number of query log failures.");
         Self {
             queries: registry
                 .gauge("prometheus_engine_queries", "The current number of queries being executed or waiting."),

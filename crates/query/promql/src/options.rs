@@ -60,4 +60,18 @@ pub struct QueryOptions {
     pub cancel: CancelFlag,
     /// Count samples per step, if the engine has the feature.
     pub per_step_stats: bool,
+    /// Who asks: a query log says so.
+    pub origin: QueryOrigin,
+}
+
+/// Who asked a query.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub enum QueryOrigin {
+    /// The server itself, or a tool.
+    #[default]
+    Internal,
+    /// A request; `client_ip` without its port.
+    Http { client_ip: String, method: String, path: String },
+    /// The evaluation of a rule group.
+    RuleGroup { file: String, name: String },
 }

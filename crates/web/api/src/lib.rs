@@ -31,5 +31,6 @@ mod targets;
 pub use error::ApiError;
 pub use json::Json;
 pub use readiness::{Readiness, Ready};
+pub use result_body::push_stats;
 pub use router::router;
 pub use state::{Api, ApiOptions};

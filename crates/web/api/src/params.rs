@@ -3,11 +3,13 @@
 use std::time::Duration;
 
 use axum::body::to_bytes;
-use axum::extract::{FromRequest, Request};
+use axum::extract::{FromRequest, OriginalUri, Request};
 use axum::response::Response;
 use firesteel_base::{TimeRange, TimestampMs};
 use firesteel_go_compat::{atoi, parse_api_duration_ns, parse_api_time};
 use firesteel_model::Matcher;
+use firesteel_net::server::ClientAddress;
+use firesteel_promql::QueryOrigin;
 use firesteel_promql_syntax::parse_metric_selector;
 use http::header::CONTENT_TYPE;
 use http::{Method, StatusCode};
@@ -24,6 +26,8 @@ pub(crate) struct Params {
     pairs: Vec<(String, String)>,
     /// Where those of the query string begin.
     url_from: usize,
+    /// Who asks.
+    pub(crate) origin: QueryOrigin,
 }
 
 impl<S: Sync> FromRequest<S> for Params {
@@ -45,14 +49,22 @@ impl<S: Sync> FromRequest<S> for Params {
         }
         let url_from = pairs.len();
         pairs.extend(form_urlencoded::parse(parts.uri.query().unwrap_or("").as_bytes()).into_owned());
-        Ok(Self { pairs, url_from })
+        let client = parts.extensions.get::<ClientAddress>().map(|client| client.0.ip().to_string());
+        let path = parts.extensions.get::<OriginalUri>().map_or(parts.uri.path(), |original| original.0.path());
+        let origin = QueryOrigin::Http {
+            client_ip: client.unwrap_or_default(),
+            method: parts.method.to_string(),
+            path: path.to_owned(),
+        };
+        Ok(Self { pairs, url_from, origin })
     }
 }
 
 impl Params {
     #[cfg(test)]
     pub(crate) fn of_query(query: &str) -> Self {
-        Self { pairs: form_urlencoded::parse(query.as_bytes()).into_owned().collect(), url_from: 0 }
+        let pairs = form_urlencoded::parse(query.as_bytes()).into_owned().collect();
+        Self { pairs, ..Self::default() }
     }
 
     /// Returns the first value, or the empty string (Go's `FormValue`).

@@ -108,6 +108,7 @@ where
         deadline: Some(deadline),
         cancel: CancelFlag::new(),
         per_step_stats: stats == "all",
+        origin: params.origin.clone(),
     };
     let place = tokio::time::timeout_at(deadline.into(), api.gate.clone().acquire_owned()).await;
     let place = place.map_err(|_| QueryError::Timeout("query queue"))?;

@@ -183,7 +183,8 @@ fn type_name(value: &Value) -> &'static str {
     }
 }
 
-fn push_stats(out: &mut Json, stats: &QueryStats) {
+/// Appends a comma and the `stats` member of an answer.
+pub fn push_stats(out: &mut Json, stats: &QueryStats) {
     out.raw(r#","stats":{"timings":{"evalTotalTime":"#).number(stats.eval_total.as_secs_f64());
     out.raw(r#","resultSortTime":"#).number(stats.result_sort.as_secs_f64());
     out.raw(r#","queryPreparationTime":"#).number(stats.preparation.as_secs_f64());

@@ -1,12 +1,17 @@
 //! Accepting connections and serving each until it ends or the server stops.
 
+use std::convert::Infallible;
 use std::io;
+use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
 use axum::middleware::from_fn_with_state;
+use axum::response::Response;
+use http::Request;
+use hyper::body::Incoming;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use hyper_util::service::TowerToHyperService;
@@ -118,8 +123,10 @@ fn report(ended: Result<(), tokio::task::JoinError>) {
 
 async fn connection(stream: TcpStream, router: Router, options: ServeOptions, stop: CancellationToken) {
     let timeout = options.read_timeout;
+    let client = stream.peer_addr().ok().map(ClientAddress);
+    let service = Service { router, client };
     let Some(web) = options.web.filter(|web| web.is_tls()) else {
-        return drive(LegalTargets::new(stream), router, Spoken::Both, timeout, stop).await;
+        return drive(LegalTargets::new(stream), service, Spoken::Both, timeout, stop).await;
     };
     let peer = stream.peer_addr().map_or_else(|_| "?".to_owned(), |peer| peer.to_string());
     let shaken = tokio::select! {
@@ -128,9 +135,9 @@ async fn connection(stream: TcpStream, router: Router, options: ServeOptions, st
     };
     match shaken {
         Ok(Ok(stream)) if stream.get_ref().1.alpn_protocol() == Some(b"h2") => {
-            drive(stream, router, Spoken::Http2, timeout, stop).await;
+            drive(stream, service, Spoken::Http2, timeout, stop).await;
         }
-        Ok(Ok(stream)) => drive(LegalTargets::new(stream), router, Spoken::Http1, timeout, stop).await,
+        Ok(Ok(stream)) => drive(LegalTargets::new(stream), service, Spoken::Http1, timeout, stop).await,
         Ok(Err(why)) => error!(component = "web", "http: TLS handshake error from {peer}: {why}"),
         Err(_) => error!(component = "web", "http: TLS handshake error from {peer}: i/o timeout"),
     }
@@ -162,7 +169,32 @@ enum Spoken {
     Both,
 }
 
-async fn drive<S>(stream: S, router: Router, spoken: Spoken, timeout: Duration, stop: CancellationToken)
+/// Who a request comes from; an extension of each request.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct ClientAddress(pub SocketAddr);
+
+/// The routes as one connection sees them.
+struct Service {
+    router: Router,
+    client: Option<ClientAddress>,
+}
+
+impl Service {
+    fn into_hyper(
+        self,
+    ) -> impl hyper::service::Service<Request<Incoming>, Response = Response, Error = Infallible, Future: Send> {
+        let client = self.client;
+        let named = tower::util::MapRequest::new(self.router.into_service(), move |mut request: Request<Incoming>| {
+            if let Some(client) = client {
+                request.extensions_mut().insert(client);
+            }
+            request
+        });
+        TowerToHyperService::new(named)
+    }
+}
+
+async fn drive<S>(stream: S, service: Service, spoken: Spoken, timeout: Duration, stop: CancellationToken)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
@@ -174,8 +206,7 @@ where
         Spoken::Http2 => builder.http2_only(),
         Spoken::Both => builder,
     };
-    let service = TowerToHyperService::new(router.into_service());
-    let mut serving = pin!(builder.serve_connection_with_upgrades(TokioIo::new(stream), service));
+    let mut serving = pin!(builder.serve_connection_with_upgrades(TokioIo::new(stream), service.into_hyper()));
     // A client that goes away or talks nonsense ends only its own connection; upstream is silent about it too.
     tokio::select! {
         _ = serving.as_mut() => return,
