@@ -1,6 +1,7 @@
 //! Fuzz targets: each takes any bytes and must neither panic, nor hang, nor take memory out of proportion.
 
 mod block;
+mod chunks_head;
 mod config;
 mod exposition;
 mod promql;
@@ -10,6 +11,7 @@ mod wal_segment;
 mod xor_chunk;
 
 pub use block::{block_chunks, block_index, block_meta, block_tombstones};
+pub use chunks_head::chunks_head;
 pub use config::config;
 pub use exposition::{openmetrics, text};
 pub use promql::promql;
@@ -22,11 +24,12 @@ pub use xor_chunk::xor_chunk;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// All targets.
-pub const TARGETS: [Target; 12] = [
+pub const TARGETS: [Target; 13] = [
     ("block_chunks", block_chunks),
     ("block_index", block_index),
     ("block_meta", block_meta),
     ("block_tombstones", block_tombstones),
+    ("chunks_head", chunks_head),
     ("config", config),
     ("openmetrics", openmetrics),
     ("promql", promql),

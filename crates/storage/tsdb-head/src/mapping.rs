@@ -11,6 +11,7 @@ use firesteel_base::vfs::Vfs;
 use parking_lot::{Condvar, Mutex};
 
 use super::chunks_head::{ChunkFiles, ChunksHeadError};
+use super::series::SERIES_REF_MAX;
 use super::{Head, count};
 
 /// Gathered under one hold of a shard's lock: well below a millisecond.
@@ -44,6 +45,7 @@ impl Head {
         let (files, loaded) = ChunkFiles::open(vfs, dir, min_valid)?;
         count(&self.counts.mmap_chunk_corruptions, u64::from(loaded.cut));
         if self.chunks_head.set(files).is_ok() {
+            self.last_ref.fetch_max(loaded.last_ref().min(SERIES_REF_MAX), Ordering::Relaxed);
             *self.loaded.lock() = loaded;
             self.shards.iter().for_each(|shard| shard.lock().sealed.await_mapping());
         }
@@ -66,15 +68,24 @@ impl Head {
         let _upkeep = self.upkeep.lock();
         let (mut chunks, mut bytes, mut written) = (Vec::new(), Vec::new(), Vec::new());
         let mut mapped = 0;
-        for lock in &self.shards {
+        let waiting: Vec<usize> = self.shards.iter().map(|shard| shard.lock().sealed.n_waiting()).collect();
+        // A loss of power must not leave more here than in the log, or a batch would come back in part.
+        if waiting.iter().any(|&n| n > 0)
+            && let Some(wal) = self.log.wal()
+            && let Err(e) = wal.sync()
+        {
+            return Err(ChunksHeadError::Unsynced(e.to_string()));
+        }
+        for (lock, mut most) in self.shards.iter().zip(waiting) {
             loop {
                 chunks.clear();
                 bytes.clear();
                 written.clear();
-                let places = lock.lock().sealed.gather(SLICE_BYTES, &mut chunks, &mut bytes);
+                let places = lock.lock().sealed.gather(most, SLICE_BYTES, &mut chunks, &mut bytes);
                 if places == 0 {
                     break;
                 }
+                most -= places;
                 let outcome = files.append(&chunks, &bytes, &mut written);
                 let freed = lock.lock().sealed.mapped(places, &written);
                 mapped += written.len();

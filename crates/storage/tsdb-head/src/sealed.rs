@@ -178,12 +178,17 @@ impl SealedChunks {
         }
     }
 
+    /// Returns the length of the queue.
+    pub(crate) fn n_waiting(&self) -> usize {
+        self.waiting.as_ref().map_or(0, VecDeque::len)
+    }
+
     /// Adds the chunks that wait longest to `out`, their bytes to `bytes`, up to about `limit` bytes. Returns how many
-    /// places of the queue that is, for [`Self::mapped`].
-    pub(crate) fn gather(&self, limit: usize, out: &mut Vec<NewChunk>, bytes: &mut Vec<u8>) -> usize {
+    /// places of the queue that is, `most` at most, for [`Self::mapped`].
+    pub(crate) fn gather(&self, most: usize, limit: usize, out: &mut Vec<NewChunk>, bytes: &mut Vec<u8>) -> usize {
         let mut places = 0;
-        for &Waiting { series, id } in self.waiting.iter().flatten() {
-            if bytes.len() >= limit || places >= limit {
+        for &Waiting { series, id } in self.waiting.iter().flatten().take(most) {
+            if bytes.len() >= limit {
                 break;
             }
             places += 1;
@@ -439,7 +444,7 @@ mod tests {
         (chains[1], _) = sealed.drop_before(chains[1], 2);
         push(&mut sealed, &mut chains, 1, 7);
         let (mut out, mut bytes) = (Vec::new(), Vec::new());
-        let places = sealed.gather(usize::MAX, &mut out, &mut bytes);
+        let places = sealed.gather(99, usize::MAX, &mut out, &mut bytes);
         assert_eq!((places, out.iter().map(|c| c.range.0).collect::<Vec<_>>()), (7, vec![0, 2, 3, 4, 5, 7]));
         let written: Vec<Written> = (0..4).map(|i| Written { file: 9, data_at: i * 100 }).collect();
         assert_eq!(sealed.mapped(places, &written), 160);
@@ -451,7 +456,7 @@ mod tests {
         assert_eq!(at(chains[2]), [ChunkBytesAt::Memory(&[5; 40]), file(100)]);
         out.clear();
         bytes.clear();
-        assert_eq!(sealed.gather(usize::MAX, &mut out, &mut bytes), 2);
+        assert_eq!(sealed.gather(99, usize::MAX, &mut out, &mut bytes), 2);
         for chain in chains {
             sealed.drop_before(chain, i64::MAX);
         }

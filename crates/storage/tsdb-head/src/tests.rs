@@ -16,6 +16,7 @@ use proptest::prelude::*;
 use super::*;
 
 mod late;
+mod mapped;
 
 fn head() -> Arc<Head> {
     Head::new(HeadOptions::default(), Log::default())

@@ -63,6 +63,11 @@ impl Db {
         let (replay, aliases) = replay::replay(&head, &options.vfs, &wal_dir)?;
         let wal_options = options.wal_options();
         let wal = Wal::open(Arc::clone(&options.vfs), &wal_dir, wal_options)?;
+        options.vfs.sync_dir(&options.dir).map_err(|source| DbError::Io {
+            what: "sync directory",
+            path: options.dir.clone(),
+            source,
+        })?;
         let segment = wal.current_segment();
         head.log.attach(wal);
         late_log::open_if_wanted(&head, &options.vfs, &options.dir, wal_options)?;

@@ -60,6 +60,8 @@ impl Maintenance {
     /// Truncates if retention or the bound on memory asks for it.
     pub(super) fn run(&self) -> Result<(), DbError> {
         let Some((min, max)) = self.head.time_range() else { return Ok(()) };
+        // What cannot be mapped stays in memory, under the bound below; the mapper has said so.
+        let _mapped = self.head.map_chunks();
         let mut cut = min;
         cut = cut.max(max.saturating_sub(self.retention_ms.load(Ordering::Relaxed)));
         let bytes = self.head.stats().chunk_bytes;

@@ -10,6 +10,9 @@ pub enum ChunksHeadError {
     /// A file operation failed; `what` says what was tried.
     #[error("{what} {}: {source}", path.display())]
     Io { what: &'static str, path: PathBuf, source: io::Error },
+    /// The log could not be synced, so chunks may not become safer than it.
+    #[error("log is not synced: {0}")]
+    Unsynced(String),
     /// The chunk does not fit any file.
     #[error("head chunk of {bytes} bytes exceeds a file")]
     TooLarge { bytes: usize },

@@ -50,6 +50,12 @@ impl Loaded {
         of(&self.out_of_order, series).filter_map(|&(_, at)| describe(maps, at))
     }
 
+    /// Returns the largest reference that a chunk bears. None may be given out again while its chunks are there.
+    pub(crate) fn last_ref(&self) -> u64 {
+        let last = |chunks: &[(u64, ChunkRef)]| chunks.last().map_or(0, |c| c.0);
+        last(&self.in_order).max(last(&self.out_of_order))
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.in_order.is_empty() && self.out_of_order.is_empty()
     }

@@ -2,6 +2,7 @@
 
 mod database;
 mod faults;
+mod head_chunks;
 mod kinds;
 mod peers;
 mod restarts;

@@ -57,18 +57,20 @@ fn what_prometheus_wrote_opens_here() {
         let server = Server::start(&program, &["--web.enable-lifecycle"], dir.path(), QUIET).expect("starts");
         let address = server.address().to_owned();
         let config = format!(
-            "global: {{scrape_interval: 100ms, scrape_timeout: 100ms}}\nscrape_configs: [{{job_name: self, static_configs: [{{targets: ['{address}']}}]}}]\n"
+            "global: {{scrape_interval: 20ms, scrape_timeout: 20ms}}\nscrape_configs: [{{job_name: self, static_configs: [{{targets: ['{address}']}}]}}]\n"
         );
         server.write_config(&config).expect("writes");
         server.signal("HUP").expect("signals");
         let enough = |server: &Server| {
             let count = server.query("count_over_time(up[10m])").ok();
-            count.and_then(|c| c[0]["value"][1].as_str()?.parse::<f64>().ok()).is_some_and(|n| n >= 30.0)
+            count.and_then(|c| c[0]["value"][1].as_str()?.parse::<f64>().ok()).is_some_and(|n| n >= 150.0)
         };
-        server.wait_for("thirty scrapes", Duration::from_secs(30), enough);
-        let until = now_ms() - 1;
+        // More than a chunk, so that there are full ones in `chunks_head`.
+        server.wait_for("150 scrapes", Duration::from_secs(30), enough);
+        // What a scrape that is still under way will bring is later than that.
+        let until = now_ms() - 300;
         let want = ask(&server, "{__name__=~\".+\"}", until);
-        assert!(want.len() > 300 && want.values().map(Vec::len).max() >= Some(30));
+        assert!(want.len() > 300 && want.values().map(Vec::len).max() >= Some(125));
         if killed {
             server.kill_9().expect("is killed");
         } else {
@@ -82,6 +84,8 @@ fn what_prometheus_wrote_opens_here() {
         }
         let replay = db.replay_stats();
         assert_eq!((replay.unknown_refs, replay.undecodable_records), (0, 0));
+        // A process that is killed takes what it had not handed to the system along; the log has it.
+        assert!(killed || replay.mmap_chunks > 300, "{replay:?}");
     }
 }
 
@@ -113,14 +117,21 @@ fn what_was_written_here_opens_in_prometheus_and_comes_back() {
             }
             if killed {
                 // Neither closed nor synced: the process is gone and the lock file stays.
-                let (from, to) = (db.wal_dir(), dir.path().join("data.killed/wal"));
-                std::fs::create_dir_all(&to).expect("creates");
-                for file in std::fs::read_dir(from).expect("lists").flatten().filter(|f| f.path().is_file()) {
-                    std::fs::copy(file.path(), to.join(file.file_name())).expect("copies");
+                db.maintain().expect("maintains");
+                let (data, copy) = (dir.path().join("data"), dir.path().join("data.killed"));
+                for part in ["wal", "chunks_head"] {
+                    std::fs::create_dir_all(copy.join(part)).expect("creates");
+                    for file in std::fs::read_dir(data.join(part)).expect("lists").flatten() {
+                        if file.path().is_file() {
+                            std::fs::copy(file.path(), copy.join(part).join(file.file_name())).expect("copies");
+                        }
+                    }
                 }
                 drop(db);
-                std::fs::remove_dir_all(dir.path().join("data/wal")).expect("removes");
-                std::fs::rename(to, dir.path().join("data/wal")).expect("renames");
+                for part in ["wal", "chunks_head"] {
+                    std::fs::remove_dir_all(data.join(part)).expect("removes");
+                    std::fs::rename(copy.join(part), data.join(part)).expect("renames");
+                }
             } else {
                 db.close().expect("closes");
             }
@@ -131,6 +142,7 @@ fn what_was_written_here_opens_in_prometheus_and_comes_back() {
             let want = as_queried(&model.0, i64::MAX);
             let got = ask(&server, "{__name__=\"m\"}", now_ms());
             assert_eq!(as_queried(&got, i64::MAX), want, "{}", server.log());
+            assert!(!server.log().contains("Loading on-disk chunks failed"), "{}", server.log());
             if killed {
                 server.kill_9().expect("is killed");
             } else {
@@ -138,6 +150,7 @@ fn what_was_written_here_opens_in_prometheus_and_comes_back() {
             }
             let db = open(dir.path());
             assert_eq!(as_queried(&answer(&db), i64::MAX), want, "back {back}");
+            assert!(db.replay_stats().mmap_chunks >= 60, "{:?}", db.replay_stats());
             drop(db);
             write(100, &mut model);
         }
