@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use firesteel_model::SeriesRef;
+use firesteel_storage::TimeRanges;
 
 use crate::index::{ChunkMeta, SymbolWalker};
 use crate::{Block, BlockError, SeriesSource, SourceSeries, Tombstones};
@@ -88,7 +89,7 @@ impl SeriesSource for BlockSource {
         for meta in &self.metas {
             series.chunks.push(self.block.segments.chunk(meta)?);
         }
-        series.deleted.extend_from_slice(self.tombstones.of(SeriesRef(u64::from(id))));
+        series.deleted.extend(self.tombstones.of(SeriesRef(u64::from(id))).into_iter().flat_map(TimeRanges::iter));
         Ok(true)
     }
 }

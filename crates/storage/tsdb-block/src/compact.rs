@@ -24,7 +24,10 @@ pub fn compact(
     blocks.sort_by_key(|b| b.meta().min_time);
     let metas: Vec<Arc<BlockMeta>> = blocks.iter().map(|b| b.meta()).collect();
     let spec = BlockSpec::compacted(ulid, &metas.iter().map(|m| &**m).collect::<Vec<_>>());
-    let written = sources(&blocks).and_then(|s| write_block(vfs, parent, &spec, &mut merge_sources(s), options));
+    let written = sources(&blocks).and_then(|s| {
+        let mut source = merge_sources(s).float_encoding(options.float_encoding);
+        write_block(vfs, parent, &spec, &mut source, options)
+    });
     match &written {
         Ok(None) => {
             for block in blocks {

@@ -43,6 +43,6 @@ pub use querier::BlockQuerier;
 pub use repair::repair_index_version;
 pub use source::{LabelSymbols, SeriesSource, SourceSeries};
 pub use spec::{BlockSpec, DEFAULT_SEGMENT_BYTES, WriteOptions};
-pub use tombstones::{TOMBSTONES_FILE, Tombstones, add_range};
+pub use tombstones::{TOMBSTONES_FILE, Tombstones};
 pub use ulid::Ulid;
 pub use write::{TMP_FOR_CREATION, write_block};

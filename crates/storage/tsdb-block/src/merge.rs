@@ -3,7 +3,7 @@
 use std::cmp::Ordering;
 
 use firesteel_base::TimeRange;
-use firesteel_storage::ChunkView;
+use firesteel_storage::{ChunkView, Encoding};
 
 use crate::go_heap::GoHeap;
 use crate::overlap::{ChunkMerger, keep};
@@ -55,7 +55,16 @@ pub fn merge_sources<'a>(sources: Vec<Box<dyn SeriesSource + 'a>>) -> MergedSour
         current: Vec::new(),
         symbols: 0,
         runs: Vec::new(),
-        merger: ChunkMerger::default(),
+        merger: ChunkMerger::new(Encoding::Xor),
+    }
+}
+
+impl MergedSource<'_> {
+    /// Sets how floats of overlapping chunks are encoded anew: XOR, unless told otherwise, or XOR2.
+    #[must_use]
+    pub fn float_encoding(mut self, floats: Encoding) -> Self {
+        self.merger = ChunkMerger::new(floats);
+        self
     }
 }
 

@@ -5,17 +5,19 @@
 
 use std::fmt::Display;
 
-use firesteel_base::TimeRange;
-use firesteel_storage::ChunkView;
+use firesteel_base::{TimeRange, TimestampMs};
+use firesteel_storage::chunkenc::{RowsToChunks, cut_out, decode_rows};
+use firesteel_storage::{ChunkView, Encoding, TimeRanges};
 
 use crate::BlockError;
 use crate::go_heap::GoHeap;
-use crate::querier::covered;
-use crate::recode::{merged, without};
+use crate::recode::merged;
 
 /// Merges runs of chunks. Reused for every series.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct ChunkMerger {
+    /// How floats are encoded that have to be encoded anew: XOR or XOR2.
+    floats: Encoding,
     heap: GoHeap<Place>,
     overlapping: Vec<ChunkView>,
 }
@@ -28,6 +30,10 @@ struct Place {
 }
 
 impl ChunkMerger {
+    pub(crate) fn new(floats: Encoding) -> Self {
+        Self { floats, heap: GoHeap::default(), overlapping: Vec::new() }
+    }
+
     /// Adds the chunks of all runs to `out`. Each run is sorted by least time; chunks of one run may overlap too.
     pub(crate) fn merge(
         &mut self,
@@ -35,7 +41,7 @@ impl ChunkMerger {
         labels: &dyn Display,
         out: &mut Vec<ChunkView>,
     ) -> Result<(), BlockError> {
-        let Self { heap, overlapping } = self;
+        let Self { floats, heap, overlapping } = self;
         let key = |p: &Place| runs[p.run].get(p.at).map(|c| (c.min, c.max));
         let less = |a: &Place, b: &Place| key(a) < key(b);
         heap.clear();
@@ -72,7 +78,7 @@ impl ChunkMerger {
             } else {
                 // The first comes last, as upstream hands it on: it matters for samples of equal times.
                 overlapping.push(first.clone());
-                merged(overlapping, labels, out)?;
+                merged(overlapping, *floats, labels, out)?;
             }
         }
         Ok(())
@@ -91,26 +97,25 @@ pub(crate) fn keep(
     labels: &dyn Display,
     out: &mut Vec<ChunkView>,
 ) -> Result<(), BlockError> {
+    let fault = |what: String| BlockError::Chunk { labels: labels.to_string(), what };
+    let from = out.len();
     for chunk in chunks {
-        let span = TimeRange { min: chunk.min, max: chunk.max };
-        if !span.overlaps(range) || covered(deleted, span) {
-            continue;
-        }
-        let inside = range.min <= span.min && span.max <= range.max;
-        if inside && !deleted.iter().any(|d| d.overlaps(span)) && is_whole(chunk) {
+        if is_whole(chunk) {
             out.push(chunk.clone());
             continue;
         }
-        let mut gone = deleted.to_vec();
-        if span.min < range.min {
-            gone.push(TimeRange { min: span.min, max: range.min.saturating_sub(1) });
-        }
-        if range.max < span.max {
-            gone.push(TimeRange { min: range.max.saturating_add(1), max: span.max });
-        }
-        without(chunk, &gone, labels, out)?;
+        let mut rows = Vec::new();
+        decode_rows(chunk, &mut rows).map_err(|e| fault(e.to_string()))?;
+        RowsToChunks::like(chunk.encoding).encode(&rows, out).map_err(|e| fault(e.to_string()))?;
     }
-    Ok(())
+    let mut gone: TimeRanges = deleted.iter().copied().collect();
+    if TimestampMs::MIN < range.min {
+        gone.add(TimeRange { min: TimestampMs::MIN, max: range.min.saturating_sub(1) });
+    }
+    if range.max < TimestampMs::MAX {
+        gone.add(TimeRange { min: range.max.saturating_add(1), max: TimestampMs::MAX });
+    }
+    cut_out(out, from, &gone).map_err(|e| fault(e.to_string()))
 }
 
 /// Returns whether a chunk's header counts just the samples of the view: an open chunk may hold more.

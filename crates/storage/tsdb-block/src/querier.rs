@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use firesteel_base::{FastHashSet, TimeRange, TimestampMs};
 use firesteel_model::{Matcher, SeriesRef};
+use firesteel_storage::chunkenc::cut_out;
 use firesteel_storage::{ChunkView, Order, Querier, Selected, Selection, SeriesEntry, StorageError};
 
 use crate::find::find;
 use crate::index::LabelReader;
-use crate::recode::without;
 use crate::{Block, BlockError, Tombstones};
 
 /// Below so many series per value, a label's values are read off the series instead of the postings.
@@ -46,7 +46,7 @@ impl BlockQuerier {
             probe.labels(|_| {})?;
             probe.chunks(|c| {
                 let range = TimeRange { min: TimestampMs(c.min), max: TimestampMs(c.max) };
-                any |= range.overlaps(self.range) && !covered(deleted, range);
+                any |= range.overlaps(self.range) && !deleted.is_some_and(|d| d.covers(range));
             })?;
             if any {
                 let labels = labels.read(index, &mut entry)?;
@@ -134,11 +134,6 @@ impl BlockQuerier {
     }
 }
 
-/// Returns whether one of the ranges covers all of `range`.
-pub(crate) fn covered(deleted: &[TimeRange], range: TimeRange) -> bool {
-    deleted.iter().any(|d| d.min <= range.min && range.max <= d.max)
-}
-
 impl Querier for BlockQuerier {
     fn select(&self, what: &Selection<'_>) -> Result<Box<dyn Selected>, StorageError> {
         let series = if self.overlaps_block() { self.series_with_chunks(what)? } else { Vec::new() };
@@ -192,19 +187,14 @@ impl Selected for BlockSelected {
                 metas.push(c);
             }
         })?;
-        let deleted = self.tombstones.of(series.series);
+        let from = out.len();
         for meta in &metas {
-            let range = TimeRange { min: TimestampMs(meta.min), max: TimestampMs(meta.max) };
-            if covered(deleted, range) {
-                continue;
-            }
-            let chunk = self.block.segments.chunk(meta)?;
-            if deleted.iter().any(|d| d.overlaps(range)) {
-                without(&chunk, deleted, &series.labels, out)?;
-            } else {
-                out.push(chunk);
-            }
+            out.push(self.block.segments.chunk(meta)?);
         }
-        Ok(())
+        match self.tombstones.of(series.series) {
+            Some(deleted) => cut_out(out, from, deleted)
+                .map_err(|e| StorageError::BadChunk { series: series.series.0, what: e.to_string() }),
+            None => Ok(()),
+        }
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::atomic::AtomicBool;
 
-use firesteel_storage::ChunkView;
+use firesteel_storage::{ChunkView, Encoding};
 use ulid::Ulid;
 
 use crate::{BlockDesc, BlockMeta, Compaction, Hint};
@@ -88,6 +88,8 @@ impl BlockSpec {
 pub struct WriteOptions<'a> {
     /// Chunk segments are cut before they grow beyond this.
     pub segment_bytes: u64,
+    /// How floats are encoded that have to be encoded anew: XOR or XOR2.
+    pub float_encoding: Encoding,
     /// Set it from another thread, and writing ends with [`crate::BlockError::Cancelled`].
     pub cancelled: Option<&'a AtomicBool>,
     /// Called with each chunk that is written (upstream counts those of level 1 in histograms).
@@ -96,7 +98,7 @@ pub struct WriteOptions<'a> {
 
 impl Default for WriteOptions<'_> {
     fn default() -> Self {
-        Self { segment_bytes: DEFAULT_SEGMENT_BYTES, cancelled: None, observe: None }
+        Self { segment_bytes: DEFAULT_SEGMENT_BYTES, float_encoding: Encoding::Xor, cancelled: None, observe: None }
     }
 }
 
@@ -104,6 +106,7 @@ impl fmt::Debug for WriteOptions<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("WriteOptions")
             .field("segment_bytes", &self.segment_bytes)
+            .field("float_encoding", &self.float_encoding)
             .field("cancelled", &self.cancelled)
             .finish_non_exhaustive()
     }

@@ -8,6 +8,7 @@ use firesteel_base::bytes::{ByteCursor, put_uvarint, put_varint};
 use firesteel_base::vfs::Vfs;
 use firesteel_base::{TimeRange, TimestampMs};
 use firesteel_model::SeriesRef;
+use firesteel_storage::TimeRanges;
 
 use crate::BlockError;
 
@@ -16,39 +17,26 @@ pub const TOMBSTONES_FILE: &str = "tombstones";
 const MAGIC: u32 = 0x0130_BA30;
 const VERSION: u8 = 1;
 
-/// Deleted ranges. Those of one series are sorted and neither overlap nor touch.
+/// Deleted ranges by series.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Tombstones {
-    by_series: BTreeMap<SeriesRef, Vec<TimeRange>>,
-}
-
-/// Adds a range to sorted ranges and joins what overlaps or touches it.
-pub fn add_range(ranges: &mut Vec<TimeRange>, mut new: TimeRange) {
-    let touches = |a: TimeRange, b: TimeRange| a.max.saturating_add(1) >= b.min && b.max.saturating_add(1) >= a.min;
-    let from = ranges.partition_point(|r| r.max.saturating_add(1) < new.min);
-    let mut to = from;
-    while let Some(range) = ranges.get(to).copied().filter(|r| touches(*r, new)) {
-        new.min = new.min.min(range.min);
-        new.max = new.max.max(range.max);
-        to += 1;
-    }
-    ranges.splice(from..to, [new]);
+    by_series: BTreeMap<SeriesRef, TimeRanges>,
 }
 
 impl Tombstones {
     /// Notes that samples of a series are deleted.
     pub fn add(&mut self, series: SeriesRef, range: TimeRange) {
-        add_range(self.by_series.entry(series).or_default(), range);
+        self.by_series.entry(series).or_default().add(range);
     }
 
-    /// Returns what is deleted of a series.
-    pub fn of(&self, series: SeriesRef) -> &[TimeRange] {
-        self.by_series.get(&series).map_or(&[], Vec::as_slice)
+    /// Returns what is deleted of a series, if anything is.
+    pub fn of(&self, series: SeriesRef) -> Option<&TimeRanges> {
+        self.by_series.get(&series)
     }
 
     /// Returns the number of ranges.
     pub fn len(&self) -> usize {
-        self.by_series.values().map(Vec::len).sum()
+        self.by_series.values().map(TimeRanges::len).sum()
     }
 
     pub fn is_empty(&self) -> bool {
@@ -57,7 +45,7 @@ impl Tombstones {
 
     /// Returns all ranges, by series.
     pub fn iter(&self) -> impl Iterator<Item = (SeriesRef, TimeRange)> {
-        self.by_series.iter().flat_map(|(&series, ranges)| ranges.iter().map(move |&range| (series, range)))
+        self.by_series.iter().flat_map(|(&series, ranges)| ranges.iter().map(move |range| (series, range)))
     }
 
     /// Parses the file's bytes, `path` being only for errors.
@@ -86,6 +74,7 @@ impl Tombstones {
             let (Ok(series), Ok(min), Ok(max)) = (cursor.uvarint(), cursor.varint(), cursor.varint()) else {
                 return Err(bad(at, "tombstone is cut"));
             };
+            // One that ends before it begins deletes nothing.
             if min <= max {
                 tombstones.add(SeriesRef(series), TimeRange { min: TimestampMs(min), max: TimestampMs(max) });
             }

@@ -1,11 +1,9 @@
 //! Chunks without the samples that were deleted.
 
-use std::sync::Arc;
+use firesteel_base::TimeRange;
 
-use firesteel_base::{TimeRange, TimestampMs};
-
-use super::{ChunkError, XorChunk, XorDecoder};
-use crate::{ChunkBytes, ChunkView, Encoding, TimeRanges};
+use super::{ChunkError, RowsToChunks, decode_rows};
+use crate::{ChunkView, TimeRanges};
 
 /// Drops from `chunks[from..]` the samples that lie in `deleted`: untouched chunks stay as they are, covered ones go, the
 /// others are encoded again.
@@ -13,66 +11,36 @@ pub fn cut_out(chunks: &mut Vec<ChunkView>, from: usize, deleted: &TimeRanges) -
     if deleted.is_empty() {
         return Ok(());
     }
-    let mut at = from;
-    while at < chunks.len() {
-        let chunk = &chunks[at];
+    let tail = chunks.split_off(from);
+    for chunk in tail {
         let range = TimeRange { min: chunk.min, max: chunk.max };
         if deleted.covers(range) {
-            chunks.remove(at);
             continue;
         }
-        if deleted.overlaps(range) {
-            match encode_rest(chunk, deleted)? {
-                Some(rest) => chunks[at] = rest,
-                None => {
-                    chunks.remove(at);
-                    continue;
-                }
-            }
+        if !deleted.overlaps(range) {
+            chunks.push(chunk);
+            continue;
         }
-        at += 1;
+        let mut rows = Vec::new();
+        decode_rows(&chunk, &mut rows)?;
+        rows.retain(|row| !deleted.contains(row.t));
+        // A part of a chunk's samples is never more than a chunk holds.
+        let fits = RowsToChunks::like(chunk.encoding).encode(&rows, chunks);
+        debug_assert!(fits.is_ok(), "{fits:?}");
     }
     chunks[from..].sort_by_key(|chunk| chunk.min);
     Ok(())
 }
 
-fn encode_rest(chunk: &ChunkView, deleted: &TimeRanges) -> Result<Option<ChunkView>, ChunkError> {
-    match chunk.encoding {
-        Encoding::Xor => floats(chunk, deleted),
-        _ => Ok(Some(chunk.clone())),
-    }
-}
-
-fn floats(chunk: &ChunkView, deleted: &TimeRanges) -> Result<Option<ChunkView>, ChunkError> {
-    let mut decoder = XorDecoder::with_samples(chunk.bytes.as_slice(), chunk.samples);
-    let (mut t, mut v) = ([TimestampMs(0); 128], [0.0; 128]);
-    let mut rest = XorChunk::new();
-    let (mut min, mut max) = (TimestampMs::MAX, TimestampMs::MIN);
-    loop {
-        let n = decoder.decode_batch(&mut t, &mut v)?;
-        if n == 0 {
-            break;
-        }
-        for (&t, &v) in t[..n].iter().zip(&v[..n]) {
-            if !deleted.contains(t) {
-                // A part of a chunk's samples is never more than a chunk holds.
-                let fits = rest.push(t, v);
-                debug_assert!(fits.is_ok(), "{fits:?}");
-                min = min.min(t);
-                max = max.max(t);
-            }
-        }
-    }
-    let samples = u32::from(rest.appender().samples());
-    let bytes = rest.into_bytes();
-    let len = bytes.len();
-    let bytes = ChunkBytes::Copied(Arc::from(bytes), 0..len);
-    Ok((samples > 0).then_some(ChunkView { min, max, encoding: Encoding::Xor, samples, bytes }))
-}
-
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
+    use firesteel_base::TimestampMs;
+
     use super::*;
+    use crate::chunkenc::{XorChunk, XorDecoder};
+    use crate::{ChunkBytes, Encoding};
 
     fn samples(chunks: &[ChunkView]) -> Vec<(i64, f64)> {
         let mut out = Vec::new();

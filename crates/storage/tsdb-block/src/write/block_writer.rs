@@ -85,7 +85,8 @@ fn write_into(
     }
     let mut stats = BlockStats::default();
     let range = TimeRange { min: TimestampMs(spec.min_time), max: TimestampMs(spec.max_time).saturating_sub(1) };
-    let mut tidy = Tidy { range, merger: ChunkMerger::default(), kept: vec![Vec::new()], out: Vec::new() };
+    let mut tidy =
+        Tidy { range, merger: ChunkMerger::new(options.float_encoding), kept: vec![Vec::new()], out: Vec::new() };
     let mut series = SourceSeries::default();
     let mut metas = Vec::new();
     while source.next_series(&mut series)? {
