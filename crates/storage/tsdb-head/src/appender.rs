@@ -1,50 +1,57 @@
 //! One batch on its way into the head: checked when it comes, logged, and written shard by shard.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 
 use firesteel_base::{FastHashSet, TimestampMs};
 use firesteel_model::{Labels, Metadata, SeriesRef};
 use firesteel_storage::{
-    AppendError, AppendOptions, Appender, Committed, Exemplar, HistogramSample, Rejected, SampleBatch, SeriesMeta,
-    StorageError,
+    AppendError, AppendOptions, Appender, Committed, Exemplar, HistogramSample, HistogramValue, Rejected, SampleBatch,
+    SeriesMeta, StorageError,
 };
 
-use super::aside::Aside;
+use super::aside::{Aside, SampleKind};
+use super::commit::LateRows;
 use super::exemplars::Verdict;
-use super::late::{Inserted, LateSample, LateValue};
 use super::log::LogOutcome;
 use super::series::Slot;
-use super::shard::Appended;
 use super::{Head, count};
 use firesteel_tsdb_wal::OnFailure;
 use firesteel_tsdb_wal::records::{SamplesRecord, SeriesRecord};
 
 /// A sample with its series' place.
 #[derive(Clone, Copy, Debug)]
-struct Row {
-    series: SeriesRef,
-    t: i64,
-    v: f64,
-    slot: Slot,
+pub(super) struct Row {
+    pub(super) series: SeriesRef,
+    pub(super) t: i64,
+    pub(super) v: f64,
+    pub(super) slot: Slot,
     row: u32,
+}
+
+/// What was appended before a series changed from histograms to floats or from one kind of histograms to another: logged and
+/// written before the rest, for a batch is logged kind by kind.
+#[derive(Debug, Default)]
+pub(super) struct Part {
+    pub(super) rows: Vec<Vec<Row>>,
+    pub(super) histograms: Vec<HistogramSample>,
+    records: Vec<Vec<u8>>,
 }
 
 /// The memory of a batch; used again by the next one.
 #[derive(Debug, Default)]
 pub(super) struct AppendBuffers {
     /// Rows by shard.
-    rows: Vec<Vec<Row>>,
+    pub(super) rows: Vec<Vec<Row>>,
+    /// Earlier rows, when there are several parts; rare.
+    pub(super) parts: Vec<Part>,
     /// Series that this batch asked for and that no committed batch has logged.
-    new_series: Vec<(SeriesRef, Labels)>,
+    pub(super) new_series: Vec<(SeriesRef, Labels)>,
     /// Series met in rows that nobody has logged: a batch that created them was dropped.
     unlogged: Vec<SeriesRef>,
     series_record: Vec<u8>,
     samples_record: Vec<u8>,
-    aside: Aside,
-    /// Out-of-order rows that were taken, for their log.
-    late: Vec<(SeriesRef, TimestampMs, f64)>,
-    late_record: Vec<u8>,
+    pub(super) aside: Aside,
+    pub(super) late: LateRows,
 }
 
 /// Buffers kept for later batches; and how many rows a kept buffer may have room for.
@@ -59,8 +66,8 @@ impl AppendBuffers {
         self.series_record.clear();
         self.samples_record.clear();
         self.aside.clear();
+        self.parts.clear();
         self.late.clear();
-        self.late_record.clear();
         if self.series_record.capacity() > 1 << 20 {
             self.series_record = Vec::new();
         }
@@ -70,12 +77,12 @@ impl AppendBuffers {
 /// See [`Appender`]. Dropping it leaves the series it created, without samples.
 #[derive(Debug)]
 pub struct HeadAppender<'a> {
-    head: &'a Head,
-    buffers: AppendBuffers,
+    pub(super) head: &'a Head,
+    pub(super) buffers: AppendBuffers,
     /// Rows before this are out of bounds; taken when the first rows come.
-    min_valid: Option<i64>,
+    pub(super) min_valid: Option<i64>,
     /// Out-of-order rows before this are too old; `i64::MAX` when none is taken.
-    late_min: i64,
+    pub(super) late_min: i64,
     /// What the log is to do with the batch when it cannot write.
     on_failure: OnFailure,
 }
@@ -118,15 +125,81 @@ impl<'a> HeadAppender<'a> {
             // They come late now.
             return 0;
         }
-        let before = self.n_rows();
-        self.buffers.rows.iter_mut().for_each(|rows| rows.retain(|row| row.t >= min_valid));
-        let dropped = before - self.n_rows();
-        count(&self.head.counts.out_of_bounds, dropped as u64);
-        dropped
+        let (mut floats, mut histograms) = (0, 0);
+        let AppendBuffers { rows, parts, aside, .. } = &mut self.buffers;
+        for rows in rows.iter_mut().chain(parts.iter_mut().flat_map(|part| &mut part.rows)) {
+            let before = rows.len();
+            rows.retain(|row| row.t >= min_valid);
+            floats += before - rows.len();
+        }
+        for rows in parts.iter_mut().map(|part| &mut part.histograms).chain([&mut aside.histograms]) {
+            let before = rows.len();
+            rows.retain(|row| row.t.0 >= min_valid);
+            histograms += before - rows.len();
+        }
+        count(&self.head.counts.out_of_bounds, floats as u64);
+        count(&self.head.counts.histograms.out_of_bounds, histograms as u64);
+        floats + histograms
     }
 
-    fn n_rows(&self) -> usize {
-        self.buffers.rows.iter().map(Vec::len).sum()
+    fn is_empty(&self) -> bool {
+        let AppendBuffers { rows, parts, aside, new_series, .. } = &self.buffers;
+        rows.iter().all(Vec::is_empty) && new_series.is_empty() && aside.is_empty() && parts.is_empty()
+    }
+
+    /// Ends a part of the batch: what comes now is logged and written after all that came before.
+    #[cold]
+    fn split(&mut self) {
+        let AppendBuffers { rows, parts, aside, .. } = &mut self.buffers;
+        let n = rows.len();
+        let rows = std::mem::replace(rows, vec![Vec::new(); n]);
+        let mut samples = Vec::new();
+        let of = |row: &Row| (row.series, TimestampMs(row.t), row.v);
+        SamplesRecord::encode(rows.iter().flatten().map(of), &mut samples);
+        let mut records = vec![samples];
+        records.extend(aside.take_histogram_records());
+        aside.kinds.clear();
+        parts.push(Part { rows, histograms: std::mem::take(&mut aside.histograms), records });
+    }
+
+    /// Checks a histogram and takes it into the batch.
+    fn take_histogram(&mut self, sample: &HistogramSample, how: AppendOptions) -> Result<(), AppendError> {
+        let head = self.head;
+        let min_valid = self.min_valid(Some(sample.t));
+        let takes_late = self.late_min != i64::MAX;
+        if sample.t.0 < min_valid && !takes_late {
+            return Err(AppendError::OutOfBounds);
+        }
+        match &sample.value {
+            HistogramValue::Int(h) => h.validate()?,
+            HistogramValue::Float(h) => h.validate()?,
+        }
+        let place = head.place_of(sample.series).ok_or(AppendError::UnknownSeries)?;
+        let shard = head.shards[place.shard as usize].lock();
+        let hot = shard.series(place.slot, sample.series).ok_or(AppendError::UnknownSeries)?;
+        let in_order = if sample.t.0 < min_valid {
+            Err(AppendError::OutOfOrder)
+        } else {
+            shard.histogram_follows(place.slot, sample.t.0, &sample.value).map(|_| ())
+        };
+        match in_order {
+            Err(AppendError::OutOfOrder) if takes_late && sample.t.0 < self.late_min => {
+                return Err(AppendError::TooOld);
+            }
+            Err(AppendError::OutOfOrder) if takes_late && !how.refuse_out_of_order => {}
+            in_order => in_order?,
+        }
+        if !hot.is_logged() {
+            self.buffers.unlogged.push(sample.series);
+        }
+        drop(shard);
+        let kind = SampleKind::of(&sample.value);
+        if self.buffers.aside.kinds.get(&sample.series).is_some_and(|known| *known != kind) {
+            self.split();
+        }
+        self.buffers.aside.kinds.insert(sample.series, kind);
+        self.buffers.aside.histograms.push(sample.clone());
+        Ok(())
     }
 
     /// Writes the batch's records into the buffers.
@@ -150,18 +223,6 @@ impl<'a> HeadAppender<'a> {
         }
     }
 
-    /// Logs the out-of-order rows that were taken: only now is it known which they are, as in upstream's.
-    fn log_late(&mut self) {
-        let AppendBuffers { late, late_record, .. } = &mut self.buffers;
-        if late.is_empty() {
-            return;
-        }
-        let times = || late.iter().map(|row| row.1.0);
-        self.head.out_of_order.widen(times().min().unwrap_or(i64::MAX), times().max().unwrap_or(i64::MIN));
-        SamplesRecord::encode(late.iter().copied(), late_record);
-        self.head.late_log.write(&[late_record], OnFailure::Keep);
-    }
-
     /// Notes that the batch logs something of the series, which must be declared before. False: there is no such series.
     fn declare(&mut self, series: SeriesRef) -> bool {
         let head = self.head;
@@ -172,102 +233,6 @@ impl<'a> HeadAppender<'a> {
             self.buffers.unlogged.push(series);
         }
         true
-    }
-
-    /// Writes the rows into the shards and makes them visible. `logged`: the series' records are in the log, or will be
-    /// before anything that is logged later.
-    fn write(&mut self, logged: bool, done: &mut Committed) {
-        let head = self.head;
-        let number = Arc::new(AtomicU64::new(0));
-        let (mut min_t, mut max_t) = (i64::MAX, i64::MIN);
-        let (mut appended, mut new_chunks, mut out_of_order, mut too_old, mut sealed) = (0, 0, 0, 0, 0);
-        let (min_valid, late_min) = (self.min_valid.unwrap_or(i64::MIN), self.late_min);
-        let late_rows = &mut self.buffers.late;
-        for (shard, rows) in head.shards.iter().zip(&self.buffers.rows) {
-            if rows.is_empty() {
-                continue;
-            }
-            let mut shard = shard.lock();
-            let mut before = shard.open_batches.begin(head.visibility.floor());
-            before.reserve(rows.len());
-            let sealed_before = shard.sealed.chunk_bytes();
-            for row in rows {
-                let slot = match shard.series_mut(row.slot, row.series) {
-                    Some(hot) => {
-                        if logged {
-                            hot.set_logged();
-                        }
-                        row.slot
-                    }
-                    // The shard was compacted since the row came, or the series is gone.
-                    None => match head.place_of(row.series) {
-                        Some(place) if shard.series(place.slot, row.series).is_some() => place.slot,
-                        _ => {
-                            done.rejected += 1;
-                            continue;
-                        }
-                    },
-                };
-                let outcome = if row.t < min_valid {
-                    Err(AppendError::OutOfOrder)
-                } else {
-                    shard.append(slot, row.t, row.v, &head.rules)
-                };
-                match outcome {
-                    Ok(Appended::After(extent)) => before.push((slot, extent)),
-                    Ok(Appended::NewChunk(extent)) => {
-                        before.push((slot, extent));
-                        new_chunks += 1;
-                    }
-                    Ok(Appended::Same) => continue,
-                    Err(AppendError::OutOfOrder) if row.t >= late_min => {
-                        let cap = usize::from(head.options.out_of_order_cap.max(1));
-                        let sample = LateSample { t: row.t, value: LateValue::Float(row.v) };
-                        match shard.late.of(row.series).insert(sample, cap, || head.out_of_order.next_number()) {
-                            Inserted::Duplicate => {}
-                            inserted => {
-                                new_chunks += u64::from(inserted == Inserted::NewChunk);
-                                late_rows.push((row.series, TimestampMs(row.t), row.v));
-                            }
-                        }
-                        continue;
-                    }
-                    Err(why) => {
-                        done.rejected += 1;
-                        if why == AppendError::OutOfOrder {
-                            *(if late_min == i64::MAX { &mut out_of_order } else { &mut too_old }) += 1;
-                        }
-                        continue;
-                    }
-                }
-                appended += 1;
-                min_t = min_t.min(row.t);
-                max_t = max_t.max(row.t);
-            }
-            shard.open_batches.add(&number, before);
-            sealed += shard.sealed.chunk_bytes() - sealed_before;
-        }
-        head.note_sealed(sealed);
-        for (series, _) in self.buffers.new_series.iter().filter(|_| logged) {
-            if let Some(place) = head.place_of(*series)
-                && let Some(hot) = head.shards[place.shard as usize].lock().series_mut(place.slot, *series)
-            {
-                hot.set_logged();
-            }
-        }
-        if appended > 0 {
-            head.widen(min_t, max_t);
-        }
-        head.visibility.complete(&number);
-        self.log_late();
-        let late = self.buffers.late.len();
-        appended += late;
-        done.appended = appended;
-        count(&head.counts.late_appended, late as u64);
-        count(&head.counts.too_old, too_old);
-        count(&head.counts.samples_appended, appended as u64);
-        count(&head.counts.chunks_created, new_chunks);
-        count(&head.counts.out_of_order, out_of_order);
     }
 }
 
@@ -295,6 +260,10 @@ impl Appender for HeadAppender<'_> {
         let min_valid = self.min_valid(batch.t.first().copied());
         if how.durable {
             self.on_failure = OnFailure::Refuse;
+        }
+        let kinds = &self.buffers.aside.kinds;
+        if !kinds.is_empty() && batch.refs.iter().any(|series| kinds.contains_key(series)) {
+            self.split();
         }
         let head = self.head;
         let AppendBuffers { rows, unlogged, .. } = &mut self.buffers;
@@ -347,6 +316,8 @@ impl Appender for HeadAppender<'_> {
                 };
                 let outcome = if row.t < min_valid {
                     Err(AppendError::OutOfOrder)
+                } else if hot.open().is_none() {
+                    shard.float_follows(row.slot, row.t)
                 } else {
                     hot.follows(row.t, row.v).map(|_| ())
                 };
@@ -381,9 +352,24 @@ impl Appender for HeadAppender<'_> {
         }
     }
 
-    /// Histograms are refused until the head has columns for them.
-    fn append_histograms(&mut self, rows: &[HistogramSample], _how: AppendOptions, rejected: &mut Vec<Rejected>) {
-        rejected.extend((0..rows.len() as u32).map(|row| Rejected { row, why: AppendError::NativeHistogramsDisabled }));
+    fn append_histograms(&mut self, rows: &[HistogramSample], how: AppendOptions, rejected: &mut Vec<Rejected>) {
+        if how.durable {
+            self.on_failure = OnFailure::Refuse;
+        }
+        for (row, sample) in rows.iter().enumerate() {
+            let Err(why) = self.take_histogram(sample, how) else { continue };
+            let counts = &self.head.counts;
+            match why {
+                AppendError::OutOfBounds => count(&counts.histograms.out_of_bounds, 1),
+                AppendError::OutOfOrder => count(&counts.histograms.out_of_order, 1),
+                AppendError::TooOld => count(&counts.histograms.too_old, 1),
+                AppendError::UnknownSeries => count(&counts.series_not_found, 1),
+                _ => {}
+            }
+            if !how.stale_marker {
+                rejected.push(Rejected { row: row as u32, why });
+            }
+        }
     }
 
     fn append_exemplars(&mut self, rows: &[Exemplar], rejected: &mut Vec<Rejected>) {
@@ -423,13 +409,23 @@ impl Appender for HeadAppender<'_> {
         let head = self.head;
         let _gate = head.gate.read();
         done.rejected = self.drop_frozen();
-        if self.n_rows() == 0 && self.buffers.new_series.is_empty() && self.buffers.aside.is_empty() {
+        if self.is_empty() {
             return Ok(done);
         }
         self.encode();
-        let AppendBuffers { series_record, samples_record, aside, .. } = &self.buffers;
-        let records: [&[u8]; 4] = [series_record, &aside.metadata_record, samples_record, &aside.exemplars_record];
-        let logged = self.head.log.write(&records, self.on_failure);
+        let AppendBuffers { series_record, samples_record, aside, parts, .. } = &self.buffers;
+        let [ints, floats, custom_ints, custom_floats] = &aside.histogram_records;
+        // A commit's order is upstream's: integer histograms before float ones, custom buckets behind their kind.
+        let last: [&[u8]; 7] =
+            [&aside.metadata_record, samples_record, ints, custom_ints, floats, custom_floats, &aside.exemplars_record];
+        let logged = if parts.is_empty() {
+            let [a, b, c, d, e, f, g] = last;
+            self.head.log.write(&[series_record, a, b, c, d, e, f, g], self.on_failure)
+        } else {
+            let earlier = parts.iter().flat_map(|part| part.records.iter().map(Vec::as_slice));
+            let records: Vec<&[u8]> = [series_record.as_slice()].into_iter().chain(earlier).chain(last).collect();
+            self.head.log.write(&records, self.on_failure)
+        };
         match logged {
             LogOutcome::Closed => return Err(StorageError::Closed),
             LogOutcome::Refused(why) => return Err(StorageError::NotDurable { why }),

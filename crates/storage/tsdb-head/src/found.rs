@@ -52,16 +52,21 @@ impl FoundChunks {
         let first = self.chunks.len();
         let hot = shard.hot(slot);
         if hot.chunk_id == extent.chunk_id
-            && let Some(data) = shard.open_bytes(slot)
+            && let Some(open) = shard.open_chunk(slot)
         {
-            let (min, max) = (hot.min_t, hot.xor.last_t().0);
-            let at = ChunkBytesAt::Memory(data);
-            self.add(head, (min, max), extent.samples, Encoding::Xor, at, range);
+            let at = ChunkBytesAt::Memory(open.bytes);
+            self.add(head, (open.min_t, open.max_t), extent.samples, open.encoding, at, range);
             // The count in front is written when the chunk is sealed.
             if let Some(copied) = self.chunks.last().filter(|_| self.chunks.len() > first)
                 && let Some(count) = self.bytes.get_mut(copied.from as usize..copied.from as usize + 2)
             {
+                let flags = match open.encoding {
+                    // The count shares its bytes with two flags.
+                    Encoding::HistogramSt | Encoding::FloatHistogramSt => count[0] & 0xc0,
+                    _ => 0,
+                };
                 count.copy_from_slice(&extent.samples.to_be_bytes());
+                count[0] |= flags;
             }
         }
         let mut id = hot.chunk_id;

@@ -101,6 +101,16 @@ pub struct Head {
     pub counts: Counts,
 }
 
+/// What happened to histograms since the start.
+#[derive(Debug, Default)]
+pub struct HistogramCounts {
+    pub appended: AtomicU64,
+    pub out_of_order: AtomicU64,
+    pub out_of_bounds: AtomicU64,
+    pub too_old: AtomicU64,
+    pub late_appended: AtomicU64,
+}
+
 /// What happened since the start.
 #[derive(Debug, Default)]
 pub struct Counts {
@@ -113,6 +123,8 @@ pub struct Counts {
     pub samples_appended: AtomicU64,
     pub out_of_order: AtomicU64,
     pub out_of_bounds: AtomicU64,
+    /// Of histograms; floats are counted above and below.
+    pub histograms: HistogramCounts,
     pub too_old: AtomicU64,
     /// Out-of-order samples that were taken.
     pub late_appended: AtomicU64,
@@ -139,6 +151,7 @@ impl Head {
             rules: ChunkRules {
                 range_ms: options.chunk_range_ms.max(1),
                 samples: options.samples_per_chunk.clamp(4, 8192),
+                histogram_starts: false,
             },
             shards: (0..shards).map(|_| Mutex::default()).collect(),
             pairs: RwLock::default(),
@@ -283,6 +296,8 @@ impl Head {
             out.stale_series += shard.stale as u64;
             out.chunks += shard.chunks as u64;
             out.chunk_bytes += shard.sealed_bytes as u64;
+            out.histogram_series += shard.histogram_series as u64;
+            out.histogram_buckets += shard.histogram_buckets as u64;
         }
         let range = self.time_range();
         out.label_pairs = label_pairs;

@@ -7,7 +7,9 @@ use std::sync::Arc;
 use firesteel_base::{FastHashMap, TimeRange, TimestampMs};
 use firesteel_model::SeriesRef;
 use firesteel_storage::chunkenc::XorChunk;
-use firesteel_storage::{ChunkBytes, ChunkView, Encoding};
+use firesteel_storage::{ChunkBytes, ChunkView, Encoding, HistogramValue};
+
+use super::histograms::Chunk;
 
 /// A sample on its way into an out-of-order chunk.
 #[derive(Clone, Debug)]
@@ -19,6 +21,8 @@ pub(crate) struct LateSample {
 #[derive(Clone, Debug)]
 pub(crate) enum LateValue {
     Float(f64),
+    /// With its start timestamp, 0 = none.
+    Histogram(i64, HistogramValue),
 }
 
 /// An encoded chunk with its number, by which a compaction knows what it has taken.
@@ -122,25 +126,58 @@ impl Late {
     }
 }
 
-/// Encodes samples as chunks, one for each run of one kind.
+/// Encodes samples as chunks, one for each run of one kind; histograms may need more.
 fn encode(samples: &[LateSample], mut each: impl FnMut(ChunkView)) {
-    let mut chunk = XorChunk::new();
-    for sample in samples {
-        let LateValue::Float(v) = sample.value;
-        let fits = chunk.push(TimestampMs(sample.t), v);
-        debug_assert!(fits.is_ok(), "{fits:?}");
+    let mut done = |min: i64, max: i64, encoding: Encoding, samples: u16, bytes: &[u8]| {
+        let bytes = ChunkBytes::Copied(Arc::from(bytes), 0..bytes.len());
+        let (min, max) = (TimestampMs(min), TimestampMs(max));
+        each(ChunkView { min, max, encoding, samples: u32::from(samples), bytes });
+    };
+    let mut rest = samples;
+    while let Some(first) = rest.first() {
+        let kind = std::mem::discriminant(&first.value);
+        let n = rest.iter().take_while(|s| std::mem::discriminant(&s.value) == kind).count();
+        let (run, behind) = rest.split_at(n);
+        rest = behind;
+        if let LateValue::Float(_) = first.value {
+            let mut chunk = XorChunk::new();
+            for sample in run {
+                let LateValue::Float(v) = sample.value else { continue };
+                let fits = chunk.push(TimestampMs(sample.t), v);
+                debug_assert!(fits.is_ok(), "{fits:?}");
+            }
+            let samples = chunk.appender().samples();
+            done(first.t, run.last().map_or(first.t, |s| s.t), Encoding::Xor, samples, &chunk.into_bytes());
+            continue;
+        }
+        let mut open: Option<(i64, Chunk)> = None;
+        for sample in run {
+            let LateValue::Histogram(start, value) = &sample.value else { continue };
+            let begin = |before: Option<&Chunk>| {
+                let mut chunk = Chunk::new(value, false);
+                let fits = chunk.append(before, *start, sample.t, value);
+                debug_assert!(fits.is_ok(), "a first sample always fits");
+                (sample.t, chunk)
+            };
+            match &mut open {
+                Some((min, chunk)) if chunk.is_of(value, false) => {
+                    let max = chunk.last_t();
+                    if let Ok(Some(new)) = chunk.append(None, *start, sample.t, value) {
+                        done(*min, max, chunk.encoding(), chunk.samples(), chunk.bytes());
+                        (*min, *chunk) = (sample.t, new);
+                    }
+                }
+                Some((min, chunk)) => {
+                    done(*min, chunk.last_t(), chunk.encoding(), chunk.samples(), chunk.bytes());
+                    open = Some(begin(None));
+                }
+                None => open = Some(begin(None)),
+            }
+        }
+        if let Some((min, chunk)) = open {
+            done(min, chunk.last_t(), chunk.encoding(), chunk.samples(), chunk.bytes());
+        }
     }
-    let n = u32::from(chunk.appender().samples());
-    let (Some(first), Some(last)) = (samples.first(), samples.last()) else { return };
-    let bytes = chunk.into_bytes();
-    let len = bytes.len();
-    each(ChunkView {
-        min: TimestampMs(first.t),
-        max: TimestampMs(last.t),
-        encoding: Encoding::Xor,
-        samples: n,
-        bytes: ChunkBytes::Copied(Arc::from(bytes), 0..len),
-    });
 }
 
 /// The late samples of a shard.

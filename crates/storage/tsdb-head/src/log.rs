@@ -46,14 +46,21 @@ impl Log {
 
     /// Writes a batch's records, in their order; empty ones are none.
     pub fn write(&self, records: &[&[u8]], on_failure: OnFailure) -> LogOutcome {
-        const MOST: usize = 16;
         let Some(wal) = self.wal.get() else { return LogOutcome::Written };
-        let (mut some, mut n) = ([&[][..]; MOST], 0);
-        for record in records.iter().filter(|r| !r.is_empty()) {
-            some[n] = record;
-            n += 1;
-        }
-        let outcome = if n == 0 { Ok(Logged::Written) } else { wal.log(&some[..n], on_failure) };
+        // Nearly every batch has few, so that they are gathered without memory of their own.
+        let (mut some, mut n) = ([&[][..]; 16], 0);
+        let all: Vec<&[u8]>;
+        let some = if records.len() <= some.len() {
+            for record in records.iter().filter(|r| !r.is_empty()) {
+                some[n] = record;
+                n += 1;
+            }
+            &some[..n]
+        } else {
+            all = records.iter().copied().filter(|r| !r.is_empty()).collect();
+            &all[..]
+        };
+        let outcome = if some.is_empty() { Ok(Logged::Written) } else { wal.log(some, on_failure) };
         match outcome {
             Ok(Logged::Written) => {
                 if self.failing.load(Ordering::Relaxed) && self.failing.swap(false, Ordering::Relaxed) {

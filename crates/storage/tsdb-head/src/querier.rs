@@ -90,7 +90,6 @@ fn is_deleted(shard: &Shard, slot: Slot, deleted: &TimeRanges, range: TimeRange)
 
 /// Returns whether the series may have a visible sample in the range.
 fn may_have_samples(shard: &Shard, slot: Slot, extent: Extent, range: TimeRange) -> bool {
-    let hot = shard.hot(slot);
     let mut sealed = shard.sealed.newest_first(shard.chain(slot));
     if extent.samples == 0 && sealed.next().is_none() {
         return false;
@@ -98,7 +97,7 @@ fn may_have_samples(shard: &Shard, slot: Slot, extent: Extent, range: TimeRange)
     if shard.newest_t(slot).is_none_or(|newest| newest < range.min.0) {
         return false;
     }
-    if hot.open().is_some() && hot.min_t <= range.max.0 {
+    if shard.open_range(slot).is_some_and(|(min, _)| min <= range.max.0) {
         return true;
     }
     shard.sealed.newest_first(shard.chain(slot)).any(|chunk| chunk.min_t <= range.max.0 && range.min.0 <= chunk.max_t)

@@ -4,17 +4,18 @@ use std::sync::atomic::Ordering;
 
 use firesteel_base::FastHashMap;
 use firesteel_model::{Metadata, SeriesRef};
-use firesteel_storage::Exemplar;
+use firesteel_storage::{Exemplar, HistogramSample};
 
 use super::Head;
 use super::chunks_head::Loaded;
 use super::late::{LateSample, LateValue};
 use super::refs::Place;
 use super::series::Slot;
+use super::shard::{ChunkRules, Shard};
 use crate::stats::ReplayStats;
 use firesteel_tsdb_wal::records::{
-    ExemplarEntry, ExemplarsRecord, MetadataEntry, MetadataRecord, MmapMarkersRecord, RecordError, RecordType,
-    SamplesRecord, SamplesV2Record, SeriesRecord, TombstonesRecord,
+    ExemplarEntry, ExemplarsRecord, HistogramsRecord, MetadataEntry, MetadataRecord, MmapMarkersRecord, RecordError,
+    RecordType, SamplesRecord, SamplesV2Record, SeriesRecord, TombstonesRecord,
 };
 
 /// Takes records in the log's order.
@@ -24,6 +25,8 @@ pub struct Replay<'a> {
     /// References whose labels had come before under another one: a series that was dropped and created again.
     aliases: FastHashMap<SeriesRef, SeriesRef>,
     rows: Vec<Vec<(Slot, i64, f64)>>,
+    /// Histograms by shard, each with the number of rows that come before it.
+    histograms: Vec<Vec<(usize, Slot, HistogramSample)>>,
     held: usize,
     /// Chunks in files, until their series turn up.
     loaded: Loaded,
@@ -41,6 +44,7 @@ impl<'a> Replay<'a> {
             head,
             aliases: FastHashMap::default(),
             rows: vec![Vec::new(); head.shards.len()],
+            histograms: vec![Vec::new(); head.shards.len()],
             held: 0,
             loaded: std::mem::take(&mut *head.loaded.lock()),
             min_t: i64::MAX,
@@ -110,6 +114,13 @@ impl<'a> Replay<'a> {
                     self.metadata(&entry?);
                 }
             }
+            Some(kind) if kind != RecordType::MmapMarkers => {
+                for entry in HistogramsRecord::decode(record)? {
+                    if let Some(sample) = entry?.sample()? {
+                        self.histogram(sample);
+                    }
+                }
+            }
             _ => self.stats.skipped_records += 1,
         }
         Ok(())
@@ -160,6 +171,20 @@ impl<'a> Replay<'a> {
         }
     }
 
+    fn histogram(&mut self, sample: HistogramSample) {
+        let Some(place) = self.head.place_of(self.real(sample.series)) else {
+            self.stats.unknown_histogram_refs += 1;
+            return;
+        };
+        let at = place.shard as usize;
+        self.histograms[at].push((self.rows[at].len(), place.slot, sample));
+        // A histogram takes the place of some rows.
+        self.held += 16;
+        if self.held >= ROWS_MAX {
+            self.flush();
+        }
+    }
+
     /// Takes one record of the log of out-of-order samples, after all of the main log. `last_mapped` is the last chunk that
     /// was found in `chunks_head`: markers of later ones tell of chunks that are lost.
     pub fn late_record(&mut self, record: &[u8], last_mapped: u64) -> Result<(), RecordError> {
@@ -188,6 +213,20 @@ impl<'a> Replay<'a> {
                         && let Some(late) = self.head.shards[place.shard as usize].lock().late.get_mut(series)
                     {
                         late.drop_open();
+                    }
+                }
+            }
+            Some(
+                RecordType::HistogramSamples
+                | RecordType::FloatHistogramSamples
+                | RecordType::CustomBucketsHistogramSamples
+                | RecordType::CustomBucketsFloatHistogramSamples
+                | RecordType::HistogramSamplesV2
+                | RecordType::FloatHistogramSamplesV2,
+            ) => {
+                for entry in HistogramsRecord::decode(record)? {
+                    if let Some(HistogramSample { series, t, start_t, value }) = entry?.sample()? {
+                        self.late_sample(series, t.0, LateValue::Histogram(start_t.0, value));
                     }
                 }
             }
@@ -242,11 +281,16 @@ impl<'a> Replay<'a> {
     fn flush(&mut self) {
         let head = self.head;
         let min_valid = head.min_valid.load(Ordering::Relaxed);
-        for (lock, rows) in head.shards.iter().zip(&mut self.rows) {
+        let mut range = (i64::MAX, i64::MIN);
+        for ((lock, rows), histograms) in head.shards.iter().zip(&mut self.rows).zip(&mut self.histograms) {
             let mut shard = lock.lock();
             let sealed_before = shard.sealed.chunk_bytes();
+            let mut histograms = histograms.drain(..).peekable();
             // Nothing truncates or compacts while the log is replayed, so slots stay.
-            for (slot, t, v) in rows.drain(..) {
+            for (i, (slot, t, v)) in rows.drain(..).enumerate() {
+                while let Some((_, slot, sample)) = histograms.next_if(|h| h.0 <= i) {
+                    replay_histogram(&mut shard, slot, &sample, (min_valid, &head.rules), &mut self.stats, &mut range);
+                }
                 if shard.hot(slot).is_mapped(t) {
                     continue;
                 }
@@ -257,9 +301,14 @@ impl<'a> Replay<'a> {
                     self.stats.samples += 1;
                 }
             }
+            for (_, slot, sample) in histograms {
+                replay_histogram(&mut shard, slot, &sample, (min_valid, &head.rules), &mut self.stats, &mut range);
+            }
             head.note_sealed(shard.sealed.chunk_bytes() - sealed_before);
         }
         self.held = 0;
+        self.min_t = self.min_t.min(range.0);
+        self.max_t = self.max_t.max(range.1);
         if head.wants_mapping() {
             head.map_chunks_or_say();
         }
@@ -274,5 +323,24 @@ impl<'a> Replay<'a> {
         let mut aliases: Vec<SeriesRef> = self.aliases.into_keys().collect();
         aliases.sort_unstable();
         (self.stats, aliases)
+    }
+}
+
+/// Appends a histogram of the log, unless it lies in a mapped chunk or was out of order when it came.
+fn replay_histogram(
+    shard: &mut Shard,
+    slot: Slot,
+    sample: &HistogramSample,
+    (min_valid, rules): (i64, &ChunkRules),
+    stats: &mut ReplayStats,
+    range: &mut (i64, i64),
+) {
+    let t = sample.t.0;
+    if t >= min_valid
+        && !shard.hot(slot).is_mapped(t)
+        && shard.append_histogram(slot, (sample.start_t.0, t), &sample.value, rules).is_ok()
+    {
+        *range = (range.0.min(t), range.1.max(t));
+        stats.samples += 1;
     }
 }

@@ -16,6 +16,7 @@ const CLASS_SHIFT: u32 = 40;
 const OPEN: u64 = 1 << 48;
 const LOGGED: u64 = 1 << 49;
 const IDLE: u64 = 1 << 50;
+const HISTOGRAM: u64 = 1 << 51;
 
 /// Largest reference that fits upstream's five bytes.
 pub(crate) const SERIES_REF_MAX: u64 = REF_BITS;
@@ -76,7 +77,17 @@ impl HotSeries {
         before
     }
 
-    /// Returns where the open chunk lies, if there is one.
+    /// Returns whether the open chunk is one of histograms, beside the float columns.
+    #[inline]
+    pub(crate) fn is_histogram(&self) -> bool {
+        self.tag & HISTOGRAM != 0
+    }
+
+    pub(crate) fn set_histogram(&mut self, is: bool) {
+        self.tag = if is { self.tag & !IDLE | HISTOGRAM } else { self.tag & !HISTOGRAM };
+    }
+
+    /// Returns where the open chunk of floats lies, if there is one.
     #[inline]
     pub(crate) fn open(&self) -> Option<ChunkPlace> {
         (self.tag & OPEN != 0).then_some(ChunkPlace { class: (self.tag >> CLASS_SHIFT) as u8, pos: self.pos })

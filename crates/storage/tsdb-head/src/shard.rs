@@ -5,6 +5,7 @@ use firesteel_storage::{AppendError, Encoding};
 use hashbrown::HashTable;
 
 use super::chunks_head::MappedEntry;
+use super::histograms::HistogramSeries;
 use super::late::LateSeries;
 use super::paged::{Paged, Spans};
 use super::pairs::{PairId, Pairs};
@@ -21,32 +22,35 @@ pub(crate) struct ChunkRules {
     pub(crate) range_ms: i64,
     /// How many samples a chunk aims at.
     pub(crate) samples: u16,
+    /// Histogram chunks have room for start timestamps.
+    pub(crate) histogram_starts: bool,
 }
 
 /// What an append does not touch.
 #[derive(Debug)]
-struct ColdSeries {
+pub(crate) struct ColdSeries {
     /// Middle bits of the label set's hash; the low ones choose the shard.
     hash: u32,
     labels_at: u32,
     labels_len: u16,
-    sealed: Chain,
+    pub(crate) sealed: Chain,
 }
 
 /// Series, their chunks and their postings.
 #[derive(Debug, Default)]
 pub(crate) struct Shard {
     index: HashTable<u32>,
-    hot: Paged<HotSeries>,
-    cold: Paged<ColdSeries>,
+    pub(crate) hot: Paged<HotSeries>,
+    pub(crate) cold: Paged<ColdSeries>,
     spans: Spans,
     slabs: Slabs,
     pub(crate) sealed: SealedChunks,
     pub(crate) postings: Postings,
     pub(crate) open_batches: OpenBatches,
     pub(crate) late: LateSeries,
+    pub(crate) histograms: HistogramSeries,
     live: usize,
-    stale: usize,
+    pub(crate) stale: usize,
     scratch: Vec<u8>,
 }
 
@@ -57,6 +61,9 @@ pub(crate) struct ShardStats {
     pub(crate) stale: usize,
     pub(crate) chunks: usize,
     pub(crate) sealed_bytes: usize,
+    /// Series whose newest sample is a histogram, and the buckets of these samples.
+    pub(crate) histogram_series: usize,
+    pub(crate) histogram_buckets: usize,
     pub(crate) heap_bytes: usize,
 }
 
@@ -123,6 +130,11 @@ impl Shard {
         &self.hot[slot.0 as usize]
     }
 
+    #[inline]
+    pub(crate) fn hot_mut(&mut self, slot: Slot) -> &mut HotSeries {
+        &mut self.hot[slot.0 as usize]
+    }
+
     /// Returns all slots, dead ones included.
     pub(crate) fn slots(&self) -> impl Iterator<Item = Slot> + use<> {
         (0..self.hot.len() as u32).map(Slot)
@@ -155,14 +167,14 @@ impl Shard {
     #[inline]
     pub(crate) fn extent(&self, slot: Slot) -> Extent {
         let hot = self.hot(slot);
-        Extent { chunk_id: hot.chunk_id, samples: hot.xor.samples() }
+        let samples = if hot.is_histogram() { self.histogram_samples(slot) } else { hot.xor.samples() };
+        Extent { chunk_id: hot.chunk_id, samples }
     }
 
     /// Returns the time of the series' newest sample.
     pub(crate) fn newest_t(&self, slot: Slot) -> Option<i64> {
-        let hot = self.hot(slot);
-        if hot.open().is_some() {
-            return Some(hot.xor.last_t().0);
+        if let Some((_, newest)) = self.open_range(slot) {
+            return Some(newest);
         }
         self.sealed.newest_first(self.chain(slot)).next().map(|chunk| chunk.max_t)
     }
@@ -170,8 +182,8 @@ impl Shard {
     /// Calls `each` with the ends of each of the series' chunks, late ones included.
     pub(crate) fn each_range(&self, slot: Slot, mut each: impl FnMut(i64, i64)) {
         let hot = self.hot(slot);
-        if hot.open().is_some() {
-            each(hot.min_t, hot.xor.last_t().0);
+        if let Some((min, max)) = self.open_range(slot) {
+            each(min, max);
         }
         self.sealed.newest_first(self.chain(slot)).for_each(|chunk| each(chunk.min_t, chunk.max_t));
         if let Some(late) = self.late.get(hot.series()) {
@@ -192,7 +204,7 @@ impl Shard {
     #[inline]
     pub(crate) fn append(&mut self, slot: Slot, t: i64, v: f64, rules: &ChunkRules) -> Result<Appended, AppendError> {
         let hot = &mut self.hot[slot.0 as usize];
-        let before = Extent { chunk_id: hot.chunk_id, samples: hot.xor.samples() };
+        let mut before = Extent { chunk_id: hot.chunk_id, samples: hot.xor.samples() };
         if !hot.follows(t, v)? {
             return Ok(Appended::Same);
         }
@@ -203,6 +215,11 @@ impl Shard {
             open => {
                 if open.is_some() {
                     self.seal(slot);
+                } else if hot.is_histogram() {
+                    before = self.extent(slot);
+                    if let Some(done) = self.end_histograms(slot, t, v, rules)? {
+                        return Ok(done);
+                    }
                 } else if self.sealed.newest_first(self.chain(slot)).next().is_some_and(|c| c.max_t >= t) {
                     return Err(AppendError::OutOfOrder);
                 }
@@ -232,14 +249,14 @@ impl Shard {
         let hot = &mut self.hot[slot.0 as usize];
         hot.set_open(place);
         hot.min_t = t;
-        hot.next_at = (t / rules.range_ms).saturating_mul(rules.range_ms).saturating_add(rules.range_ms);
+        hot.next_at = range_end(t, rules.range_ms);
         place
     }
 
     /// Ends the open chunk: its bytes move to the sealed chunks. The next one begins at once, so the count of stale series
     /// is left to [`Self::append`].
     #[cold]
-    fn seal(&mut self, slot: Slot) {
+    pub(crate) fn seal(&mut self, slot: Slot) {
         let hot = &mut self.hot[slot.0 as usize];
         let Some(place) = hot.open() else { return };
         let bytes = self.slabs.bytes_mut(place);
@@ -300,9 +317,19 @@ impl Shard {
                 false
             }
             // A series without samples may belong to a batch that is about to commit: it gets one round of grace.
+            None if hot.is_histogram() => {
+                let series = hot.series();
+                let gone = !has_late && chain.is_empty() && self.drop_histograms(series, min_t);
+                if let Some(open) = self.histograms.get(series) {
+                    *oldest = (*oldest).min(open.min_t);
+                }
+                dropped += usize::from(gone);
+                gone
+            }
             None => !has_late && chain.is_empty() && hot.mark_idle(),
         };
         if gone {
+            let hot = &mut self.hot[at];
             dead.push(hot.series());
             hot.kill();
             self.live -= 1;
@@ -360,10 +387,13 @@ impl Shard {
 
     /// Returns sums over the shard.
     pub(crate) fn stats(&self) -> ShardStats {
+        let (histogram_series, histogram_buckets) = self.histograms.totals();
         ShardStats {
             series: self.live,
             stale: self.stale,
-            chunks: self.slabs.len() + self.sealed.len() + self.late.n_chunks(),
+            chunks: self.slabs.len() + self.sealed.len() + self.late.n_chunks() + histogram_series,
+            histogram_series,
+            histogram_buckets,
             sealed_bytes: self.sealed.chunk_bytes(),
             heap_bytes: self.index.allocation_size()
                 + self.hot.heap_bytes()
@@ -372,7 +402,8 @@ impl Shard {
                 + self.slabs.heap_bytes()
                 + self.sealed.heap_bytes()
                 + self.postings.heap_bytes()
-                + self.late.heap_bytes(),
+                + self.late.heap_bytes()
+                + self.histograms.heap_bytes(),
         }
     }
 }
@@ -386,17 +417,22 @@ const XOR_ROOM: usize = firesteel_storage::chunkenc::XorAppender::MAX_SAMPLE_BYT
 fn ends_before(hot: &mut HotSeries, t: i64, rules: &ChunkRules) -> bool {
     let samples = hot.xor.samples();
     if samples == rules.samples / 4 {
-        hot.next_at = even_end(hot.min_t, hot.xor.last_t().0, hot.next_at);
+        hot.next_at = even_end(hot.min_t, hot.xor.last_t().0, hot.next_at, 4.0);
     }
     t >= hot.next_at
         || u32::from(samples) >= u32::from(rules.samples) * 2
         || hot.xor.byte_len() > firesteel_storage::chunkenc::CUT_CHUNK_ABOVE_BYTES
 }
 
-/// Predicts from the first quarter of a chunk where it should end so that the range is cut evenly.
+/// Returns where the range ends that a chunk beginning at `t` lies in.
+pub(crate) fn range_end(t: i64, range_ms: i64) -> i64 {
+    (t / range_ms).saturating_mul(range_ms).saturating_add(range_ms)
+}
+
+/// Predicts from the first of `parts` equal parts of a chunk where it should end so that the range is cut evenly.
 #[cold]
-fn even_end(first: i64, last: i64, end: i64) -> i64 {
-    let n = end.wrapping_sub(first) as f64 / (last.wrapping_sub(first).wrapping_add(1) as f64 * 4.0);
+pub(crate) fn even_end(first: i64, last: i64, end: i64, parts: f64) -> i64 {
+    let n = end.wrapping_sub(first) as f64 / (last.wrapping_sub(first).wrapping_add(1) as f64 * parts);
     if n <= 1.0 { end } else { (first as f64 + end.wrapping_sub(first) as f64 / n.floor()) as i64 }
 }
 

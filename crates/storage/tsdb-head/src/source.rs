@@ -196,8 +196,7 @@ fn ranks(of_pair: &[LabelSymbols]) -> Vec<u32> {
 }
 
 fn has_chunks(shard: &Shard, slot: Slot, range: TimeRange) -> bool {
-    let hot = shard.hot(slot);
-    if hot.open().is_some() && hot.min_t <= range.max.0 && range.min.0 <= hot.xor.last_t().0 {
+    if shard.open_range(slot).is_some_and(|(min, max)| min <= range.max.0 && range.min.0 <= max) {
         return true;
     }
     let chunks = shard.sealed.newest_first(shard.chain(slot));

@@ -16,6 +16,9 @@ pub struct HeadStats {
     pub chunks: u64,
     /// Bytes of the sealed chunks.
     pub chunk_bytes: u64,
+    /// Series whose newest sample is a histogram, and the buckets of these samples.
+    pub histogram_series: u64,
+    pub histogram_buckets: u64,
     /// Time of the oldest sample; `None` while the head is empty.
     pub min_time: Option<TimestampMs>,
     /// Time of the newest sample; `None` while the head is empty.
@@ -49,6 +52,7 @@ pub struct ReplayStats {
     pub mmap_chunks: u64,
     /// Samples of series that no record declared.
     pub unknown_refs: u64,
+    pub unknown_histogram_refs: u64,
     pub unknown_exemplar_refs: u64,
     pub unknown_metadata_refs: u64,
     pub unknown_tombstone_refs: u64,
@@ -56,7 +60,7 @@ pub struct ReplayStats {
     pub late_samples: u64,
     pub unknown_late_refs: u64,
     pub unknown_marker_refs: u64,
-    /// Records of kinds that the head does not keep yet (histograms, tombstones).
+    /// Records of types that a later version may know.
     pub skipped_records: u64,
     /// Records whose checksum holds but whose content does not make sense; skipped.
     pub undecodable_records: u64,

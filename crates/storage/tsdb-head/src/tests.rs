@@ -15,6 +15,7 @@ use proptest::prelude::*;
 
 use super::*;
 
+mod histograms;
 mod late;
 mod mapped;
 

@@ -6,20 +6,24 @@ use std::sync::{Arc, Weak};
 use firesteel_client::{Collect, Registry};
 use firesteel_model::{Labels, Metric, MetricFamily, MetricType, MetricValue};
 
-use firesteel_tsdb_head::{Counts, ExemplarStats, Head, ReplayStats};
+use firesteel_tsdb_head::{Counts, ExemplarStats, Head, HistogramCounts, ReplayStats};
 use firesteel_tsdb_wal::WalStats;
 
-/// A counter that upstream splits by the type of sample; the head keeps floats only.
+/// A counter that upstream splits by the type of sample.
 struct Typed {
     name: String,
     help: String,
     head: Weak<Head>,
-    which: fn(&Counts) -> &AtomicU64,
+    floats: fn(&Counts) -> &AtomicU64,
+    histograms: fn(&HistogramCounts) -> &AtomicU64,
 }
 
 impl Collect for Typed {
     fn collect(&self, out: &mut Vec<MetricFamily>) {
-        let value = self.head.upgrade().map_or(0.0, |head| (self.which)(&head.counts).load(Ordering::Relaxed) as f64);
+        let head = self.head.upgrade();
+        let read = |n: &AtomicU64| n.load(Ordering::Relaxed) as f64;
+        let floats = head.as_ref().map_or(0.0, |head| read((self.floats)(&head.counts)));
+        let histograms = head.as_ref().map_or(0.0, |head| read((self.histograms)(&head.counts.histograms)));
         let metric = |kind, value| {
             Metric::new(Labels::from_pairs([("type", kind)]), MetricValue::Counter { value, exemplar: None })
         };
@@ -28,7 +32,7 @@ impl Collect for Typed {
             help: self.help.clone(),
             unit: String::new(),
             metric_type: MetricType::Counter,
-            metrics: vec![metric("float", value), metric("histogram", 0.0)],
+            metrics: vec![metric("float", floats), metric("histogram", histograms)],
         });
     }
 }
@@ -55,6 +59,7 @@ pub(super) fn register(registry: &Registry, head: &Arc<Head>, clean_start: Optio
     let unknown = registry.counter_vec("prometheus_tsdb_wal_replay_unknown_refs_total", help, &["type"]);
     for (kind, n) in [
         ("samples", replay.unknown_refs),
+        ("histograms", replay.unknown_histogram_refs),
         ("exemplars", replay.unknown_exemplar_refs),
         ("metadata", replay.unknown_metadata_refs),
         ("tombstones", replay.unknown_tombstone_refs),
@@ -83,6 +88,16 @@ fn gauges(registry: &Registry, head: &Weak<Head>) {
     gauge("prometheus_tsdb_head_stale_series", "Total number of stale series in the head block.", |h| {
         h.stats().stale_series as f64
     });
+    gauge(
+        "prometheus_tsdb_head_native_histogram_series",
+        "Number of series whose most recent in-order sample is a native histogram.",
+        |h| h.stats().histogram_series as f64,
+    );
+    gauge(
+        "prometheus_tsdb_head_native_histogram_buckets",
+        "Number of positive and negative bucket entries in the most recent in-order native histogram sample of each series, including entries carried by staleness markers.",
+        |h| h.stats().histogram_buckets as f64,
+    );
     gauge("prometheus_tsdb_head_chunks", "Total number of chunks in the head block.", |h| h.stats().chunks as f64);
     gauge("prometheus_tsdb_head_chunks_storage_size_bytes", "Size of the chunks_head directory.", |h| {
         h.chunks_head_bytes() as f64
@@ -154,29 +169,40 @@ fn counters(registry: &Registry, head: &Weak<Head>) {
     c("firesteel_tsdb_samples_not_durable_total", "Samples that were in memory only when they became visible.", |c| {
         &c.not_durable
     });
-    let typed = |name: &str, help: &str, which: fn(&Counts) -> &AtomicU64| {
-        let head = Weak::clone(head);
-        registry.register(Arc::new(Typed { name: name.to_owned(), help: help.to_owned(), head, which }));
-    };
-    typed("prometheus_tsdb_head_samples_appended_total", "Total number of appended samples.", |c| &c.samples_appended);
+    let typed =
+        |name: &str, help: &str, floats: fn(&Counts) -> &AtomicU64, histograms: fn(&HistogramCounts) -> &AtomicU64| {
+            let head = Weak::clone(head);
+            let (name, help) = (name.to_owned(), help.to_owned());
+            registry.register(Arc::new(Typed { name, help, head, floats, histograms }));
+        };
+    typed(
+        "prometheus_tsdb_head_samples_appended_total",
+        "Total number of appended samples.",
+        |c| &c.samples_appended,
+        |c| &c.appended,
+    );
     typed(
         "prometheus_tsdb_out_of_bound_samples_total",
         "Total number of out of bound samples ingestion failed attempts with out of order support disabled.",
+        |c| &c.out_of_bounds,
         |c| &c.out_of_bounds,
     );
     typed(
         "prometheus_tsdb_too_old_samples_total",
         "Total number of out of order samples ingestion failed attempts with out of support enabled, but sample outside of time window.",
         |c| &c.too_old,
+        |c| &c.too_old,
     );
     typed(
         "prometheus_tsdb_head_out_of_order_samples_appended_total",
         "Total number of appended out of order samples.",
         |c| &c.late_appended,
+        |c| &c.late_appended,
     );
     typed(
         "prometheus_tsdb_out_of_order_samples_total",
         "Total number of out of order samples ingestion failed attempts due to out of order being disabled.",
+        |c| &c.out_of_order,
         |c| &c.out_of_order,
     );
 }

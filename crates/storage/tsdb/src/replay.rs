@@ -58,11 +58,7 @@ pub(super) fn replay(head: &Head, vfs: &Arc<dyn Vfs>, dir: &Path) -> Result<(Rep
         tracing::warn!(component = "tsdb", samples = stats.unknown_refs, "Unknown series references");
     }
     if stats.skipped_records > 0 {
-        tracing::warn!(
-            component = "tsdb",
-            records = stats.skipped_records,
-            "Skipped WAL records of native histograms: this version keeps float samples only"
-        );
+        tracing::warn!(component = "tsdb", records = stats.skipped_records, "Skipped WAL records of unknown types");
     }
     tracing::debug!(
         component = "tsdb", series = stats.series, samples = stats.samples, segments,

@@ -1,0 +1,295 @@
+//! Writing a batch into the shards, once it is logged.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use firesteel_base::TimestampMs;
+use firesteel_model::SeriesRef;
+use firesteel_storage::{AppendError, Committed, HistogramSample};
+use firesteel_tsdb_wal::OnFailure;
+use firesteel_tsdb_wal::records::SamplesRecord;
+
+use super::appender::{HeadAppender, Row};
+use super::aside::encode_histograms;
+use super::late::{Inserted, LateSample, LateValue};
+use super::series::Slot;
+use super::shard::{Appended, Shard};
+use super::visibility::{BatchNumber, Extent};
+use super::{Head, count};
+
+/// Out-of-order rows that were taken, for their log.
+#[derive(Debug, Default)]
+pub(super) struct LateRows {
+    floats: Vec<(SeriesRef, TimestampMs, f64)>,
+    histograms: Vec<HistogramSample>,
+    record: Vec<u8>,
+}
+
+impl LateRows {
+    pub(super) fn clear(&mut self) {
+        self.floats.clear();
+        self.histograms.clear();
+        self.record.clear();
+    }
+
+    /// Logs the rows: only now is it known which they are, as in upstream's.
+    fn log(&mut self, head: &Head) {
+        let floats = self.floats.iter().map(|row| row.1.0);
+        let times = || floats.clone().chain(self.histograms.iter().map(|h| h.t.0));
+        let (Some(min), Some(max)) = (times().min(), times().max()) else { return };
+        head.out_of_order.widen(min, max);
+        SamplesRecord::encode(self.floats.iter().copied(), &mut self.record);
+        let mut records = <[Vec<u8>; 4]>::default();
+        encode_histograms(&self.histograms, &mut records);
+        let [ints, floats, custom_ints, custom_floats] = &records;
+        head.late_log.write(&[&self.record, ints, custom_ints, floats, custom_floats], OnFailure::Keep);
+    }
+}
+
+/// What the writing of a batch did.
+#[derive(Debug)]
+struct Written {
+    min_t: i64,
+    max_t: i64,
+    floats: OfKind,
+    histograms: OfKind,
+    new_chunks: u64,
+    sealed: usize,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct OfKind {
+    appended: u64,
+    late: u64,
+    out_of_order: u64,
+    too_old: u64,
+    rejected: u64,
+}
+
+impl OfKind {
+    #[cold]
+    fn refuse(&mut self, why: AppendError, takes_late: bool) {
+        self.rejected += 1;
+        if why == AppendError::OutOfOrder {
+            *(if takes_late { &mut self.too_old } else { &mut self.out_of_order }) += 1;
+        }
+    }
+}
+
+impl HeadAppender<'_> {
+    /// Writes the rows into the shards and makes them visible. `logged`: the series' records are in the log, or will be
+    /// before anything that is logged later.
+    pub(super) fn write(&mut self, logged: bool, done: &mut Committed) {
+        let head = self.head;
+        let number: BatchNumber = Arc::new(AtomicU64::new(0));
+        let mut written = Written {
+            min_t: i64::MAX,
+            max_t: i64::MIN,
+            floats: OfKind::default(),
+            histograms: OfKind::default(),
+            new_chunks: 0,
+            sealed: 0,
+        };
+        for part in std::mem::take(&mut self.buffers.parts) {
+            self.write_floats(&part.rows, &number, logged, &mut written);
+            self.write_histograms(&part.histograms, &number, logged, &mut written);
+        }
+        let rows = std::mem::take(&mut self.buffers.rows);
+        self.write_floats(&rows, &number, logged, &mut written);
+        self.buffers.rows = rows;
+        if !self.buffers.aside.histograms.is_empty() {
+            let histograms = std::mem::take(&mut self.buffers.aside.histograms);
+            self.write_histograms(&histograms, &number, logged, &mut written);
+            self.buffers.aside.histograms = histograms;
+        }
+        head.note_sealed(written.sealed);
+        for (series, _) in self.buffers.new_series.iter().filter(|_| logged) {
+            if let Some(place) = head.place_of(*series)
+                && let Some(hot) = head.shards[place.shard as usize].lock().series_mut(place.slot, *series)
+            {
+                hot.set_logged();
+            }
+        }
+        if written.min_t <= written.max_t {
+            head.widen(written.min_t, written.max_t);
+        }
+        head.visibility.complete(&number);
+        self.buffers.late.log(head);
+        written.count(head, done);
+    }
+
+    fn write_floats(&mut self, rows: &[Vec<Row>], number: &BatchNumber, logged: bool, written: &mut Written) {
+        let head = self.head;
+        let (min_valid, late_min) = (self.min_valid.unwrap_or(i64::MIN), self.late_min);
+        let (mut min_t, mut max_t, mut appended) = (i64::MAX, i64::MIN, 0);
+        for (shard, rows) in head.shards.iter().zip(rows) {
+            if rows.is_empty() {
+                continue;
+            }
+            let mut shard = shard.lock();
+            let mut before = shard.open_batches.begin(head.visibility.floor());
+            before.reserve(rows.len());
+            let sealed_before = shard.sealed.chunk_bytes();
+            for row in rows {
+                let slot = match shard.series_mut(row.slot, row.series) {
+                    Some(hot) => {
+                        if logged {
+                            hot.set_logged();
+                        }
+                        row.slot
+                    }
+                    // The shard was compacted since the row came, or the series is gone.
+                    None => match head.place_of(row.series) {
+                        Some(place) if shard.series(place.slot, row.series).is_some() => place.slot,
+                        _ => {
+                            written.floats.rejected += 1;
+                            continue;
+                        }
+                    },
+                };
+                let outcome = if row.t < min_valid {
+                    Err(AppendError::OutOfOrder)
+                } else {
+                    shard.append(slot, row.t, row.v, &head.rules)
+                };
+                match outcome {
+                    Ok(Appended::After(extent)) => before.push((slot, extent)),
+                    Ok(Appended::NewChunk(extent)) => {
+                        before.push((slot, extent));
+                        written.new_chunks += 1;
+                    }
+                    Ok(Appended::Same) => continue,
+                    Err(AppendError::OutOfOrder) if row.t >= late_min => {
+                        if insert_late(head, &mut shard, row.series, row.t, LateValue::Float(row.v), written) {
+                            self.buffers.late.floats.push((row.series, TimestampMs(row.t), row.v));
+                            written.floats.late += 1;
+                        }
+                        continue;
+                    }
+                    Err(why) => {
+                        written.floats.refuse(why, late_min != i64::MAX);
+                        continue;
+                    }
+                }
+                appended += 1;
+                min_t = min_t.min(row.t);
+                max_t = max_t.max(row.t);
+            }
+            shard.open_batches.add(number, before);
+            written.sealed += shard.sealed.chunk_bytes() - sealed_before;
+        }
+        written.floats.appended += appended;
+        written.min_t = written.min_t.min(min_t);
+        written.max_t = written.max_t.max(max_t);
+    }
+
+    #[cold]
+    fn write_histograms(
+        &mut self,
+        histograms: &[HistogramSample],
+        number: &BatchNumber,
+        logged: bool,
+        written: &mut Written,
+    ) {
+        let head = self.head;
+        let (min_valid, late_min) = (self.min_valid.unwrap_or(i64::MIN), self.late_min);
+        let mut by_shard: Vec<(u32, u32)> = Vec::with_capacity(histograms.len());
+        for (i, sample) in histograms.iter().enumerate() {
+            match head.place_of(sample.series) {
+                Some(place) => by_shard.push((place.shard, i as u32)),
+                None => written.histograms.rejected += 1,
+            }
+        }
+        // A series stays in its shard, so its samples stay in order.
+        by_shard.sort_by_key(|&(shard, _)| shard);
+        for group in by_shard.chunk_by(|a, b| a.0 == b.0) {
+            let mut shard = head.shards[group[0].0 as usize].lock();
+            let mut before: Vec<(Slot, Extent)> = shard.open_batches.begin(head.visibility.floor());
+            let sealed_before = shard.sealed.chunk_bytes();
+            for &(_, i) in group {
+                let sample = &histograms[i as usize];
+                let (series, t) = (sample.series, sample.t.0);
+                let slot = head.place_of(series).map(|place| place.slot);
+                let Some(slot) = slot.filter(|&slot| shard.series(slot, series).is_some()) else {
+                    written.histograms.rejected += 1;
+                    continue;
+                };
+                if logged {
+                    shard.hot_mut(slot).set_logged();
+                }
+                let outcome = if t < min_valid {
+                    Err(AppendError::OutOfOrder)
+                } else {
+                    shard.append_histogram(slot, (sample.start_t.0, t), &sample.value, &head.rules)
+                };
+                match outcome {
+                    Ok(Appended::After(extent)) => before.push((slot, extent)),
+                    Ok(Appended::NewChunk(extent)) => {
+                        before.push((slot, extent));
+                        written.new_chunks += 1;
+                    }
+                    Ok(Appended::Same) => continue,
+                    Err(AppendError::OutOfOrder) if t >= late_min => {
+                        let value = LateValue::Histogram(sample.start_t.0, sample.value.clone());
+                        if insert_late(head, &mut shard, series, t, value, written) {
+                            self.buffers.late.histograms.push(sample.clone());
+                            written.histograms.late += 1;
+                        }
+                        continue;
+                    }
+                    Err(why) => {
+                        written.histograms.refuse(why, late_min != i64::MAX);
+                        continue;
+                    }
+                }
+                written.histograms.appended += 1;
+                written.min_t = written.min_t.min(t);
+                written.max_t = written.max_t.max(t);
+            }
+            shard.open_batches.add(number, before);
+            written.sealed += shard.sealed.chunk_bytes() - sealed_before;
+        }
+    }
+}
+
+/// Adds an out-of-order sample; returns whether it was taken.
+#[cold]
+fn insert_late(
+    head: &Head,
+    shard: &mut Shard,
+    series: SeriesRef,
+    t: i64,
+    value: LateValue,
+    written: &mut Written,
+) -> bool {
+    let cap = usize::from(head.options.out_of_order_cap.max(1));
+    match shard.late.of(series).insert(LateSample { t, value }, cap, || head.out_of_order.next_number()) {
+        Inserted::Duplicate => false,
+        inserted => {
+            written.new_chunks += u64::from(inserted == Inserted::NewChunk);
+            true
+        }
+    }
+}
+
+impl Written {
+    fn count(&self, head: &Head, done: &mut Committed) {
+        let counts = &head.counts;
+        let Self { floats, histograms, .. } = self;
+        let appended = |kind: &OfKind| kind.appended + kind.late;
+        done.appended = (appended(floats) + appended(histograms)) as usize;
+        done.rejected += (floats.rejected + histograms.rejected) as usize;
+        count(&counts.samples_appended, appended(floats));
+        count(&counts.chunks_created, self.new_chunks);
+        count(&counts.out_of_order, floats.out_of_order);
+        count(&counts.too_old, floats.too_old);
+        count(&counts.late_appended, floats.late);
+        if appended(histograms) + histograms.rejected > 0 {
+            let counts = &counts.histograms;
+            counts.appended.fetch_add(appended(histograms), Ordering::Relaxed);
+            count(&counts.out_of_order, histograms.out_of_order);
+            count(&counts.too_old, histograms.too_old);
+            count(&counts.late_appended, histograms.late);
+        }
+    }
+}
