@@ -27,6 +27,7 @@ mod postings;
 mod querier;
 mod refs;
 mod replay;
+mod replay_workers;
 mod sealed;
 mod selected;
 mod series;

@@ -25,6 +25,8 @@ const EVERY: Duration = Duration::from_secs(60);
 pub(crate) struct MappingState {
     /// Sealed bytes that are in memory, about.
     waiting_bytes: AtomicUsize,
+    /// The mapper was told not to wait, and has not begun since.
+    hurried: AtomicBool,
     wanted: Mutex<Wanted>,
     wake: Condvar,
     /// Writing failed and has not worked since: said once.
@@ -129,7 +131,7 @@ impl Head {
             return;
         }
         let before = self.mapping.waiting_bytes.fetch_add(bytes, Ordering::Relaxed);
-        if before < HURRY_BYTES && before + bytes >= HURRY_BYTES {
+        if before + bytes >= HURRY_BYTES && !self.mapping.hurried.swap(true, Ordering::Relaxed) {
             self.mapping.wanted.lock().now = true;
             self.mapping.wake.notify_all();
         }
@@ -175,6 +177,7 @@ impl Mapper {
                         return;
                     }
                     wanted.now = false;
+                    of_thread.mapping.hurried.store(false, Ordering::Relaxed);
                 }
                 of_thread.map_chunks_or_say();
             }

@@ -1,5 +1,6 @@
 //! Filling the head from the log's records, straight into the final structures.
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use firesteel_base::FastHashMap;
@@ -10,8 +11,7 @@ use super::Head;
 use super::chunks_head::Loaded;
 use super::late::{LateSample, LateValue};
 use super::refs::Place;
-use super::series::Slot;
-use super::shard::{ChunkRules, Shard};
+use super::replay_workers::{ShardRows, Workers};
 use crate::stats::ReplayStats;
 use firesteel_tsdb_wal::records::{
     ExemplarEntry, ExemplarsRecord, HistogramsRecord, MetadataEntry, MetadataRecord, MmapMarkersRecord, RecordError,
@@ -24,10 +24,10 @@ pub struct Replay<'a> {
     head: &'a Head,
     /// References whose labels had come before under another one: a series that was dropped and created again.
     aliases: FastHashMap<SeriesRef, SeriesRef>,
-    rows: Vec<Vec<(Slot, i64, f64)>>,
-    /// Histograms by shard, each with the number of rows that come before it.
-    histograms: Vec<Vec<(usize, Slot, HistogramSample)>>,
+    /// By shard.
+    rows: Vec<ShardRows>,
     held: usize,
+    workers: Workers,
     /// Chunks in files, until their series turn up.
     loaded: Loaded,
     min_t: i64,
@@ -39,13 +39,13 @@ pub struct Replay<'a> {
 const ROWS_MAX: usize = 32 << 10;
 
 impl<'a> Replay<'a> {
-    pub fn new(head: &'a Head) -> Self {
+    pub fn new(head: &'a Arc<Head>) -> Self {
         Self {
             head,
             aliases: FastHashMap::default(),
-            rows: vec![Vec::new(); head.shards.len()],
-            histograms: vec![Vec::new(); head.shards.len()],
+            rows: head.shards.iter().map(|_| ShardRows::default()).collect(),
             held: 0,
+            workers: Workers::start(head),
             loaded: std::mem::take(&mut *head.loaded.lock()),
             min_t: i64::MAX,
             max_t: i64::MIN,
@@ -132,6 +132,10 @@ impl<'a> Replay<'a> {
         if self.loaded.is_empty() {
             return;
         }
+        if of != series {
+            // Samples of the other reference come before these chunks.
+            self.drain();
+        }
         let maps = files.maps();
         let mut chunks = self.loaded.in_order(&maps, of).peekable();
         if chunks.peek().is_none() {
@@ -164,7 +168,7 @@ impl<'a> Replay<'a> {
             self.stats.unknown_refs += 1;
             return;
         };
-        self.rows[place.shard as usize].push((place.slot, t, v));
+        self.rows[place.shard as usize].floats.push((place.slot, t, v));
         self.held += 1;
         if self.held >= ROWS_MAX {
             self.flush();
@@ -176,8 +180,7 @@ impl<'a> Replay<'a> {
             self.stats.unknown_histogram_refs += 1;
             return;
         };
-        let at = place.shard as usize;
-        self.histograms[at].push((self.rows[at].len(), place.slot, sample));
+        self.rows[place.shard as usize].histogram(place.slot, sample);
         // A histogram takes the place of some rows.
         self.held += 16;
         if self.held >= ROWS_MAX {
@@ -188,6 +191,9 @@ impl<'a> Replay<'a> {
     /// Takes one record of the log of out-of-order samples, after all of the main log. `last_mapped` is the last chunk that
     /// was found in `chunks_head`: markers of later ones tell of chunks that are lost.
     pub fn late_record(&mut self, record: &[u8], last_mapped: u64) -> Result<(), RecordError> {
+        if self.held > 0 {
+            self.drain();
+        }
         match RecordType::of(record) {
             Some(RecordType::Samples) => {
                 for sample in SamplesRecord::decode(record)? {
@@ -279,68 +285,27 @@ impl<'a> Replay<'a> {
     }
 
     fn flush(&mut self) {
-        let head = self.head;
-        let min_valid = head.min_valid.load(Ordering::Relaxed);
-        let mut range = (i64::MAX, i64::MIN);
-        for ((lock, rows), histograms) in head.shards.iter().zip(&mut self.rows).zip(&mut self.histograms) {
-            let mut shard = lock.lock();
-            let sealed_before = shard.sealed.chunk_bytes();
-            let mut histograms = histograms.drain(..).peekable();
-            // Nothing truncates or compacts while the log is replayed, so slots stay.
-            for (i, (slot, t, v)) in rows.drain(..).enumerate() {
-                while let Some((_, slot, sample)) = histograms.next_if(|h| h.0 <= i) {
-                    replay_histogram(&mut shard, slot, &sample, (min_valid, &head.rules), &mut self.stats, &mut range);
-                }
-                if shard.hot(slot).is_mapped(t) {
-                    continue;
-                }
-                // Logged before it was known to be out of order, or twice: as when it came, it is dropped.
-                if t >= min_valid && shard.append(slot, t, v, &head.rules).is_ok() {
-                    self.min_t = self.min_t.min(t);
-                    self.max_t = self.max_t.max(t);
-                    self.stats.samples += 1;
-                }
-            }
-            for (_, slot, sample) in histograms {
-                replay_histogram(&mut shard, slot, &sample, (min_valid, &head.rules), &mut self.stats, &mut range);
-            }
-            head.note_sealed(shard.sealed.chunk_bytes() - sealed_before);
-        }
+        self.workers.send(&mut self.rows);
         self.held = 0;
-        self.min_t = self.min_t.min(range.0);
-        self.max_t = self.max_t.max(range.1);
-        if head.wants_mapping() {
-            head.map_chunks_or_say();
-        }
+    }
+
+    /// Waits until all samples so far are in memory.
+    fn drain(&mut self) {
+        self.flush();
+        self.workers.drain();
     }
 
     /// Ends the replay. Returns also the references that stand for a series of another reference.
     pub fn finish(mut self) -> (ReplayStats, Vec<SeriesRef>) {
         self.flush();
-        if self.min_t <= self.max_t {
-            self.head.widen(self.min_t, self.max_t);
+        let applied = self.workers.finish();
+        self.stats.samples += applied.samples;
+        let (min_t, max_t) = (self.min_t.min(applied.min_t), self.max_t.max(applied.max_t));
+        if min_t <= max_t {
+            self.head.widen(min_t, max_t);
         }
         let mut aliases: Vec<SeriesRef> = self.aliases.into_keys().collect();
         aliases.sort_unstable();
         (self.stats, aliases)
-    }
-}
-
-/// Appends a histogram of the log, unless it lies in a mapped chunk or was out of order when it came.
-fn replay_histogram(
-    shard: &mut Shard,
-    slot: Slot,
-    sample: &HistogramSample,
-    (min_valid, rules): (i64, &ChunkRules),
-    stats: &mut ReplayStats,
-    range: &mut (i64, i64),
-) {
-    let t = sample.t.0;
-    if t >= min_valid
-        && !shard.hot(slot).is_mapped(t)
-        && shard.append_histogram(slot, (sample.start_t.0, t), &sample.value, rules).is_ok()
-    {
-        *range = (range.0.min(t), range.1.max(t));
-        stats.samples += 1;
     }
 }

@@ -13,7 +13,11 @@ use firesteel_tsdb_head::{Head, Replay};
 use firesteel_tsdb_wal::{self as wal, WalError, WalReader};
 
 /// Reads the log of `dir` into `head`. Returns also the references that stand for a series of another reference.
-pub(super) fn replay(head: &Head, vfs: &Arc<dyn Vfs>, dir: &Path) -> Result<(ReplayStats, Vec<SeriesRef>), DbError> {
+pub(super) fn replay(
+    head: &Arc<Head>,
+    vfs: &Arc<dyn Vfs>,
+    dir: &Path,
+) -> Result<(ReplayStats, Vec<SeriesRef>), DbError> {
     let start = Instant::now();
     let mut reader = WalReader::open(Arc::clone(vfs), dir)?;
     let mut replay = Replay::new(head);

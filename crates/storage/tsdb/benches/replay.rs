@@ -1,0 +1,130 @@
+//! How long a start takes after `kill -9`, and with how much memory.
+//!
+//! `cargo bench -p firesteel-tsdb --bench replay -- write DIR SERIES ROUNDS` leaves a directory as a killed server does, with
+//! samples every 15 s up to now; `-- open DIR` opens it and tells. Without arguments both, for 20,000 series × 240 samples.
+//! The directory opens in Prometheus as well, to be timed beside it.
+
+#![expect(clippy::print_stdout, reason = "a bench prints its figures")]
+
+use std::path::Path;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use firesteel_base::TimestampMs;
+use firesteel_model::{Labels, SeriesRef};
+use firesteel_storage::{AppendOptions, Appendable, SampleBatch, SeriesMeta};
+use firesteel_tsdb::{Db, DbOptions};
+
+const PER_TARGET: usize = 1000;
+const EVERY_MS: i64 = 15_000;
+
+fn main() {
+    let args: Vec<String> = std::env::args().skip(1).filter(|a| a != "--bench").collect();
+    let number = |at: usize, default: usize| args.get(at).and_then(|a| a.parse().ok()).unwrap_or(default);
+    match (args.first().map(String::as_str), args.get(1)) {
+        (Some("write"), Some(dir)) => write(Path::new(dir), number(2, 100_000), number(3, 240)),
+        (Some("open"), Some(dir)) => open(Path::new(dir)),
+        _ => {
+            let dir = tempfile::tempdir().expect("a temporary directory");
+            let me = std::env::current_exe().expect("has a path");
+            for what in [&["write"][..], &["open"]] {
+                let mut command = std::process::Command::new(&me);
+                command.args(what).arg(dir.path()).args(["20000", "240"]);
+                assert!(command.status().expect("runs").success());
+            }
+        }
+    }
+}
+
+fn write(dir: &Path, n_series: usize, rounds: usize) {
+    let db = Db::open(DbOptions::new(dir)).expect("opens");
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_millis() as i64;
+    let base = now - rounds as i64 * EVERY_MS;
+    let mut values: Vec<f64> = (0..n_series).map(|i| (i % 977) as f64).collect();
+    let mut targets: Vec<Vec<SeriesRef>> = Vec::new();
+    let (mut batch, mut rejected) = (SampleBatch::default(), Vec::new());
+    let start = Instant::now();
+    for round in 0..rounds as i64 {
+        for target in 0..n_series / PER_TARGET {
+            let mut appender = db.appender();
+            if round == 0 {
+                let new = |i| appender.series(&labels(target, i), &SeriesMeta::default()).expect("is new");
+                targets.push((0..PER_TARGET).map(new).collect());
+            }
+            let t = base + round * EVERY_MS + (target as i64 * 37) % EVERY_MS + (round * 7 + target as i64) % 3;
+            batch.clear();
+            for (i, &series) in targets[target].iter().enumerate() {
+                let value = &mut values[target * PER_TARGET + i];
+                step(value, i, round);
+                batch.push(series, TimestampMs(t), *value);
+            }
+            appender.append(&batch, AppendOptions::default(), &mut rejected);
+            assert_eq!(appender.commit().expect("commits").appended, PER_TARGET);
+        }
+    }
+    println!("wrote {n_series} series x {rounds} samples in {:?}; {}", start.elapsed(), memory());
+    // As after kill -9: nothing is closed.
+    std::process::exit(0);
+}
+
+fn open(dir: &Path) {
+    let start = Instant::now();
+    let db = Db::open(DbOptions::new(dir)).expect("opens");
+    let took = start.elapsed();
+    let (replay, stats, cpu) = (db.replay_stats(), db.head_stats(), cpu());
+    println!(
+        "opened in {took:?} (CPU {:?} here, {:?} in the kernel): {} series, {} samples from the log, {} chunks in files; {}",
+        cpu.0,
+        cpu.1,
+        stats.series,
+        replay.samples,
+        replay.mmap_chunks,
+        memory()
+    );
+}
+
+/// Returns what memory there is and was at most.
+fn memory() -> String {
+    let status = std::fs::read_to_string("/proc/self/status").expect("Linux");
+    let lines = status.lines().filter(|l| ["RssAnon:", "VmHWM:", "RssFile:"].iter().any(|name| l.starts_with(name)));
+    lines.map(|l| l.split_whitespace().collect::<Vec<_>>().join(" ")).collect::<Vec<_>>().join(", ")
+}
+
+fn labels(target: usize, i: usize) -> Labels {
+    let name = match i % 20 {
+        0..8 => format!("http_request_duration_seconds_bucket_{}", i / 200),
+        8..15 => format!("http_requests_total_{}", i / 100),
+        _ => format!("process_gauge_{}", i / 50),
+    };
+    let (le, path) = (format!("{}", i % 8), format!("/api/v1/resource/{}", i / 8));
+    Labels::from_pairs([
+        ("__name__", name.as_str()),
+        ("cluster", "eu-west-1-production"),
+        ("env", "production"),
+        ("instance", &format!("10.0.{}.{}:9100", target / 250, target % 250)),
+        ("job", "node"),
+        ("le", &le),
+        ("method", ["GET", "POST", "PUT", "DELETE"][i % 4]),
+        ("path", &path),
+        ("pod", &format!("frontend-7d9f8b6c5-{target:05}")),
+        ("status", ["200", "404", "500"][i % 3]),
+    ])
+}
+
+fn step(value: &mut f64, i: usize, round: i64) {
+    match i % 20 {
+        // Buckets and counters: whole numbers that grow, a third of them rarely.
+        0..8 if (i as i64 + round) % 3 == 0 => *value += ((i as i64 * 31 + round * 17) % 23) as f64,
+        8..15 => *value += ((i as i64 * 13 + round * 7) % 101) as f64,
+        15..20 => *value = ((i as i64 * 7919 + round * 104_729) % 10_007) as f64 / 16.0,
+        _ => {}
+    }
+}
+
+/// Returns the time spent in the program and in the kernel for it.
+fn cpu() -> (Duration, Duration) {
+    let usage = std::fs::read_to_string("/proc/self/stat").expect("Linux");
+    // The 12th and 13th field behind the name, in hundredths of a second.
+    let behind = usage.rsplit(')').next().unwrap_or("").split_whitespace();
+    let mut times = behind.skip(11).filter_map(|f| f.parse::<u64>().ok()).map(|n| Duration::from_millis(n * 10));
+    (times.next().expect("utime"), times.next().expect("stime"))
+}
