@@ -102,6 +102,15 @@ impl Server {
         Ok((response.status().as_u16(), body))
     }
 
+    /// Returns status and body of a DELETE.
+    pub fn delete(&self, path: &str) -> Result<(u16, String), ServerError> {
+        let url = format!("http://{}{path}", self.address);
+        let fault = |why: ureq::Error| ServerError::Http { url: url.clone(), why: why.to_string() };
+        let mut response = self.agent.delete(&url).call().map_err(fault)?;
+        let body = response.body_mut().read_to_string().map_err(fault)?;
+        Ok((response.status().as_u16(), body))
+    }
+
     /// Returns the JSON of a GET with parameters.
     pub fn json(&self, path: &str, parameters: &[(&str, &str)]) -> Result<Value, ServerError> {
         let encode = |text: &str| text.bytes().map(|b| format!("%{b:02X}")).collect::<String>();

@@ -163,6 +163,7 @@ impl App {
             }),
             control: Arc::new(Lifecycle { reloads, quit: quit.clone(), quitting: AtomicBool::new(false) }),
             clock: Arc::new(SystemClock),
+            running: Arc::default(),
             gate: Api::gate_of(self.options.max_concurrency),
             options: self.api_options(),
         });

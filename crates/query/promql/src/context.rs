@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Instant;
 
 use firesteel_model::Matcher;
 use firesteel_promql_syntax::Span;
@@ -10,7 +9,8 @@ use firesteel_storage::{Querier, Selected, Selection, SelectionHints};
 use parking_lot::Mutex;
 
 use crate::annotations::{Annotations, Note};
-use crate::{CancelFlag, EngineFeatures, QueryError};
+use crate::cancel::Stop;
+use crate::{EngineFeatures, QueryError};
 
 /// Where a query is when it is told to stop.
 const EVALUATION: &str = "expression evaluation";
@@ -25,8 +25,7 @@ pub(crate) struct Context<'q> {
     pub(crate) features: EngineFeatures,
     /// How many threads the pool has.
     pub(crate) threads: usize,
-    cancel: CancelFlag,
-    deadline: Option<Instant>,
+    stop: Stop,
     max_samples: u64,
     // Counters: nothing is published through them, so relaxed ordering is enough.
     held: AtomicU64,
@@ -43,8 +42,7 @@ type KnownSelection = (Vec<Matcher>, Arc<dyn Selected>);
 
 /// The limits of one query.
 pub(crate) struct Limits {
-    pub(crate) cancel: CancelFlag,
-    pub(crate) deadline: Option<Instant>,
+    pub(crate) stop: Stop,
     /// 0 = no limit.
     pub(crate) max_samples: usize,
 }
@@ -62,8 +60,7 @@ impl<'q> Context<'q> {
             lookback_ms,
             features,
             threads,
-            cancel: limits.cancel,
-            deadline: limits.deadline,
+            stop: limits.stop,
             max_samples: if limits.max_samples == 0 { u64::MAX } else { limits.max_samples as u64 },
             held: AtomicU64::new(0),
             peak: AtomicU64::new(0),
@@ -81,13 +78,18 @@ impl<'q> Context<'q> {
 
     /// Errors when the query was canceled or its time is over; asked once a tile.
     pub(crate) fn check(&self) -> Result<(), QueryError> {
-        if self.cancel.is_canceled() {
+        if self.stop.cancel.is_canceled() {
             return Err(QueryError::Canceled(EVALUATION));
         }
-        if self.deadline.is_some_and(|deadline| Instant::now() >= deadline) {
+        if self.stop.is_late() {
             return Err(QueryError::Timeout(EVALUATION));
         }
         Ok(())
+    }
+
+    /// Returns what ends the query, for what runs long between two checks.
+    pub(crate) fn stop(&self) -> &Stop {
+        &self.stop
     }
 
     /// Errors when a row of so many steps would by itself be more than may be held: `x[100y:1ms]`.

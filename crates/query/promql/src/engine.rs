@@ -10,6 +10,7 @@ use firesteel_promql_syntax::{Expr, ValueType};
 use firesteel_storage::Queryable;
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
+use crate::cancel::Stop;
 use crate::context::{Context, Limits};
 use crate::gate::Gate;
 use crate::grid::Grid;
@@ -143,7 +144,8 @@ impl Engine {
         let lookback = options.lookback.filter(|lookback| !lookback.is_zero()).unwrap_or(self.options.lookback);
         let lookback_ms = to_ms(lookback);
         let querier = storage.querier(extent_of(&root, times, lookback_ms))?;
-        let limits = Limits { cancel: options.cancel.clone(), deadline, max_samples: self.options.max_samples };
+        let stop = Stop { cancel: options.cancel.clone(), deadline };
+        let limits = Limits { stop, max_samples: self.options.max_samples };
         let threads = self.pool.current_num_threads();
         let cx = Context::new(querier.as_ref(), lookback_ms, self.options.features, threads, limits);
         cx.check()?;

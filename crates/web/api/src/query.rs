@@ -110,14 +110,19 @@ where
         per_step_stats: stats == "all",
         origin: params.origin.clone(),
     };
-    let place = tokio::time::timeout_at(deadline.into(), api.gate.clone().acquire_owned()).await;
+    let listed = api.running.list(&options, began);
+    let _cancel_when_gone = CancelOnDrop(options.cancel.clone());
+    let place = tokio::select! {
+        place = tokio::time::timeout_at(deadline.into(), api.gate.clone().acquire_owned()) => place,
+        () = listed.cancelled() => return Err(QueryError::Canceled("query queue").into()),
+    };
     let place = place.map_err(|_| QueryError::Timeout("query queue"))?;
     let queued = began.elapsed();
-    let _cancel_when_gone = CancelOnDrop(options.cancel.clone());
+    listed.evaluating();
     let queries = api.queries.clone();
     let body = on_thread(move || {
         // The place is given back when the evaluation ends, not when its answer has been read.
-        let _place = place;
+        let (_place, _listed) = (place, listed);
         let mut result = run(&*queries, &expr, &options)?;
         result.stats.exec_queue += queued;
         cut(&mut result, limit);

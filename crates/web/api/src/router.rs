@@ -6,13 +6,13 @@ use axum::Router;
 use axum::extract::{Request, State};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::Response;
-use axum::routing::get;
+use axum::routing::{delete, get};
 use firesteel_net::server::{HttpMetrics, compress, cors, observe};
 use http::{StatusCode, header};
 
 use crate::readiness::when_ready;
 use crate::respond::plain;
-use crate::{Api, exemplars, labels, manage, metadata, query, rules, status, targets};
+use crate::{Api, exemplars, labels, manage, metadata, query, rules, running, status, targets};
 
 /// Builds the routes below `prefix` (`/` or `/some/path`). `page` serves everything that is not an endpoint; `remote` has the
 /// endpoints below `/api/v1` that speak protobuf, which are neither packed nor open to other pages.
@@ -22,6 +22,8 @@ pub fn router(api: Arc<Api>, prefix: &str, page: Option<Router>, remote: Router,
         .route("/query_range", get(query::range).post(query::range))
         .route("/query_exemplars", get(exemplars::exemplars).post(exemplars::exemplars))
         .route("/format_query", get(query::format).post(query::format))
+        .route("/queries", get(running::all))
+        .route("/queries/{id}", delete(running::cancel))
         .route("/series", get(labels::series).post(labels::series))
         .route("/labels", get(labels::names).post(labels::names))
         .route("/label/{name}/values", get(labels::values))

@@ -9,6 +9,7 @@ use firesteel_promql_syntax::ParserOptions;
 use firesteel_storage::{ExemplarQueryable, Queryable};
 use tokio::sync::Semaphore;
 
+use crate::RunningQueries;
 use crate::source::{Control, QuerySource, StatusSource, TargetSource};
 use crate::{ApiError, Readiness};
 
@@ -24,6 +25,7 @@ pub struct Api {
     pub clock: Arc<dyn Clock>,
     /// Places for queries; see [`Api::gate_of`].
     pub gate: Arc<Semaphore>,
+    pub running: Arc<RunningQueries>,
     pub options: ApiOptions,
 }
 

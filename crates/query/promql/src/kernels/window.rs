@@ -2,10 +2,11 @@
 
 use firesteel_base::TimestampMs;
 
+use crate::cancel::Stop;
 use crate::tile::RowMut;
 
 /// The windows of all steps.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Windows {
     /// Where the first step's window ends, the selector's offset or `@` applied.
     pub(crate) first_end: i64,
@@ -13,7 +14,12 @@ pub(crate) struct Windows {
     pub(crate) stride_ms: i64,
     pub(crate) range_ms: i64,
     pub(crate) n: usize,
+    /// A row of a subquery may take minutes: asked once in a while within it.
+    pub(crate) stop: Stop,
 }
+
+/// Samples in windows between two looks at the clock: some milliseconds even for what sorts them.
+const LOOK_EVERY: usize = 1 << 18;
 
 impl Windows {
     /// Returns where the window of step `i` ends (its last moment).
@@ -82,6 +88,7 @@ pub(crate) fn fill_with(
     let (mut lo, mut hi) = (0, 0);
     let mut counts = WindowCounts::default();
     let mut end = windows.first_end;
+    let mut unwatched = 0;
     for step in 0..windows.n {
         let start = end.saturating_sub(windows.range_ms);
         let before = hi;
@@ -89,6 +96,14 @@ pub(crate) fn fill_with(
         lo += t[lo..hi].iter().take_while(|t| t.0 <= start).count();
         if lo < hi {
             counts.total += (hi - lo) as u64;
+            unwatched += hi - lo;
+            if unwatched > LOOK_EVERY {
+                unwatched = 0;
+                // Whoever asked for the row looks again before it uses it.
+                if windows.stop.is_raised() {
+                    break;
+                }
+            }
             counts.read += (hi - before.max(lo)) as u64;
             if let Some(v) = f(Window { step, lo, hi, start, end }) {
                 row.set(step, v);

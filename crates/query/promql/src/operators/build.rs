@@ -205,11 +205,11 @@ impl Builder<'_, '_> {
     ) -> Result<Box<dyn Operator>, QueryError> {
         match source {
             RangeSource::Series { selector, range_ms } => {
-                let call = call(windows(selector.at, selector.offset_ms, *range_ms, self.grid))?;
+                let call = call(windows(selector.at, selector.offset_ms, *range_ms, self.grid, self.cx))?;
                 Ok(Box::new(Leaf::new(RangeSelector::new(call, selector.clone()), self.grid)))
             }
             RangeSource::Subquery(subquery) => {
-                let call = call(windows(subquery.at, subquery.offset_ms, subquery.range_ms, self.grid))?;
+                let call = call(windows(subquery.at, subquery.offset_ms, subquery.range_ms, self.grid, self.cx))?;
                 let inner = inner_grid(subquery, self.grid);
                 let input = match inner {
                     Some(inner) => Some(Input::new(build(&subquery.expr, inner, self.cx)?)),

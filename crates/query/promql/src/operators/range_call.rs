@@ -180,9 +180,10 @@ impl RangeSelector {
 }
 
 /// Returns the windows of a range of `range_ms` on `grid` under the modifiers.
-pub(crate) fn windows(at: Option<i64>, offset_ms: i64, range_ms: i64, grid: Grid) -> Windows {
+pub(crate) fn windows(at: Option<i64>, offset_ms: i64, range_ms: i64, grid: Grid, cx: &Context<'_>) -> Windows {
     let first_end = at.unwrap_or(grid.start).saturating_sub(offset_ms);
-    Windows { first_end, stride_ms: if at.is_some() { 0 } else { grid.step_ms }, range_ms, n: grid.n }
+    let stride_ms = if at.is_some() { 0 } else { grid.step_ms };
+    Windows { first_end, stride_ms, range_ms, n: grid.n, stop: cx.stop().clone() }
 }
 
 impl RowSource for RangeSelector {
@@ -226,7 +227,7 @@ pub(crate) fn range_samples(
     at: i64,
 ) -> Result<Vec<MatrixSeries>, QueryError> {
     let grid = Grid::instant(TimestampMs(at));
-    let windows = windows(plan.at, plan.offset_ms, range_ms, grid);
+    let windows = windows(plan.at, plan.offset_ms, range_ms, grid, cx);
     let selected = cx.select(&plan.matchers, SelectionHints { step_ms: 0, range_ms })?;
     let mut columns = Columns::default();
     let mut matrix = Vec::new();
