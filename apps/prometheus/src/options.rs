@@ -108,6 +108,7 @@ impl Options {
                 max_concurrent: 0,
                 features: EngineFeatures {
                     delayed_name_removal: has("promql-delayed-name-removal"),
+                    use_start_timestamps: has("use-start-timestamps"),
                     type_and_unit_labels: has("type-and-unit-labels"),
                     per_step_stats: has("promql-per-step-stats"),
                 },

@@ -28,7 +28,7 @@ pub(crate) fn features(m: &Matches) -> impl Iterator<Item = String> {
 }
 
 /// Features of 3.14 that change what is stored, answered or sent and that this server does not have.
-const IDLE_FEATURES: [&str; 15] = [
+const IDLE_FEATURES: [&str; 14] = [
     "auto-reload-config",
     "concurrent-rule-eval",
     "created-timestamp-zero-ingestion",
@@ -41,13 +41,12 @@ const IDLE_FEATURES: [&str; 15] = [
     "search-api",
     "st-storage",
     "st-synthesis",
-    "use-start-timestamps",
     "use-uncached-io",
     "xor2-encoding",
 ];
 
 /// Features that act, or that have nothing left to switch.
-const KNOWN_FEATURES: [&str; 13] = [
+const KNOWN_FEATURES: [&str; 14] = [
     "promql-binop-fill-modifiers",
     "promql-delayed-name-removal",
     "promql-duration-expr",
@@ -61,6 +60,7 @@ const KNOWN_FEATURES: [&str; 13] = [
     "ooo-native-histograms",
     "old-ui",
     "type-and-unit-labels",
+    "use-start-timestamps",
 ];
 
 /// Returns whether 3.14 knows the feature; upstream only warns about others.

@@ -15,19 +15,88 @@ pub(crate) enum Note {
     /// `quantile value should be between 0 and 1`.
     InvalidQuantile(f64),
     /// `ratio value should be between -1 and 1`.
-    InvalidRatio { got: f64, capped_to: f64 },
+    InvalidRatio {
+        got: f64,
+        capped_to: f64,
+    },
     /// A bucket without an upper bound that is a number.
-    BadBucketLabel { le: String, metric: String },
+    BadBucketLabel {
+        le: String,
+        metric: String,
+    },
     /// `sort` in a range query.
     SortInRangeQuery,
     /// `rate` or `increase` of a metric whose name does not say counter.
-    PossibleNonCounter { metric: String },
+    PossibleNonCounter {
+        metric: String,
+    },
     /// The same by the `__type__` label.
-    PossibleNonCounterLabel { metric: String, type_label: String },
+    PossibleNonCounterLabel {
+        metric: String,
+        type_label: String,
+    },
     /// Buckets that decrease with their bounds.
-    ForcedMonotonicity { metric: String, fixed: Monotonicity },
-    /// An operator that is for histograms only met two floats.
-    IncompatibleTypes { op: &'static str },
+    ForcedMonotonicity {
+        metric: String,
+        fixed: Monotonicity,
+    },
+    /// An operator that is not for this pair of floats and histograms.
+    IncompatibleTypes {
+        left: &'static str,
+        op: &'static str,
+        right: &'static str,
+    },
+    /// Floats and histograms in one range.
+    MixedFloatsHistograms {
+        metric: String,
+    },
+    /// Floats and histograms in one group.
+    MixedFloatsHistogramsAgg,
+    /// Bucket series and a native histogram of the same labels.
+    MixedClassicNative {
+        metric: String,
+    },
+    NotCounterHistogram {
+        metric: String,
+    },
+    NotGaugeHistogram {
+        metric: String,
+    },
+    MixedExponentialCustom {
+        metric: String,
+    },
+    /// Exponential and custom buckets do not combine.
+    IncompatibleBuckets {
+        op: &'static str,
+    },
+    HistogramIgnoredInAggregation {
+        aggregation: &'static str,
+    },
+    HistogramIgnoredInRange {
+        metric: String,
+    },
+    QuantileNaNResult {
+        metric: String,
+    },
+    QuantileNaNSkew {
+        metric: String,
+    },
+    FractionNaNs {
+        metric: String,
+    },
+    /// One histogram said that its counter was reset, another that it was not.
+    ResetCollision {
+        during: &'static str,
+    },
+    /// Custom bounds differed and were reconciled.
+    MismatchedBounds {
+        during: &'static str,
+    },
+    /// A start timestamp before the previous sample. Counted.
+    StartOverlap {
+        metric: String,
+        count: u64,
+    },
     /// What storage had to say.
     Storage(String),
 }
@@ -62,6 +131,12 @@ impl Note {
                 | Self::PossibleNonCounterLabel { .. }
                 | Self::ForcedMonotonicity { .. }
                 | Self::IncompatibleTypes { .. }
+                | Self::HistogramIgnoredInAggregation { .. }
+                | Self::HistogramIgnoredInRange { .. }
+                | Self::QuantileNaNResult { .. }
+                | Self::QuantileNaNSkew { .. }
+                | Self::FractionNaNs { .. }
+                | Self::MismatchedBounds { .. }
         )
     }
 
@@ -101,8 +176,61 @@ impl Note {
                     .to_owned(),
                 metric,
             ),
-            Self::IncompatibleTypes { op } => format!(
-                "PromQL info: incompatible sample types encountered for binary operator \"{op}\": float {op} float"
+            Self::IncompatibleTypes { left, op, right } => format!(
+                "PromQL info: incompatible sample types encountered for binary operator \"{op}\": {left} {op} {right}"
+            ),
+            Self::MixedFloatsHistograms { metric } => {
+                format!("PromQL warning: encountered a mix of histograms and floats for metric name {}", quote(metric))
+            }
+            Self::MixedFloatsHistogramsAgg => {
+                "PromQL warning: encountered a mix of histograms and floats for aggregation".to_owned()
+            }
+            Self::MixedClassicNative { metric } => {
+                with_metric("PromQL warning: vector contains a mix of classic and native histograms".to_owned(), metric)
+            }
+            Self::NotCounterHistogram { metric } => {
+                format!("PromQL warning: this native histogram metric is not a counter: {}", quote(metric))
+            }
+            Self::NotGaugeHistogram { metric } => {
+                format!("PromQL warning: this native histogram metric is not a gauge: {}", quote(metric))
+            }
+            Self::MixedExponentialCustom { metric } => format!(
+                "PromQL warning: vector contains a mix of histograms with exponential and custom buckets schemas for \
+                 metric name {}",
+                quote(metric)
+            ),
+            Self::IncompatibleBuckets { op } => {
+                format!("PromQL warning: incompatible bucket layout encountered for binary operator {op}")
+            }
+            Self::HistogramIgnoredInAggregation { aggregation } => {
+                format!("PromQL info: ignored histogram in {aggregation} aggregation")
+            }
+            Self::HistogramIgnoredInRange { metric } => format!(
+                "PromQL info: ignored histograms in a range containing both floats and histograms for metric name {}",
+                quote(metric)
+            ),
+            Self::QuantileNaNResult { metric } => with_metric(
+                "PromQL info: input to histogram_quantile has NaN observations, result is NaN".to_owned(),
+                metric,
+            ),
+            Self::QuantileNaNSkew { metric } => with_metric(
+                "PromQL info: input to histogram_quantile has NaN observations, result is skewed higher".to_owned(),
+                metric,
+            ),
+            Self::FractionNaNs { metric } => with_metric(
+                "PromQL info: input to histogram_fraction has NaN observations, which are excluded from all fractions"
+                    .to_owned(),
+                metric,
+            ),
+            Self::ResetCollision { during } => {
+                format!("PromQL warning: conflicting counter resets during histogram {during}")
+            }
+            Self::MismatchedBounds { during } => {
+                format!("PromQL info: mismatched custom buckets were reconciled during {during}")
+            }
+            Self::StartOverlap { metric, .. } => format!(
+                "PromQL warning: sample has start time that overlaps with previous sample timestamp for metric {}",
+                quote(metric)
             ),
             Self::Storage(text) => text.clone(),
         }
@@ -115,6 +243,11 @@ impl Note {
             return text;
         }
         let place = span.position(query);
+        if let Self::StartOverlap { count, .. } = self
+            && *count > 1
+        {
+            return format!("{text} ({count} occurrences) ({place})");
+        }
         let Self::ForcedMonotonicity { fixed, .. } = self else {
             return format!("{text} ({place})");
         };
@@ -153,6 +286,10 @@ impl Annotations {
         };
         match (old, note) {
             (Note::ForcedMonotonicity { fixed: old, .. }, Note::ForcedMonotonicity { fixed, .. }) => old.merge(fixed),
+            (Note::StartOverlap { count: old, .. }, Note::StartOverlap { count, .. }) => {
+                *old += count;
+                *place = span;
+            }
             _ => *place = span,
         }
     }

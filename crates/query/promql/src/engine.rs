@@ -16,7 +16,7 @@ use crate::gate::Gate;
 use crate::grid::Grid;
 use crate::metrics::EngineMetrics;
 use crate::operators::{Flow, Input, build, build_root, inner_grid, range_samples};
-use crate::plan::{Plan, PlanContext, RangeSource, Root, extent, lower};
+use crate::plan::{Plan, PlanContext, RangeSource, Root, Within, extent, lower};
 use crate::tile::Tile;
 use crate::{EngineOptions, MatrixSeries, QueryError, QueryOptions, QueryResult, QueryStats, Value, VectorSample};
 
@@ -103,7 +103,13 @@ impl Engine {
     }
 
     fn plan_context(&self, start: i64, end: i64, step_ms: i64) -> PlanContext {
-        PlanContext { start, end, step_ms, subquery_step_ms: to_ms(self.options.subquery_step) }
+        PlanContext {
+            start,
+            end,
+            step_ms,
+            subquery_step_ms: to_ms(self.options.subquery_step),
+            within: Within::default(),
+        }
     }
 
     fn run(
@@ -227,9 +233,10 @@ fn vector(mut input: Input, t: TimestampMs, cx: &Context<'_>) -> Result<Vec<Vect
     let mut tile = Tile::default();
     while input.next(cx, &mut tile)? == Flow::More {
         for i in 0..tile.n_rows() {
-            if let Some(v) = tile.row(i).get(0) {
-                vector.push(VectorSample { labels: series[tile.first + i].labels.clone(), t, v });
-            }
+            let row = tile.row(i);
+            let histogram = row.histogram(0).cloned();
+            let Some(v) = row.get(0).or(histogram.is_some().then_some(0.0)) else { continue };
+            vector.push(VectorSample { labels: series[tile.first + i].labels.clone(), t, v, histogram });
         }
     }
     Ok(vector)
@@ -251,7 +258,8 @@ fn matrix(mut input: Input, grid: Grid, cx: &Context<'_>) -> Result<Vec<MatrixSe
             } else {
                 row.points().map(|(step, v)| (TimestampMs(grid.at(step)), v)).unzip()
             };
-            matrix.push(MatrixSeries { labels, t, v });
+            let histograms = row.histogram_points().map(|(step, h)| (TimestampMs(grid.at(step)), Arc::clone(h)));
+            matrix.push(MatrixSeries { labels, t, v, histograms: histograms.collect() });
         }
     }
     Ok(matrix)

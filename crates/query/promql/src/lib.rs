@@ -24,6 +24,7 @@ mod columns;
 mod context;
 mod functions;
 mod grid;
+mod histograms;
 mod kernels;
 mod operators;
 mod plan;

@@ -30,6 +30,8 @@ pub struct EngineFeatures {
     pub delayed_name_removal: bool,
     /// `type-and-unit-labels`: `__type__` says what a counter is.
     pub type_and_unit_labels: bool,
+    /// `use-start-timestamps`: start timestamps tell counter resets, and `start_timestamp` shows them.
+    pub use_start_timestamps: bool,
     /// `promql-per-step-stats`: count samples for each step when a query asks for it.
     pub per_step_stats: bool,
 }

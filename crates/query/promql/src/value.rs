@@ -1,7 +1,9 @@
-//! What a query yields. Histogram samples join these shapes with native histograms.
+//! What a query yields.
+
+use std::sync::Arc;
 
 use firesteel_base::TimestampMs;
-use firesteel_model::Labels;
+use firesteel_model::{FloatHistogram, Labels};
 
 use crate::QueryStats;
 
@@ -38,13 +40,30 @@ pub enum Value {
 pub struct VectorSample {
     pub labels: Labels,
     pub t: TimestampMs,
+    /// Means nothing when there is a histogram.
     pub v: f64,
+    pub histogram: Option<Arc<FloatHistogram>>,
 }
 
-/// One series of a matrix: its points as parallel columns, ascending in time.
+impl VectorSample {
+    /// Returns a float sample.
+    pub fn float(labels: Labels, t: TimestampMs, v: f64) -> Self {
+        Self { labels, t, v, histogram: None }
+    }
+}
+
+/// One series of a matrix: its floats as parallel columns, its histograms beside them, both ascending in time.
 #[derive(Clone, PartialEq, Debug)]
 pub struct MatrixSeries {
     pub labels: Labels,
     pub t: Vec<TimestampMs>,
     pub v: Vec<f64>,
+    pub histograms: Vec<(TimestampMs, Arc<FloatHistogram>)>,
+}
+
+impl MatrixSeries {
+    /// Returns a series of floats.
+    pub fn floats(labels: Labels, t: Vec<TimestampMs>, v: Vec<f64>) -> Self {
+        Self { labels, t, v, histograms: Vec::new() }
+    }
 }

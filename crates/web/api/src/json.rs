@@ -87,6 +87,20 @@ impl Json {
         self.0.extend_from_slice(b"\"]");
         self
     }
+
+    /// Appends a point's time.
+    pub fn time(&mut self, t: TimestampMs) -> &mut Self {
+        push_timestamp_ms(&mut self.0, t.0);
+        self
+    }
+
+    /// Appends a point's value: a float as a string.
+    pub fn value(&mut self, v: f64) -> &mut Self {
+        self.0.push(b'"');
+        push_float(&mut self.0, v, FloatForm::Json);
+        self.0.push(b'"');
+        self
+    }
 }
 
 fn push_string(out: &mut Vec<u8>, text: &str, html: bool) {

@@ -10,7 +10,9 @@ use std::task::{Context, Poll};
 use axum::body::Body;
 use axum::response::Response;
 use bytes::Bytes;
+use firesteel_base::TimestampMs;
 use firesteel_go_compat::{FloatForm, push_float};
+use firesteel_model::FloatHistogram;
 use firesteel_promql::{QueryResult, QueryStats, Value};
 use http::StatusCode;
 use http_body_util::combinators::BoxBody;
@@ -22,6 +24,8 @@ use crate::respond::{json_response, push_notes};
 const PIECE_BYTES: usize = 64 << 10;
 /// How many points are written between two looks at the piece's size.
 const RUN: usize = 512;
+/// The same for histograms.
+const HISTOGRAM_RUN: usize = 16;
 
 /// Writes one result; `fill` is called until it says that nothing is left.
 pub(crate) struct ResultBody {
@@ -116,7 +120,12 @@ impl ResultBody {
                     return Next::Tail;
                 };
                 out.raw(if item > 0 { r#",{"metric":"# } else { r#"{"metric":"# });
-                out.labels(&sample.labels).raw(r#","value":"#).point(sample.t, sample.v).raw("}");
+                out.labels(&sample.labels);
+                match &sample.histogram {
+                    Some(h) => push_histogram(out.raw(r#","histogram":"#), sample.t, h),
+                    None => _ = out.raw(r#","value":"#).point(sample.t, sample.v),
+                }
+                out.raw("}");
                 Next::Item { item: item + 1, point: 0 }
             }
             Value::Matrix(all) => {
@@ -141,7 +150,25 @@ impl ResultBody {
                 if point + RUN < series.t.len() {
                     return Next::Item { item, point: point + RUN };
                 }
-                out.raw(if series.t.is_empty() { "}" } else { "]}" });
+                if point < series.t.len() {
+                    out.raw("]");
+                }
+                // Histograms follow the floats; they are large, so that a piece is looked at more often.
+                let done = point.saturating_sub(series.t.len().next_multiple_of(RUN));
+                if done == 0 && !series.histograms.is_empty() {
+                    out.raw(r#","histograms":["#);
+                }
+                for (i, (t, h)) in series.histograms.iter().enumerate().skip(done).take(HISTOGRAM_RUN) {
+                    if i > 0 {
+                        out.0.push(b',');
+                    }
+                    push_histogram(out, *t, h);
+                }
+                if done + HISTOGRAM_RUN < series.histograms.len() {
+                    let floats = series.t.len().next_multiple_of(RUN);
+                    return Next::Item { item, point: floats + done + HISTOGRAM_RUN };
+                }
+                out.raw(if series.histograms.is_empty() { "}" } else { "]}" });
                 Next::Item { item: item + 1, point: 0 }
             }
             Value::Scalar { .. } | Value::String { .. } => Next::Tail,
@@ -181,6 +208,25 @@ fn type_name(value: &Value) -> &'static str {
         Value::Vector(_) => "vector",
         Value::Matrix(_) => "matrix",
     }
+}
+
+/// Writes a point with its histogram: count, sum, and the buckets that are not empty, each with a number that says which of
+/// its bounds belong to it (`util/jsonutil/marshal.go`, 3.14).
+fn push_histogram(out: &mut Json, t: TimestampMs, h: &FloatHistogram) {
+    out.raw("[").time(t).raw(r#",{"count":"#).value(h.count).raw(r#","sum":"#).value(h.sum);
+    let mut any = false;
+    for bucket in h.all().filter(|bucket| bucket.count != 0.0) {
+        out.raw(if any { ",[" } else { r#","buckets":[["# });
+        any = true;
+        let bounds = match (bucket.lower_inclusive, bucket.upper_inclusive) {
+            (false, true) => "0,",
+            (true, false) => "1,",
+            (false, false) => "2,",
+            (true, true) => "3,",
+        };
+        out.raw(bounds).value(bucket.lower).raw(",").value(bucket.upper).raw(",").value(bucket.count).raw("]");
+    }
+    out.raw(if any { "]}]" } else { "}]" });
 }
 
 /// Appends a comma and the `stats` member of an answer.

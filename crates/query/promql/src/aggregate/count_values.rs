@@ -44,17 +44,23 @@ impl Operator for CountValues {
             for i in 0..tile.n_rows() {
                 let labels = &series[tile.first + i].labels;
                 known.clear();
+                let mut row_of = |text: &str| {
+                    builder.reset(labels);
+                    builder.set(&self.label, text);
+                    let group = self.by.labels(&builder.build());
+                    *rows.entry(group).or_insert_with_key(|group| {
+                        outputs.push(OutputSeries::plain(group.clone()));
+                        counts.push_row(empty.row(0));
+                        outputs.len() - 1
+                    })
+                };
+                let mut cells: Vec<(usize, usize)> = Vec::new();
                 for (step, v) in tile.row(i).points() {
-                    let row = *known.entry(v.to_bits()).or_insert_with(|| {
-                        builder.reset(labels);
-                        builder.set(&self.label, &format_float(v).to_string());
-                        let group = self.by.labels(&builder.build());
-                        *rows.entry(group).or_insert_with_key(|group| {
-                            outputs.push(OutputSeries::plain(group.clone()));
-                            counts.push_row(empty.row(0));
-                            outputs.len() - 1
-                        })
-                    });
+                    let row = *known.entry(v.to_bits()).or_insert_with(|| row_of(&format_float(v).to_string()));
+                    cells.push((step, row));
+                }
+                cells.extend(tile.row(i).histogram_points().map(|(step, h)| (step, row_of(&h.to_string()))));
+                for (step, row) in cells {
                     let mut row = counts.row_mut(row);
                     let before = row.as_row().get(step).unwrap_or_default();
                     row.set(step, before + 1.0);

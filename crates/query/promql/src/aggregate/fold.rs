@@ -2,12 +2,14 @@
 
 use std::sync::Arc;
 
-use firesteel_promql_syntax::AggregateOp;
+use firesteel_promql_syntax::{AggregateOp, Span};
 
 use super::GroupBy;
 use crate::QueryError;
+use crate::annotations::Note;
 use crate::context::Context;
 use crate::grid::Grid;
+use crate::histograms::HistogramStates;
 use crate::kernels::kahan;
 use crate::operators::{Emitter, Flow, Input, Operator};
 use crate::series::OutputSeries;
@@ -15,28 +17,66 @@ use crate::tile::{Row, RowMut, Tile, bits, words_for};
 
 pub(crate) struct Fold {
     op: AggregateOp,
+    /// Where the aggregated vector stands.
+    span: Span,
     grid: Grid,
     by: GroupBy,
     input: Input,
+    series: Arc<[OutputSeries]>,
     group_of: Vec<usize>,
     n_groups: usize,
     emitter: Option<Emitter>,
 }
 
 impl Fold {
-    pub(crate) fn new(op: AggregateOp, grid: Grid, by: GroupBy, input: Box<dyn Operator>) -> Self {
-        Self { op, grid, by, input: Input::new(input), group_of: Vec::new(), n_groups: 0, emitter: None }
+    /// `of`: the operation, and where its vector stands.
+    pub(crate) fn new(of: (AggregateOp, Span), grid: Grid, by: GroupBy, input: Box<dyn Operator>) -> Self {
+        let (op, span) = of;
+        let (input, series) = (Input::new(input), Arc::default());
+        Self { op, span, grid, by, input, series, group_of: Vec::new(), n_groups: 0, emitter: None }
     }
 
     fn fold(&mut self, cx: &Context<'_>) -> Result<Tile, QueryError> {
         let mut states = States::new(self.op, self.n_groups, self.grid.n);
+        let mut histograms = HistogramStates::new(self.op == AggregateOp::Avg);
         let mut tile = Tile::default();
         while self.input.next(cx, &mut tile)? == Flow::More {
             for i in 0..tile.n_rows() {
-                states.add(self.group_of[tile.first + i], tile.row(i));
+                let (row, group) = (tile.row(i), self.group_of[tile.first + i]);
+                if tile.has_histograms() && row.has_histograms() {
+                    self.add_histograms(cx, &mut states, &mut histograms, group, tile.first + i, row);
+                }
+                states.add(group, row);
             }
         }
-        Ok(states.finish())
+        let mut out = states.finish();
+        for group in 0..self.n_groups {
+            let note = |note| cx.note(note, self.span);
+            histograms.finish(group * self.grid.n, &mut out.row_mut(group), note);
+        }
+        Ok(out)
+    }
+
+    /// Adds a row's histograms to its group, or notes that they count for nothing.
+    fn add_histograms(
+        &self,
+        cx: &Context<'_>,
+        states: &mut States,
+        histograms: &mut HistogramStates,
+        group: usize,
+        series: usize,
+        row: Row<'_>,
+    ) {
+        use AggregateOp as A;
+        let note = |note| cx.note(note, self.span);
+        match self.op {
+            A::Sum | A::Avg => {
+                let metric = self.series[series].labels.metric_name();
+                histograms.add(row, group * self.grid.n, states.main.row(group), metric, note);
+            }
+            A::Count | A::Group => {}
+            _ => note(Note::HistogramIgnoredInAggregation { aggregation: self.op.as_str() }),
+        }
     }
 }
 
@@ -46,6 +86,7 @@ impl Operator for Fold {
         let (group_of, groups) = self.by.groups(&series);
         self.group_of = group_of;
         self.n_groups = groups.len();
+        self.series = series;
         Ok(groups.into())
     }
 
@@ -106,12 +147,12 @@ impl States {
                 add_to_mean_slowly(row, &mut main, second, count, incremental);
             }
             A::Count => {
-                for (step, _) in row.points() {
+                for step in row.points().map(|(step, _)| step).chain(row.histogram_points().map(|(step, _)| step)) {
                     self.count[cells.start + step] += 1.0;
                 }
-                main.present.iter_mut().zip(row.present).for_each(|(a, b)| *a |= b);
+                main.present.iter_mut().enumerate().for_each(|(at, seen)| *seen |= row.either(at));
             }
-            A::Group => main.present.iter_mut().zip(row.present).for_each(|(a, b)| *a |= b),
+            A::Group => main.present.iter_mut().enumerate().for_each(|(at, seen)| *seen |= row.either(at)),
             A::Min => fold_each(row, &mut main, |least, v| if least > v || least.is_nan() { v } else { least }),
             A::Max => fold_each(row, &mut main, |most, v| if most < v || most.is_nan() { v } else { most }),
             _ => add_to_variance(row, &mut main, &mut self.second[cells.clone()], &mut self.count[cells]),

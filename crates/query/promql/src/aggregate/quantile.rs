@@ -19,6 +19,7 @@ pub(crate) struct QuantileOf {
     by: GroupBy,
     param: Input,
     param_span: Span,
+    input_span: Span,
     phi: Vec<f64>,
     input: Input,
     group_of: Vec<usize>,
@@ -27,12 +28,15 @@ pub(crate) struct QuantileOf {
 }
 
 impl QuantileOf {
-    pub(crate) fn new(grid: Grid, by: GroupBy, param: Input, param_span: Span, input: Box<dyn Operator>) -> Self {
+    /// `spans`: where the parameter and where the vector stands.
+    pub(crate) fn new(grid: Grid, by: GroupBy, param: Input, spans: (Span, Span), input: Box<dyn Operator>) -> Self {
+        let (param_span, input_span) = spans;
         Self {
             grid,
             by,
             param,
             param_span,
+            input_span,
             phi: Vec::new(),
             input: Input::new(input),
             group_of: Vec::new(),
@@ -48,6 +52,9 @@ impl QuantileOf {
         while self.input.next(cx, &mut tile)? == Flow::More {
             for i in 0..tile.n_rows() {
                 let group = self.group_of[tile.first + i];
+                if tile.row(i).has_histograms() {
+                    cx.note(Note::HistogramIgnoredInAggregation { aggregation: "quantile" }, self.input_span);
+                }
                 for (step, v) in tile.row(i).points() {
                     values[group * n_steps + step].push(v);
                 }

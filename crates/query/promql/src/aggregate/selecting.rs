@@ -13,7 +13,7 @@ use crate::context::Context;
 use crate::grid::Grid;
 use crate::operators::{Emitter, Flow, Input, Operator};
 use crate::series::OutputSeries;
-use crate::tile::{Tile, rows_per_tile};
+use crate::tile::{RowMut, SharedHistogram, Tile, rows_per_tile};
 
 /// Which elements are picked.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -26,6 +26,8 @@ pub(crate) enum Selection {
 
 pub(crate) struct Selecting {
     selection: Selection,
+    /// Where the whole aggregation stands.
+    span: Span,
     grid: Grid,
     by: GroupBy,
     param: Input,
@@ -40,15 +42,17 @@ pub(crate) struct Selecting {
 
 impl Selecting {
     pub(crate) fn new(
-        selection: Selection,
+        selection: (Selection, Span),
         grid: Grid,
         by: GroupBy,
         param: Input,
         param_span: Span,
         input: Box<dyn Operator>,
     ) -> Self {
+        let (selection, span) = selection;
         Self {
             selection,
+            span,
             grid,
             by,
             param,
@@ -82,11 +86,20 @@ impl Selecting {
                     Selection::LimitRatio => ratio_offset(&self.series[row].labels),
                     _ => 0.0,
                 };
-                for (step, v) in tile.row(i).points() {
-                    let entry = Entry { row, v };
+                let floats = tile.row(i).points().map(|(step, v)| (step, v, None));
+                let histograms = tile.row(i).histogram_points().map(|(step, h)| (step, 0.0, Some(Arc::clone(h))));
+                for (step, v, h) in floats.chain(histograms) {
+                    let is_histogram = h.is_some();
+                    let entry = Entry { row, v, h };
                     let param = self.param_values[step];
                     let cell = &mut cells[step];
                     match self.selection {
+                        Selection::TopK | Selection::BottomK if is_histogram => {
+                            if param >= 1.0 {
+                                let aggregation = if self.selection == Selection::TopK { "topk" } else { "bottomk" };
+                                cx.note(Note::HistogramIgnoredInAggregation { aggregation }, self.span);
+                            }
+                        }
                         Selection::TopK => offer(cell, entry, param, |a, b| a > b),
                         Selection::BottomK => offer(cell, entry, param, |a, b| a < b),
                         Selection::LimitK if (cell.len() as f64) < param.trunc() => cell.push(entry),
@@ -107,10 +120,20 @@ impl Selecting {
 }
 
 /// A picked element.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 struct Entry {
     row: usize,
     v: f64,
+    h: Option<SharedHistogram>,
+}
+
+impl Entry {
+    fn put(&self, step: usize, row: &mut RowMut<'_>) {
+        match &self.h {
+            Some(h) => row.set_histogram(step, Arc::clone(h)),
+            None => row.set(step, self.v),
+        }
+    }
 }
 
 /// Keeps the `k` best: an equal element does not displace an earlier one, NaN is the first to go.
@@ -207,7 +230,7 @@ fn check_param(selection: Selection, cx: &Context<'_>, values: &[f64], span: Spa
 /// Picked elements by row, to be handed up as tiles.
 struct Picked {
     /// Sorted by row.
-    points: Vec<(usize, u32, f64)>,
+    points: Vec<(u32, Entry)>,
     next: usize,
 }
 
@@ -224,7 +247,7 @@ impl Operator for Selecting {
         let mut rows = Tile::default();
         rows.reset(0, picked.len(), 1);
         for (i, entry) in picked.iter().enumerate() {
-            rows.row_mut(i).set(0, entry.v);
+            entry.put(0, &mut rows.row_mut(i));
         }
         self.instant = Some(Emitter::new(rows));
         Ok(picked.iter().map(|entry| self.series[entry.row].clone()).collect())
@@ -237,20 +260,18 @@ impl Operator for Selecting {
         if self.picked.is_none() {
             let n_steps = self.grid.n;
             let cells = self.pick(cx)?.into_iter().enumerate();
-            let mut points: Vec<(usize, u32, f64)> = cells
-                .flat_map(|(cell, entries)| {
-                    entries.into_iter().map(move |entry| (entry.row, (cell % n_steps) as u32, entry.v))
-                })
+            let mut points: Vec<(u32, Entry)> = cells
+                .flat_map(|(cell, entries)| entries.into_iter().map(move |entry| ((cell % n_steps) as u32, entry)))
                 .collect();
-            points.sort_unstable_by_key(|(row, step, _)| (*row, *step));
+            points.sort_unstable_by_key(|(step, entry)| (entry.row, *step));
             self.picked = Some(Picked { points, next: 0 });
         }
         let Some(picked) = &mut self.picked else { return Ok(Flow::End) };
-        let Some(&(first, ..)) = picked.points.get(picked.next) else { return Ok(Flow::End) };
+        let Some(first) = picked.points.get(picked.next).map(|(_, entry)| entry.row) else { return Ok(Flow::End) };
         let n = rows_per_tile(self.grid.n).min(self.series.len() - first);
         out.reset(first, n, self.grid.n);
-        while let Some(&(row, step, v)) = picked.points.get(picked.next).filter(|(row, ..)| *row < first + n) {
-            out.row_mut(row - first).set(step as usize, v);
+        while let Some((step, entry)) = picked.points.get(picked.next).filter(|(_, entry)| entry.row < first + n) {
+            entry.put(*step as usize, &mut out.row_mut(entry.row - first));
             picked.next += 1;
         }
         Ok(Flow::More)

@@ -56,8 +56,8 @@ impl SetOperation {
 
     fn note_seen(&mut self, signature: usize, row: Row<'_>) {
         let words = words_for(self.grid.n);
-        for (seen, word) in self.seen[signature * words..].iter_mut().zip(row.present) {
-            *seen |= word;
+        for (at, seen) in self.seen[signature * words..(signature + 1) * words].iter_mut().enumerate() {
+            *seen |= row.either(at);
         }
     }
 
@@ -66,8 +66,9 @@ impl SetOperation {
         let words = words_for(self.grid.n);
         for i in 0..out.n_rows() {
             let at = signature(out.first + i) * words;
-            for (word, seen) in out.row_mut(i).present.iter_mut().zip(&self.seen[at..at + words]) {
-                *word &= if keep_seen { *seen } else { !*seen };
+            let mut row = out.row_mut(i);
+            for (word, seen) in self.seen[at..at + words].iter().enumerate() {
+                row.keep(word, if keep_seen { *seen } else { !*seen });
             }
         }
     }

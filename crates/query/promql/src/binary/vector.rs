@@ -16,9 +16,10 @@ use crate::QueryError;
 use crate::annotations::Note;
 use crate::context::Context;
 use crate::grid::Grid;
+use crate::histograms::{Answer, Cell, element};
 use crate::operators::{Flow, Input, Operator};
 use crate::series::{OutputSeries, remove_metadata};
-use crate::tile::{RowMut, Tile, bits, has_bit, words_for};
+use crate::tile::{Row, RowMut, Tile, bits, has_bit, words_for};
 
 /// What is to be computed.
 #[derive(Clone, Debug)]
@@ -197,15 +198,20 @@ impl VectorOperation {
                 let row = tile.first + i;
                 let signature = layout.one_signatures[row];
                 let mut target = ones.rows.row_mut(signature);
-                for (step, v) in tile.row(i).points() {
+                let points = tile.row(i).points().map(|(step, v)| (step, Ok(v)));
+                let histograms = tile.row(i).histogram_points().map(|(step, h)| (step, Err(h)));
+                for (step, point) in points.chain(histograms) {
                     let source = &mut ones.source[signature * n_steps + step];
-                    if has_bit(target.present, step) {
+                    if target.as_row().has(step) {
                         ones.duplicate_steps[step / 64] |= 1 << (step % 64);
                         ones.duplicates.entry(step).or_insert((*source as usize, row));
                         continue;
                     }
                     *source = row as u32;
-                    target.set(step, v);
+                    match point {
+                        Ok(v) => target.set(step, v),
+                        Err(h) => target.set_histogram(step, Arc::clone(h)),
+                    }
                 }
             }
         }
@@ -248,8 +254,8 @@ impl VectorOperation {
         let row = tile.first + i;
         let signature = layout.many_signatures[row];
         let many = tile.row(i);
-        for (seen, word) in self.many_steps.iter_mut().zip(many.present) {
-            *seen |= word;
+        for (at, seen) in self.many_steps.iter_mut().enumerate() {
+            *seen |= many.either(at);
         }
         let fill = self.what.matching.fill.rhs;
         let n_variants = layout.n_variants[signature];
@@ -259,9 +265,8 @@ impl VectorOperation {
         let one = ones.rows.row(signature);
         self.scratch.reset(0, 1, self.grid.n);
         let mut computed = self.scratch.row_mut(0);
-        computed.present.copy_from_slice(many.present);
-        if fill.is_none() {
-            computed.present.iter_mut().zip(one.present).for_each(|(a, b)| *a &= b);
+        for (at, pairs) in computed.present.iter_mut().enumerate() {
+            *pairs = many.either(at) & if fill.is_none() { one.either(at) } else { u64::MAX };
         }
         if computed.as_row().is_empty() {
             return Ok(());
@@ -272,7 +277,7 @@ impl VectorOperation {
         let variant = |step: usize| {
             if n_variants == 1 {
                 0
-            } else if has_bit(one.present, step) {
+            } else if one.has(step) {
                 layout.variant_of_one[ones.source[signature * n_steps + step] as usize]
             } else {
                 n_variants - 1
@@ -300,20 +305,27 @@ impl VectorOperation {
             }
         }
         matched.iter_mut().zip(&*computed.present).for_each(|(a, b)| *a |= b);
-        if let Some(fill) = fill {
+        if !many.histograms.is_empty() || !one.histograms.is_empty() {
+            let one_cell = |step: usize| cell(one, step).or(fill.map(Cell::Float));
+            operate_on_cells(&self.what, cx, |step| cell(many, step).zip(one_cell(step)), &mut computed);
+        } else if let Some(fill) = fill {
             for (step, v) in computed.values.iter_mut().enumerate() {
                 *v = one.get(step).unwrap_or(fill);
             }
+            operate(&self.what, cx, many.values, &mut computed);
         } else {
             computed.values.copy_from_slice(one.values);
+            operate(&self.what, cx, many.values, &mut computed);
         }
-        operate(&self.what, cx, many.values, &mut computed);
         let computed = self.scratch.row(0);
         if n_variants == 1 {
             out.row_mut(base - out.first).copy_from(computed);
         } else {
             for (step, v) in computed.points() {
                 out.row_mut(base - out.first + variant(step)).set(step, v);
+            }
+            for (step, h) in computed.histogram_points() {
+                out.row_mut(base - out.first + variant(step)).set_histogram(step, Arc::clone(h));
             }
         }
         Ok(())
@@ -329,13 +341,17 @@ impl VectorOperation {
         for (row, &signature) in layout.one_signatures.iter().enumerate() {
             let one = ones.rows.row(signature);
             let mut target = out.row_mut(row);
-            for (step, v) in one.points() {
+            let wanted = |step: usize| {
                 let mine = ones.source[signature * n_steps + step] as usize == row;
-                if mine && !has_bit(&self.matched[signature * words..], step) {
-                    target.set(step, v);
-                }
+                mine && !has_bit(&self.matched[signature * words..], step)
+            };
+            for (step, v) in one.points().filter(|(step, _)| wanted(*step)) {
+                target.set(step, v);
             }
             operate(&self.what, cx, &filled, &mut target);
+            for (step, h) in one.histogram_points().filter(|(step, _)| wanted(*step)) {
+                put_element(&self.what, cx, step, Cell::Float(fill), Cell::Histogram(h), &mut target);
+            }
         }
     }
 }
@@ -358,13 +374,44 @@ fn find_shared(outputs: &[OutputSeries], signature_of_out: &[usize]) -> (Vec<Opt
     (shared, n_shared)
 }
 
+/// Returns the point at a step.
+fn cell(row: Row<'_>, step: usize) -> Option<Cell<'_>> {
+    row.get(step).map(Cell::Float).or(row.histogram(step).map(Cell::Histogram))
+}
+
+/// Combines points of either kind, step by step, where `row` has bits: those say where there are pairs.
+fn operate_on_cells<'a>(
+    what: &VectorMatch,
+    cx: &Context<'_>,
+    pair: impl Fn(usize) -> Option<(Cell<'a>, Cell<'a>)>,
+    row: &mut RowMut<'_>,
+) {
+    let steps: Vec<usize> = bits(row.present).collect();
+    row.present.fill(0);
+    for step in steps {
+        if let Some((many, one)) = pair(step) {
+            put_element(what, cx, step, many, one, row);
+        }
+    }
+}
+
+fn put_element(what: &VectorMatch, cx: &Context<'_>, step: usize, many: Cell<'_>, one: Cell<'_>, row: &mut RowMut<'_>) {
+    let many_is_left = what.matching.cardinality != MatchCardinality::OneToMany;
+    let (a, b) = if many_is_left { (many, one) } else { (one, many) };
+    match element(what.op, a, b, what.return_bool, |note| cx.note(note, what.span)) {
+        Some(Answer::Float(v)) => row.set(step, v),
+        Some(Answer::Histogram(h)) => row.set_histogram(step, h),
+        None => {}
+    }
+}
+
 /// Combines the many side's values with the one side's in `row`, whose bits tell where, into `row`.
 fn operate(what: &VectorMatch, cx: &Context<'_>, many: &[f64], row: &mut RowMut<'_>) {
     // Under group_right the many side is the right operand.
     let many_is_left = what.matching.cardinality != MatchCardinality::OneToMany;
     if !what.op.is_comparison() {
         if matches!(what.op, BinaryOp::TrimLower | BinaryOp::TrimUpper) && !row.as_row().is_empty() {
-            cx.note(Note::IncompatibleTypes { op: what.op.as_str() }, what.span);
+            cx.note(Note::IncompatibleTypes { left: "float", op: what.op.as_str(), right: "float" }, what.span);
         }
         scalar::combine_rows(what.op, many_is_left, many, row);
         return;

@@ -1,4 +1,5 @@
-//! `histogram_quantile`, `histogram_quantiles` and `histogram_fraction` over the bucket series of classic histograms.
+//! `histogram_quantile`, `histogram_quantiles` and `histogram_fraction` over native histograms and over the bucket series of
+//! classic ones.
 
 use std::sync::Arc;
 
@@ -11,6 +12,7 @@ use crate::QueryError;
 use crate::annotations::{Monotonicity, Note};
 use crate::context::Context;
 use crate::grid::Grid;
+use crate::histograms;
 use crate::operators::{Emitter, Flow, Input, Operator};
 use crate::series::{OutputSeries, without_metadata};
 use crate::tile::Tile;
@@ -44,6 +46,9 @@ pub(crate) struct ClassicHistogram {
     histograms: Vec<Histogram>,
     /// Rows whose `le` is no number, with its text.
     malformed: Vec<usize>,
+    /// Rows that hold native histograms, each with the number of the classic one of the same labels.
+    natives: Vec<(usize, Option<usize>)>,
+    rows: Tile,
     emitter: Option<Emitter>,
 }
 
@@ -65,6 +70,8 @@ impl ClassicHistogram {
             series: Arc::default(),
             histograms: Vec::new(),
             malformed: Vec::new(),
+            natives: Vec::new(),
+            rows: Tile::default(),
             emitter: None,
         }
     }
@@ -91,6 +98,11 @@ impl ClassicHistogram {
             });
             self.histograms[number].buckets.push((bound, row));
         }
+        for row in (0..self.series.len()).filter(|row| self.rows.row(*row).has_histograms()) {
+            let one = &self.series[row];
+            self.natives.push((row, numbers.get(&one.labels).copied()));
+            outputs.push(one.renamed(cx.delayed_names()));
+        }
         for histogram in &mut self.histograms {
             histogram.buckets.sort_by(|a, b| a.0.partial_cmp(&b.0).unwrap_or(std::cmp::Ordering::Equal));
         }
@@ -99,7 +111,7 @@ impl ClassicHistogram {
 
     fn compute(&self, cx: &Context<'_>, rows: &Tile) -> Tile {
         for &row in &self.malformed {
-            if !rows.row(row).is_empty() {
+            if !rows.row(row).has_no_floats() {
                 let labels = &self.series[row].labels;
                 let metric = if cx.delayed_names() { labels.metric_name().to_owned() } else { String::new() };
                 cx.note(Note::BadBucketLabel { le: labels.value(BUCKET_LABEL).to_owned(), metric }, self.arg);
@@ -110,7 +122,9 @@ impl ClassicHistogram {
             _ => 1,
         };
         let mut out = Tile::default();
-        out.reset(0, n_answers * self.histograms.len(), self.grid.n);
+        let n_outputs = self.histograms.len() + self.natives.len();
+        out.reset(0, n_answers * n_outputs, self.grid.n);
+        let clashes = self.compute_natives(cx, rows, n_outputs, &mut out);
         let mut present = Vec::new();
         let mut scratch = Vec::new();
         for (number, histogram) in self.histograms.iter().enumerate() {
@@ -120,7 +134,7 @@ impl ClassicHistogram {
                 present.extend(buckets.iter().filter_map(|(upper_bound, row)| {
                     row.get(step).map(|count| Bucket { upper_bound: *upper_bound, count })
                 }));
-                if present.is_empty() {
+                if present.is_empty() || clashes.contains(&(number, step)) {
                     continue;
                 }
                 match &self.asked {
@@ -131,7 +145,7 @@ impl ClassicHistogram {
                             if let Some(raised) = raised {
                                 self.note_raised(cx, histogram, raised, step);
                             }
-                            out.row_mut(i * self.histograms.len() + number).set(step, v);
+                            out.row_mut(i * n_outputs + number).set(step, v);
                         }
                     }
                     Some(Asked::Fraction(lower, upper)) => {
@@ -142,6 +156,40 @@ impl ClassicHistogram {
             }
         }
         out
+    }
+
+    /// Answers for native histograms, whose rows stand behind those of the classic ones. Returns the classic ones and steps
+    /// at which both are there: neither is then answered for.
+    fn compute_natives(&self, cx: &Context<'_>, rows: &Tile, n_outputs: usize, out: &mut Tile) -> Vec<(usize, usize)> {
+        let mut clashes = Vec::new();
+        for (at, &(row, classic)) in self.natives.iter().enumerate() {
+            let metric = if cx.delayed_names() { self.series[row].labels.metric_name() } else { "" };
+            let note = |note| cx.note(note, self.arg);
+            for (step, h) in rows.row(row).histogram_points() {
+                if let Some(classic) = classic
+                    && self.histograms[classic].buckets.iter().any(|&(_, row)| rows.row(row).get(step).is_some())
+                {
+                    note(Note::MixedClassicNative { metric: metric.to_owned() });
+                    clashes.push((classic, step));
+                    continue;
+                }
+                let at = self.histograms.len() + at;
+                match &self.asked {
+                    Some(Asked::Quantiles(quantiles)) => {
+                        for (i, (phi, _)) in quantiles.iter().enumerate() {
+                            let v = histograms::quantile(phi[step], h, metric, note);
+                            out.row_mut(i * n_outputs + at).set(step, v);
+                        }
+                    }
+                    Some(Asked::Fraction(lower, upper)) => {
+                        let v = histograms::fraction(lower[step], upper[step], h, metric, note);
+                        out.row_mut(at).set(step, v);
+                    }
+                    None => {}
+                }
+            }
+        }
+        clashes
     }
 
     fn note_raised(&self, cx: &Context<'_>, histogram: &Histogram, raised: Raised, step: usize) {
@@ -191,6 +239,8 @@ impl Operator for ClassicHistogram {
     fn prepare(&mut self, cx: &Context<'_>) -> Result<Arc<[OutputSeries]>, QueryError> {
         let asked = evaluate(&mut self.question, cx, self.grid)?;
         self.series = self.input.prepare(cx)?;
+        // Which series hold native histograms is known by their values only.
+        self.rows = self.input.gather(cx, self.series.len(), self.grid)?;
         let outputs = self.group(cx);
         let outputs = match (&self.question, &asked) {
             (Question::Quantiles { label: Some(label), .. }, Asked::Quantiles(quantiles)) => quantiles
@@ -212,7 +262,7 @@ impl Operator for ClassicHistogram {
 
     fn next(&mut self, cx: &Context<'_>, out: &mut Tile) -> Result<Flow, QueryError> {
         if self.emitter.is_none() {
-            let rows = self.input.gather(cx, self.series.len(), self.grid)?;
+            let rows = std::mem::take(&mut self.rows);
             self.emitter = Some(Emitter::new(self.compute(cx, &rows)));
         }
         Ok(self.emitter.as_mut().map_or(Flow::End, |rows| rows.next(self.grid, out)))

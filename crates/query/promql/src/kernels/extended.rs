@@ -74,6 +74,21 @@ pub(crate) fn over_windows(
     counts
 }
 
+/// Returns the difference over one window of floats, which spans (start, end).
+pub(crate) fn floats_of_extended(
+    kind: Extrapolation,
+    smoothed: bool,
+    t: &[TimestampMs],
+    v: &[f64],
+    (start, end): (i64, i64),
+    range_seconds: f64,
+) -> Option<f64> {
+    if t.is_empty() {
+        return None;
+    }
+    Edges { start, end, smoothed }.difference(kind, t, v, range_seconds)
+}
+
 /// One window.
 struct Edges {
     start: i64,

@@ -7,13 +7,17 @@ use super::window::{WindowCounts, Windows, fill};
 use crate::tile::RowMut;
 
 pub(crate) fn sum_over_time(t: &[TimestampMs], v: &[f64], windows: &Windows, row: &mut RowMut<'_>) -> WindowCounts {
-    fill(t, windows, row, |_, lo, hi| {
-        let (mut s, mut c) = (0.0, 0.0);
-        for &x in &v[lo..hi] {
-            (s, c) = kahan::inc(x, s, c);
-        }
-        Some(if s.is_infinite() { s } else { s + c })
-    })
+    fill(t, windows, row, |_, lo, hi| Some(sum(&v[lo..hi])))
+}
+
+/// Returns the compensated sum.
+#[inline]
+pub(crate) fn sum(v: &[f64]) -> f64 {
+    let (mut s, mut c) = (0.0, 0.0);
+    for &x in v {
+        (s, c) = kahan::inc(x, s, c);
+    }
+    if s.is_infinite() { s } else { s + c }
 }
 
 pub(crate) fn avg_over_time(t: &[TimestampMs], v: &[f64], windows: &Windows, row: &mut RowMut<'_>) -> WindowCounts {

@@ -40,8 +40,9 @@ impl Operator for Absent {
         let mut tile = Tile::default();
         while self.input.next(cx, &mut tile)? == Flow::More {
             for i in 0..tile.n_rows() {
-                for (word, found) in all.row_mut(0).present.iter_mut().zip(tile.row(i).present) {
-                    *word &= !found;
+                let row = tile.row(i);
+                for (at, word) in all.row_mut(0).present.iter_mut().enumerate() {
+                    *word &= !row.either(at);
                 }
             }
         }

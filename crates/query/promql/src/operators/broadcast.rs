@@ -39,8 +39,12 @@ impl Operator for Broadcast {
         let n = rows_per_tile(self.grid.n).min(self.tile.n_rows() - self.next_row);
         out.reset(self.tile.first + self.next_row, n, self.grid.n);
         for i in 0..n {
-            if let Some(v) = self.tile.row(self.next_row + i).get(0) {
+            let row = self.tile.row(self.next_row + i);
+            if let Some(v) = row.get(0) {
                 out.row_mut(i).fill(v);
+            } else if let Some(h) = row.histogram(0) {
+                let mut out = out.row_mut(i);
+                (0..self.grid.n).for_each(|step| out.set_histogram(step, Arc::clone(h)));
             }
         }
         self.next_row += n;

@@ -5,6 +5,7 @@ use firesteel_promql_syntax::AggregateOp;
 use super::absent::Absent;
 use super::broadcast::Broadcast;
 use super::exact::Exact;
+use super::info::{Info, InfoTime};
 use super::labels::{LabelChange, Relabel};
 use super::leaf::Leaf;
 use super::map::{Map, RowChange};
@@ -106,6 +107,14 @@ impl Builder<'_, '_> {
             Plan::Timestamp(selector) => {
                 (Box::new(Leaf::new(InstantSelector::new(selector.clone(), grid, Wanted::Time), grid)), renamed)
             }
+            Plan::StartTimestamp(selector) => {
+                (Box::new(Leaf::new(InstantSelector::new(selector.clone(), grid, Wanted::Start), grid)), renamed)
+            }
+            Plan::Info { input, matchers, at, offset_ms } => {
+                let when = InfoTime { at: *at, offset_ms: *offset_ms };
+                let info = Info::new(self.build(input)?, matchers.clone(), when, grid);
+                (Box::new(info), Output::Distinct)
+            }
             Plan::RangeCall { function, source, params, arg } => {
                 let call = |windows| -> Result<RangeCall, QueryError> {
                     Ok(RangeCall::new(*function, grid, windows, self.inputs(params)?, *arg))
@@ -126,8 +135,8 @@ impl Builder<'_, '_> {
                 let change = RowChange::Function(*function);
                 (Box::new(Map::new(change, grid, self.build(input)?, self.inputs(params)?)), renamed)
             }
-            Plan::NoFloats(input) => {
-                (Box::new(Map::new(RowChange::DropAll, grid, self.build(input)?, Vec::new())), renamed)
+            Plan::OfHistogram { function, input } => {
+                (Box::new(Map::new(RowChange::Histogram(*function), grid, self.build(input)?, Vec::new())), renamed)
             }
             Plan::Negate(input) => {
                 let is_scalar =
@@ -221,7 +230,7 @@ impl Builder<'_, '_> {
     }
 
     fn aggregate(&self, plan: &Plan) -> Result<Box<dyn Operator>, QueryError> {
-        let Plan::Aggregate { op, param, param_span, input, grouping, without } = plan else {
+        let Plan::Aggregate { op, param, param_span, span, input_span, input, grouping, without } = plan else {
             return Err(QueryError::Execution("not an aggregation".to_owned()));
         };
         let by = GroupBy::new(grouping, *without);
@@ -239,9 +248,11 @@ impl Builder<'_, '_> {
         let input = self.build(input)?;
         let grid = self.grid;
         Ok(match (selection, param) {
-            (Some(selection), Some(param)) => Box::new(Selecting::new(selection, grid, by, param, *param_span, input)),
-            (None, Some(param)) => Box::new(QuantileOf::new(grid, by, param, *param_span, input)),
-            _ => Box::new(Fold::new(*op, grid, by, input)),
+            (Some(selection), Some(param)) => {
+                Box::new(Selecting::new((selection, *span), grid, by, param, *param_span, input))
+            }
+            (None, Some(param)) => Box::new(QuantileOf::new(grid, by, param, (*param_span, *input_span), input)),
+            _ => Box::new(Fold::new((*op, *input_span), grid, by, input)),
         })
     }
 }

@@ -11,6 +11,7 @@ use crate::binary::scalar;
 use crate::context::Context;
 use crate::functions::elementwise;
 use crate::grid::Grid;
+use crate::histograms::{Answer, Cell, HistogramFunction, element};
 use crate::plan::MapFunction;
 use crate::series::OutputSeries;
 use crate::tile::{RowMut, Tile};
@@ -20,7 +21,7 @@ pub(crate) enum RowChange {
     Function(MapFunction),
     Negate,
     /// Functions of histograms only: floats vanish.
-    DropAll,
+    Histogram(HistogramFunction),
     /// An operation with the scalar parameter.
     WithScalar {
         op: BinaryOp,
@@ -45,22 +46,56 @@ impl Map {
 
     fn renames(&self) -> bool {
         match self.change {
-            RowChange::Function(_) | RowChange::Negate | RowChange::DropAll => true,
+            RowChange::Function(_) | RowChange::Negate | RowChange::Histogram(_) => true,
             RowChange::WithScalar { op, return_bool, .. } => return_bool || scalar::changes_metric(op),
         }
     }
 
     fn change(&self, cx: &Context<'_>, row: &mut RowMut<'_>) {
         match &self.change {
-            RowChange::Function(function) => elementwise::apply(*function, self.grid, &self.params, row),
-            RowChange::Negate => row.values.iter_mut().for_each(|v| *v = -*v),
-            RowChange::DropAll => row.present.fill(0),
+            RowChange::Function(function) => {
+                if *function == MapFunction::Timestamp {
+                    for step in 0..self.grid.n {
+                        if row.as_row().histogram(step).is_some() {
+                            row.set(step, 0.0);
+                        }
+                    }
+                }
+                row.drop_histograms();
+                elementwise::apply(*function, self.grid, &self.params, row);
+            }
+            RowChange::Negate => {
+                row.values.iter_mut().for_each(|v| *v = -*v);
+                for h in row.histograms_mut().iter_mut().flatten() {
+                    Arc::make_mut(h).mul(-1.0);
+                }
+            }
+            RowChange::Histogram(function) => {
+                row.present.fill(0);
+                for step in 0..self.grid.n {
+                    if let Some(v) = row.as_row().histogram(step).map(|h| function.of(h)) {
+                        row.set(step, v);
+                    }
+                }
+                row.drop_histograms();
+            }
             RowChange::WithScalar { op, scalar_is_left, return_bool, span } => {
                 let scalar = self.params.first().map_or(&[][..], Vec::as_slice);
-                if matches!(op, BinaryOp::TrimLower | BinaryOp::TrimUpper) && !row.as_row().is_empty() {
-                    cx.note(Note::IncompatibleTypes { op: op.as_str() }, *span);
+                let histograms = row.histograms_mut().to_vec();
+                row.drop_histograms();
+                if matches!(op, BinaryOp::TrimLower | BinaryOp::TrimUpper) && !row.as_row().has_no_floats() {
+                    cx.note(Note::IncompatibleTypes { left: "float", op: op.as_str(), right: "float" }, *span);
                 }
                 with_scalar(*op, *scalar_is_left, *return_bool, scalar, row);
+                for (step, h) in histograms.iter().enumerate().filter_map(|(i, cell)| Some((i, cell.as_ref()?))) {
+                    let (vector, scalar) = (Cell::Histogram(h), Cell::Float(scalar[step]));
+                    let (a, b) = if *scalar_is_left { (scalar, vector) } else { (vector, scalar) };
+                    match element(*op, a, b, *return_bool, |note| cx.note(note, *span)) {
+                        Some(Answer::Float(v)) => row.set(step, v),
+                        Some(Answer::Histogram(h)) => row.set_histogram(step, h),
+                        None => {}
+                    }
+                }
             }
         }
     }

@@ -42,7 +42,10 @@ impl Merge {
                 let row = tile.row(i);
                 let mut out = all.row_mut(target[tile.first + i]);
                 let clashes = match self.clash {
-                    Clash::SameStep => row.present.iter().zip(&*out.present).any(|(a, b)| a & b != 0),
+                    Clash::SameStep => {
+                        let before = out.as_row();
+                        (0..row.present.len()).any(|word| row.either(word) & before.either(word) != 0)
+                    }
                     Clash::AnyStep => !row.is_empty() && !out.as_row().is_empty(),
                 };
                 if clashes {
@@ -50,6 +53,9 @@ impl Merge {
                 }
                 for (step, v) in row.points() {
                     out.set(step, v);
+                }
+                for (step, h) in row.histogram_points() {
+                    out.set_histogram(step, Arc::clone(h));
                 }
             }
         }

@@ -8,6 +8,7 @@ mod absent;
 mod broadcast;
 mod build;
 mod exact;
+mod info;
 mod labels;
 mod leaf;
 mod map;

@@ -13,13 +13,14 @@ use crate::annotations::Note;
 use crate::columns::Columns;
 use crate::context::Context;
 use crate::grid::Grid;
+use crate::histograms::{RangeOf, Series, over_windows};
 use crate::kernels::extended::{self, Extended, ExtendedRange};
 use crate::kernels::extrapolate::{Extrapolation, extrapolated};
 use crate::kernels::window::{WindowCounts, Windows};
 use crate::kernels::{counting, extremes, instant_rate, quantile, regression, smoothing, sums, variance};
 use crate::plan::{RangeFunction, SelectorPlan};
 use crate::series::OutputSeries;
-use crate::tile::RowMut;
+use crate::tile::{RowMut, weight};
 use crate::{MatrixSeries, QueryError};
 
 /// A range function with its scalar parameters.
@@ -73,6 +74,19 @@ impl RangeCall {
         out: &mut RowMut<'_>,
     ) -> Result<WindowCounts, QueryError> {
         let (t, v, windows) = (columns.t(), columns.v(), &self.windows);
+        if columns.is_empty() {
+            return Ok(WindowCounts::default());
+        }
+        let with_starts = cx.features.use_start_timestamps && !columns.starts().is_empty();
+        if !columns.histograms().is_empty() || with_starts {
+            if let Some(of) = self.of_both() {
+                let series = Series { columns, metric: labels.metric_name(), span: self.arg };
+                let counts = over_windows(of, cx, &series, windows, self.extended, out);
+                self.remark(cx, labels, out);
+                return Ok(counts);
+            }
+            self.note_ignored(cx, labels, columns);
+        }
         if t.is_empty() {
             return Ok(WindowCounts::default());
         }
@@ -127,6 +141,42 @@ impl RangeCall {
         Ok(counts)
     }
 
+    /// Returns the function as one that looks at histograms too, if it does.
+    fn of_both(&self) -> Option<RangeOf> {
+        use RangeFunction as F;
+        Some(match self.function {
+            F::Rate => RangeOf::Difference(Extrapolation::Rate),
+            F::Increase => RangeOf::Difference(Extrapolation::Increase),
+            F::Delta => RangeOf::Difference(Extrapolation::Delta),
+            F::Irate => RangeOf::Irate,
+            F::Idelta => RangeOf::Idelta,
+            F::SumOverTime => RangeOf::Sum,
+            F::AvgOverTime => RangeOf::Avg,
+            F::CountOverTime => RangeOf::Count,
+            F::PresentOverTime => RangeOf::Present,
+            F::FirstOverTime => RangeOf::First,
+            F::LastOverTime => RangeOf::Last,
+            F::TsOfFirstOverTime => RangeOf::TsOfFirst,
+            F::TsOfLastOverTime => RangeOf::TsOfLast,
+            F::Changes => RangeOf::Changes,
+            F::Resets => RangeOf::Resets,
+            _ => return None,
+        })
+    }
+
+    /// Notes histograms in the windows of a function that looks at floats only, where there are floats.
+    fn note_ignored(&self, cx: &Context<'_>, labels: &Labels, columns: &Columns) {
+        let (t, h, windows) = (columns.t(), columns.histograms(), &self.windows);
+        let ignored = (0..windows.n).any(|step| {
+            let (start, end) = (windows.start(step), windows.end(step));
+            let floats = t.partition_point(|t| t.0 <= start) < t.partition_point(|t| t.0 <= end);
+            floats && h.partition_point(|p| p.t.0 <= start) < h.partition_point(|p| p.t.0 <= end)
+        });
+        if ignored {
+            cx.note(Note::HistogramIgnoredInRange { metric: labels.metric_name().to_owned() }, self.arg);
+        }
+    }
+
     /// Notes what is odd about a series that yielded something.
     fn remark(&self, cx: &Context<'_>, labels: &Labels, out: &RowMut<'_>) {
         if self.function == RangeFunction::QuantileOverTime {
@@ -137,7 +187,7 @@ impl RangeCall {
                 }
             }
         }
-        if !self.function.wants_counter() || out.as_row().is_empty() {
+        if !self.function.wants_counter() || out.as_row().has_no_floats() {
             return;
         }
         let metric = labels.metric_name();
@@ -212,6 +262,9 @@ impl RowSource for RangeSelector {
         let first = windows.start(0).saturating_sub(back).saturating_add(1);
         columns.load(selected.as_ref(), i, first, windows.end(windows.n - 1).saturating_add(ahead))?;
         columns.drop_stale();
+        if self.plan.stats_only {
+            columns.keep_histogram_stats();
+        }
         let labels = &selected.series()[i].labels;
         let counts = self.call.apply(cx, labels, columns, resets, values, out)?;
         cx.count(counts.total, counts.read);
@@ -244,15 +297,22 @@ pub(crate) fn range_samples(
         let lo = columns.t().partition_point(|t| t.0 <= from);
         let hi = columns.t().partition_point(|t| t.0 <= to);
         let (t, v) = (&columns.t()[lo..hi.max(lo)], &columns.v()[lo..hi.max(lo)]);
+        let h = columns.histograms().iter().filter(|point| point.t.0 > from && point.t.0 <= to);
+        let histograms: Vec<_> = h.map(|point| (point.t, Arc::clone(&point.h))).collect();
+        if !histograms.is_empty() && plan.mode != RangeMode::Plain {
+            let word = if plan.mode == RangeMode::Smoothed { "smoothed" } else { "anchored" };
+            return Err(QueryError::Execution(format!("{word} modifier is not supported with histograms")));
+        }
         let points = match plan.mode {
             RangeMode::Plain => (!t.is_empty()).then(|| (t.to_vec(), v.to_vec())),
             mode => extended::edge_points(mode == RangeMode::Smoothed, t, v, start, end),
         };
-        if let Some((t, v)) = points {
-            let n = t.len() as u64;
+        let (t, v) = points.unwrap_or_default();
+        if !t.is_empty() || !histograms.is_empty() {
+            let n = t.len() as u64 + histograms.iter().map(|(_, h)| weight(h)).sum::<u64>();
             cx.count(n, n);
             cx.hold(n)?;
-            matrix.push(MatrixSeries { labels: entry.labels.clone(), t, v });
+            matrix.push(MatrixSeries { labels: entry.labels.clone(), t, v, histograms });
         }
     }
     Ok(matrix)

@@ -8,12 +8,14 @@ use firesteel_storage::{Selected, SelectionHints};
 
 use super::leaf::{RowSource, Scratch};
 use crate::QueryError;
+use crate::columns::Columns;
 use crate::context::Context;
 use crate::grid::Grid;
+use crate::histograms::{Series, smooth_histograms};
 use crate::kernels::extended::interpolate;
 use crate::plan::SelectorPlan;
 use crate::series::OutputSeries;
-use crate::tile::RowMut;
+use crate::tile::{RowMut, weight};
 
 /// What of the sample is wanted.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -21,6 +23,8 @@ pub(crate) enum Wanted {
     Value,
     /// Its time in seconds: `timestamp(selector)`.
     Time,
+    /// Its start timestamp in seconds, 0 = none: `start_timestamp(selector)`.
+    Start,
 }
 
 pub(crate) struct InstantSelector {
@@ -58,6 +62,11 @@ impl InstantSelector {
         let columns = &mut scratch.columns;
         columns.load(selected, i, first, self.moment(self.grid.n - 1).saturating_add(lookback))?;
         columns.drop_stale();
+        if !columns.histograms().is_empty() {
+            let span = self.plan.span;
+            let metric = selected.series().get(i).map_or("", |entry| entry.labels.metric_name());
+            return smooth_histograms(cx, Series { columns, metric, span }, self.grid.n, |step| self.moment(step), out);
+        }
         let (t, v) = (columns.t(), columns.v());
         for step in 0..self.grid.n {
             let moment = self.moment(step);
@@ -71,7 +80,50 @@ impl InstantSelector {
                 out.set(step, value);
             }
         }
-        let found = out.as_row().n_points() as u64;
+        let found = out.as_row().n_floats() as u64;
+        cx.count(found, found);
+        Ok(())
+    }
+}
+
+impl InstantSelector {
+    /// Fills a row from floats and histograms: at each step the newer of the two decides.
+    fn fill_any(&self, cx: &Context<'_>, columns: &mut Columns, out: &mut RowMut<'_>) -> Result<(), QueryError> {
+        if self.plan.stats_only {
+            columns.keep_histogram_stats();
+        }
+        let (t, v, h) = (columns.t(), columns.v(), columns.histograms());
+        let mut found = 0;
+        for step in 0..self.grid.n {
+            let moment = self.moment(step);
+            let float = t.partition_point(|t| t.0 <= moment).checked_sub(1);
+            let histogram = h.partition_point(|point| point.t.0 <= moment).checked_sub(1);
+            let float_t = float.map(|i| t[i]);
+            let histogram = histogram.map(|i| &h[i]).filter(|point| float_t.is_none_or(|t| t < point.t));
+            let Some(newest) = histogram.map(|point| point.t).or(float_t) else { continue };
+            if newest.0 <= moment.saturating_sub(cx.lookback_ms) {
+                continue;
+            }
+            let float = float.map(|i| (v[i], columns.starts().get(i).copied().unwrap_or(0)));
+            let stale =
+                histogram.map_or_else(|| float.is_none_or(|(v, _)| is_stale_nan(v)), |point| point.h.is_stale());
+            if stale {
+                continue;
+            }
+            match (self.wanted, histogram, float) {
+                (Wanted::Value, Some(point), _) => {
+                    found += weight(&point.h);
+                    out.set_histogram(step, Arc::clone(&point.h));
+                    continue;
+                }
+                (Wanted::Value, None, Some((v, _))) => out.set(step, v),
+                (Wanted::Time, ..) => out.set(step, newest.as_secs_f64()),
+                (Wanted::Start, Some(point), _) => out.set(step, point.start as f64 / 1000.0),
+                (Wanted::Start, None, Some((_, start))) => out.set(step, start as f64 / 1000.0),
+                (_, None, None) => {}
+            }
+            found += 1;
+        }
         cx.count(found, found);
         Ok(())
     }
@@ -83,7 +135,7 @@ impl RowSource for InstantSelector {
         let selected = cx.select(&self.plan.matchers, hints)?;
         let series = selected.series().iter().map(|entry| {
             let plain = OutputSeries::plain(entry.labels.clone());
-            if self.wanted == Wanted::Time { plain.renamed(cx.delayed_names()) } else { plain }
+            if self.wanted == Wanted::Value { plain } else { plain.renamed(cx.delayed_names()) }
         });
         let series = series.collect();
         self.selected = Some(selected);
@@ -92,12 +144,18 @@ impl RowSource for InstantSelector {
 
     fn fill(&self, cx: &Context<'_>, i: usize, scratch: &mut Scratch, out: &mut RowMut<'_>) -> Result<(), QueryError> {
         let Some(selected) = &self.selected else { return Ok(()) };
+        if self.wanted == Wanted::Start && !cx.features.use_start_timestamps {
+            return Ok(());
+        }
         if self.plan.mode == RangeMode::Smoothed && self.wanted == Wanted::Value {
             return self.fill_smoothed(cx, selected.as_ref(), i, scratch, out);
         }
         let first = self.moment(0).saturating_sub(cx.lookback_ms);
         scratch.columns.load(selected.as_ref(), i, first.saturating_add(1), self.moment(self.grid.n - 1))?;
-        let (t, v) = (scratch.columns.t(), scratch.columns.v());
+        if !scratch.columns.histograms().is_empty() {
+            return self.fill_any(cx, &mut scratch.columns, out);
+        }
+        let (t, v, starts) = (scratch.columns.t(), scratch.columns.v(), scratch.columns.starts());
         let mut seen = 0;
         let mut found = 0;
         for step in 0..self.grid.n {
@@ -110,6 +168,7 @@ impl RowSource for InstantSelector {
                 let value = match self.wanted {
                     Wanted::Value => v[seen - 1],
                     Wanted::Time => t[seen - 1].as_secs_f64(),
+                    Wanted::Start => starts.get(seen - 1).copied().unwrap_or(0) as f64 / 1000.0,
                 };
                 out.set(step, value);
                 found += 1;

@@ -13,7 +13,13 @@ use crate::functions::natural_order;
 use crate::grid::Grid;
 use crate::plan::SortKey;
 use crate::series::OutputSeries;
-use crate::tile::Tile;
+use crate::tile::{SharedHistogram, Tile};
+
+/// The one point of a row.
+struct Point {
+    float: f64,
+    histogram: Option<SharedHistogram>,
+}
 
 pub(crate) struct Sort {
     input: Input,
@@ -29,9 +35,9 @@ impl Sort {
         Self { input: Input::new(input), grid, key, descending, span, sorted: None }
     }
 
-    fn compare(&self, a: &(OutputSeries, f64), b: &(OutputSeries, f64)) -> Ordering {
+    fn compare(&self, a: &(OutputSeries, Point), b: &(OutputSeries, Point)) -> Ordering {
         match &self.key {
-            SortKey::Value => nan_last(a.1, b.1, self.descending),
+            SortKey::Value => nan_last(a.1.float, b.1.float, self.descending),
             SortKey::Labels(names) => {
                 let order = by_labels(names, &a.0, &b.0);
                 if self.descending { order.reverse() } else { order }
@@ -64,13 +70,22 @@ impl Operator for Sort {
             return Ok(series);
         }
         let all = self.input.gather(cx, series.len(), self.grid)?;
-        let mut rows: Vec<(OutputSeries, f64)> =
-            series.iter().enumerate().filter_map(|(i, one)| Some((one.clone(), all.row(i).get(0)?))).collect();
+        let point = |i: usize| match all.row(i).get(0) {
+            Some(float) => Some(Point { float, histogram: None }),
+            // Histograms have no order among values.
+            None if self.key == SortKey::Value => None,
+            None => all.row(i).histogram(0).map(|h| Point { float: 0.0, histogram: Some(Arc::clone(h)) }),
+        };
+        let mut rows: Vec<(OutputSeries, Point)> =
+            series.iter().enumerate().filter_map(|(i, one)| Some((one.clone(), point(i)?))).collect();
         rows.sort_by(|a, b| self.compare(a, b));
         let mut sorted = Tile::default();
         sorted.reset(0, rows.len(), 1);
-        for (i, (_, v)) in rows.iter().enumerate() {
-            sorted.row_mut(i).set(0, *v);
+        for (i, (_, point)) in rows.iter().enumerate() {
+            match &point.histogram {
+                Some(h) => sorted.row_mut(i).set_histogram(0, Arc::clone(h)),
+                None => sorted.row_mut(i).set(0, point.float),
+            }
         }
         self.sorted = Some(Emitter::new(sorted));
         Ok(rows.into_iter().map(|(one, _)| one).collect())
@@ -79,7 +94,13 @@ impl Operator for Sort {
     fn next(&mut self, cx: &Context<'_>, out: &mut Tile) -> Result<Flow, QueryError> {
         match &mut self.sorted {
             Some(rows) => Ok(rows.next(self.grid, out)),
-            None => self.input.next(cx, out),
+            None => {
+                let flow = self.input.next(cx, out)?;
+                if flow == Flow::More && self.key == SortKey::Value && out.has_histograms() {
+                    (0..out.n_rows()).for_each(|i| out.row_mut(i).drop_histograms());
+                }
+                Ok(flow)
+            }
         }
     }
 }

@@ -61,7 +61,7 @@ impl Operator for SubqueryCall {
         out.reset(self.tile.first, self.tile.n_rows(), self.call.grid.n);
         for i in 0..self.tile.n_rows() {
             let Scratch { columns, resets, values } = &mut self.scratch;
-            columns.load_points(self.tile.row(i).points().map(|(step, v)| (inner.at(step), v)));
+            columns.load_points(self.tile.row(i), |step| inner.at(step));
             columns.drop_stale();
             let labels = &self.inner_series[self.tile.first + i].labels;
             let counts = self.call.apply(cx, labels, columns, resets, values, &mut out.row_mut(i))?;

@@ -57,10 +57,15 @@ impl Extent {
 
     fn plan(&mut self, plan: &Plan, start: i64, end: i64) {
         match plan {
-            Plan::Selector(selector) | Plan::Timestamp(selector) => {
+            Plan::Selector(selector) | Plan::Timestamp(selector) | Plan::StartTimestamp(selector) => {
                 self.selector(selector, start, end, self.lookback_ms);
             }
             Plan::RangeCall { source, .. } | Plan::AbsentOverTime { source, .. } => self.source(source, start, end),
+            Plan::Info { at, offset_ms, .. } => {
+                let (start, end) = at.map_or((start, end), |at| (at, at));
+                self.min = self.min.min(start.saturating_sub(self.lookback_ms - 1).saturating_sub(*offset_ms));
+                self.max = self.max.max(end.saturating_sub(*offset_ms));
+            }
             _ => {}
         }
         for child in plan.children() {
@@ -73,9 +78,12 @@ impl Plan {
     /// Returns the direct sub-plans that are evaluated on the same steps.
     fn children(&self) -> Vec<&Self> {
         match self {
-            Self::Number(_) | Self::Time | Self::Selector(_) | Self::Timestamp(_) | Self::AbsentOverTime { .. } => {
-                Vec::new()
-            }
+            Self::Number(_)
+            | Self::Time
+            | Self::Selector(_)
+            | Self::Timestamp(_)
+            | Self::StartTimestamp(_)
+            | Self::AbsentOverTime { .. } => Vec::new(),
             Self::RangeCall { params, .. } => params.iter().collect(),
             Self::Map { input, params, .. } => std::iter::once(&**input).chain(params).collect(),
             Self::Absent { input, .. }
@@ -83,9 +91,10 @@ impl Plan {
             | Self::LabelJoin { input, .. }
             | Self::Sort { input, .. }
             | Self::CountValues { input, .. }
+            | Self::OfHistogram { input, .. }
+            | Self::Info { input, .. }
             | Self::Scalar(input)
             | Self::Vector(input)
-            | Self::NoFloats(input)
             | Self::Negate(input)
             | Self::StepInvariant(input) => vec![input],
             Self::HistogramQuantile { quantiles, input, .. } => {

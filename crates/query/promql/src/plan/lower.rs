@@ -8,13 +8,14 @@ use std::borrow::Cow;
 
 use firesteel_model::{Labels, LabelsBuilder, METRIC_NAME, MatchType, Matcher};
 use firesteel_promql_syntax::{
-    AggregateExpr, AggregateOp, AtModifier, BinaryExpr, Call, DurationContext, Expr, MatrixSelector, RangeMode,
-    SubqueryExpr, TimeSpec, UnaryOp, ValueType, VectorSelector,
+    AggregateExpr, AggregateOp, AtModifier, BinaryExpr, BinaryOp, Call, DurationContext, Expr, MatrixSelector,
+    RangeMode, SubqueryExpr, TimeSpec, UnaryOp, ValueType, VectorSelector,
 };
 
 use super::{MapFunction, Plan, RangeFunction, RangeSource, ScalarOp, SelectorPlan, SortKey, SubqueryPlan};
 use crate::QueryError;
 use crate::binary::scalar;
+use crate::histograms::HistogramFunction;
 use crate::kernels::window::go_seconds;
 
 /// The whole query's times.
@@ -26,6 +27,18 @@ pub(crate) struct PlanContext {
     pub(crate) step_ms: i64,
     /// The step of subqueries that name none.
     pub(crate) subquery_step_ms: i64,
+    /// Where in the expression lowering stands.
+    pub(crate) within: Within,
+}
+
+/// What stands around a selector and decides whether the buckets of histograms matter to it
+/// (`promql/engine.go`, detectHistogramStatsDecoding).
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Within {
+    /// A function of count and sum alone.
+    stats: bool,
+    /// Something that needs buckets.
+    buckets: bool,
 }
 
 /// What a query's outermost expression is.
@@ -80,6 +93,22 @@ impl Lowered {
 }
 
 impl PlanContext {
+    /// Returns the context of a call's arguments.
+    fn in_call(&self, name: &str) -> Self {
+        let mut within = self.within;
+        match name {
+            "histogram_count" | "histogram_sum" | "histogram_avg" => within.stats = true,
+            "histogram_quantile" | "histogram_quantiles" | "histogram_fraction" => within.buckets = true,
+            _ => {}
+        }
+        Self { within, ..*self }
+    }
+
+    /// Returns the context of what needs the buckets of histograms.
+    fn with_buckets(&self) -> Self {
+        Self { within: Within { buckets: true, ..self.within }, ..*self }
+    }
+
     fn durations(&self) -> DurationContext {
         DurationContext { step_seconds: go_seconds(self.step_ms), range_seconds: go_seconds(self.end - self.start) }
     }
@@ -135,6 +164,8 @@ impl PlanContext {
             at: self.at(selector.at),
             offset_ms: self.offset(&selector.offset)?,
             mode: selector.mode,
+            span: selector.span,
+            stats_only: self.within.stats && !self.within.buckets,
         })
     }
 
@@ -156,7 +187,7 @@ impl PlanContext {
     }
 
     fn subquery(&self, subquery: &SubqueryExpr) -> Result<SubqueryPlan, QueryError> {
-        let inner = self.plan(&subquery.expr)?;
+        let inner = self.with_buckets().plan(&subquery.expr)?;
         let step_ms = match &subquery.step {
             Some(step) => self.width(step)?,
             None => 0,
@@ -178,7 +209,9 @@ impl PlanContext {
 
     fn binary(&self, binary: &BinaryExpr) -> Result<Lowered, QueryError> {
         let span = binary.span();
-        let (lhs, rhs) = (self.plan(&binary.lhs)?, self.plan(&binary.rhs)?);
+        let trims = matches!(binary.op, BinaryOp::TrimLower | BinaryOp::TrimUpper);
+        let cx = if trims { self.with_buckets() } else { *self };
+        let (lhs, rhs) = (cx.plan(&binary.lhs)?, cx.plan(&binary.rhs)?);
         let both = lhs.invariant && rhs.invariant;
         let (left_type, right_type) = (binary.lhs.value_type(), binary.rhs.value_type());
         // Inside an invariant whole nothing is wrapped by itself.
@@ -245,9 +278,51 @@ impl PlanContext {
                 Some(param) => Some(Box::new(self.plan(param)?.plan)),
                 None => None,
             };
-            Plan::Aggregate { op: aggregate.op, param, param_span, input, grouping, without }
+            let (span, input_span) = (aggregate.span, aggregate.expr.span());
+            Plan::Aggregate { op: aggregate.op, param, param_span, span, input_span, input, grouping, without }
         };
         Ok(Lowered { plan, invariant, wrap })
+    }
+
+    /// Lowers `info`: the first selector's modifiers also say at which time info series are looked at.
+    fn info(&self, args: &[&Expr]) -> Result<Lowered, QueryError> {
+        let Some(vector) = args.first() else { return Err(wrong_argument()) };
+        let (at, offset_ms) = self.reference(vector)?.unwrap_or((None, 0));
+        let matchers = match args.get(1) {
+            Some(Expr::Vector(selector)) => Some(selector.matchers.clone()),
+            Some(_) => return Err(wrong_argument()),
+            None => None,
+        };
+        let Lowered { plan, invariant, .. } = self.plan(vector)?;
+        let plan = Plan::Info { input: Box::new(plan), matchers, at, offset_ms };
+        Ok(if invariant { Lowered::invariant(plan) } else { Lowered::varying(plan) })
+    }
+
+    /// Returns the time and offset of the first selector, those of subqueries around it included up to the first `@`.
+    fn reference(&self, expr: &Expr) -> Result<Option<(Option<i64>, i64)>, QueryError> {
+        let first = |all: &mut dyn Iterator<Item = &Expr>| -> Result<_, QueryError> {
+            for expr in all {
+                if let Some(found) = self.reference(expr)? {
+                    return Ok(Some(found));
+                }
+            }
+            Ok(None)
+        };
+        match expr.unwrap_parens() {
+            Expr::Vector(selector) => Ok(Some((self.at(selector.at), self.offset(&selector.offset)?))),
+            Expr::Matrix(matrix) => Ok(Some((self.at(matrix.selector.at), self.offset(&matrix.selector.offset)?))),
+            Expr::Subquery(subquery) => Ok(match self.reference(&subquery.expr)? {
+                Some((None, offset)) => Some((self.at(subquery.at), offset + self.offset(&subquery.offset)?)),
+                found => found,
+            }),
+            Expr::Call(call) => first(&mut call.args.iter()),
+            Expr::Aggregate(aggregate) => {
+                first(&mut std::iter::once(&*aggregate.expr).chain(aggregate.param.as_deref()))
+            }
+            Expr::Binary(binary) => first(&mut [&*binary.lhs, &*binary.rhs].into_iter()),
+            Expr::Unary(unary) => self.reference(&unary.expr),
+            Expr::Number(_) | Expr::String(_) | Expr::Paren(_) => Ok(None),
+        }
     }
 
     fn call(&self, call: &Call) -> Result<Lowered, QueryError> {
@@ -264,6 +339,10 @@ impl PlanContext {
             "pi" => return Ok(Lowered::literal(std::f64::consts::PI)),
             _ => {}
         }
+        if name == "info" {
+            return self.info(&args);
+        }
+        let cx = self.in_call(name);
         // Arguments first, each with what it depends on.
         let mut inputs = Vec::with_capacity(args.len());
         let mut all_invariant = true;
@@ -271,12 +350,12 @@ impl PlanContext {
             let input = match arg {
                 Expr::String(_) => Input::Text(text_of(arg)),
                 Expr::Matrix(_) | Expr::Subquery(_) => {
-                    let (source, fixed) = self.source(arg)?;
+                    let (source, fixed) = cx.source(arg)?;
                     all_invariant &= fixed;
                     Input::Range(source)
                 }
                 _ => {
-                    let lowered = self.plan(arg)?;
+                    let lowered = cx.plan(arg)?;
                     all_invariant &= lowered.invariant;
                     Input::Steps(lowered)
                 }
@@ -385,9 +464,10 @@ fn build_call(call: &Call, args: &[&Expr], mut inputs: Inputs) -> Result<Plan, Q
             Plan::Selector(selector) => Plan::Timestamp(selector),
             input => Plan::Map { function: MapFunction::Timestamp, input: Box::new(input), params: Vec::new() },
         },
-        // Samples carry no start timestamps yet, and the feature that shows them is off: no element has one.
-        "start_timestamp" | "histogram_avg" | "histogram_count" | "histogram_sum" | "histogram_stddev"
-        | "histogram_stdvar" => Plan::NoFloats(inputs.boxed()?),
+        "start_timestamp" => match inputs.steps()? {
+            Plan::Selector(selector) => Plan::StartTimestamp(selector),
+            input => Plan::OfHistogram { function: HistogramFunction::Nothing, input: Box::new(input) },
+        },
         "label_replace" => {
             let input = inputs.boxed()?;
             let (dst, replacement) = (inputs.text()?, inputs.text()?);
@@ -429,7 +509,9 @@ fn build_call(call: &Call, args: &[&Expr], mut inputs: Inputs) -> Result<Plan, Q
             Plan::RangeCall { function: RangeFunction::QuantileOverTime, source: inputs.range()?, params, arg }
         }
         _ => {
-            if let Some(function) = RangeFunction::by_name(name) {
+            if let Some(function) = HistogramFunction::by_name(name) {
+                Plan::OfHistogram { function, input: inputs.boxed()? }
+            } else if let Some(function) = RangeFunction::by_name(name) {
                 Plan::RangeCall { function, source: inputs.range()?, params: inputs.rest(), arg }
             } else if let Some(function) = MapFunction::by_name(name) {
                 let input = match inputs.steps_or_none() {

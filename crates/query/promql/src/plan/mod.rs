@@ -10,9 +10,11 @@ mod lower;
 use firesteel_model::{Labels, Matcher};
 use firesteel_promql_syntax::{AggregateOp, BinaryOp, RangeMode, Span, VectorMatching};
 
+use crate::histograms::HistogramFunction;
+
 pub(crate) use extent::extent;
 pub(crate) use functions::{MapFunction, RangeFunction};
-pub(crate) use lower::{PlanContext, Root, lower};
+pub(crate) use lower::{PlanContext, Root, Within, lower};
 
 /// A selector with its modifiers resolved.
 #[derive(Clone, Debug)]
@@ -22,6 +24,10 @@ pub(crate) struct SelectorPlan {
     pub(crate) at: Option<i64>,
     pub(crate) offset_ms: i64,
     pub(crate) mode: RangeMode,
+    /// Where the selector stands.
+    pub(crate) span: Span,
+    /// Nothing but count and sum of histograms is looked at.
+    pub(crate) stats_only: bool,
 }
 
 /// What a range function looks at.
@@ -50,6 +56,16 @@ pub(crate) enum Plan {
     Selector(SelectorPlan),
     /// `timestamp(selector)`: the samples' own times.
     Timestamp(SelectorPlan),
+    /// `start_timestamp(selector)`: when the samples' counters began.
+    StartTimestamp(SelectorPlan),
+    /// `info(vector, selector)`: labels of info metrics are added.
+    Info {
+        input: Box<Plan>,
+        /// The matchers of the second argument, `None` without one.
+        matchers: Option<Vec<Matcher>>,
+        at: Option<i64>,
+        offset_ms: i64,
+    },
     RangeCall {
         function: RangeFunction,
         source: RangeSource,
@@ -75,7 +91,10 @@ pub(crate) enum Plan {
     /// `vector(scalar)`.
     Vector(Box<Plan>),
     /// Functions of native histograms: floats vanish.
-    NoFloats(Box<Plan>),
+    OfHistogram {
+        function: HistogramFunction,
+        input: Box<Plan>,
+    },
     LabelReplace {
         input: Box<Plan>,
         dst: String,
@@ -140,6 +159,9 @@ pub(crate) enum Plan {
         op: AggregateOp,
         param: Option<Box<Plan>>,
         param_span: Span,
+        /// Where the whole and where its vector stands.
+        span: Span,
+        input_span: Span,
         input: Box<Plan>,
         grouping: Vec<String>,
         without: bool,

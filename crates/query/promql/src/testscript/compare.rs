@@ -1,7 +1,7 @@
 //! Comparing an answer with what a script expects.
 
 use firesteel_base::TimestampMs;
-use firesteel_model::Labels;
+use firesteel_model::{FloatHistogram, Labels};
 
 use super::number::almost_equal;
 use super::{Eval, ExpectedSeries, Point, Steps, When};
@@ -48,15 +48,21 @@ fn find<'a>(eval: &'a Eval, labels: &Labels) -> Option<(usize, &'a ExpectedSerie
 fn compare_vector(eval: &Eval, vector: &[VectorSample]) -> Result<(), String> {
     for (at, sample) in vector.iter().enumerate() {
         let Some((place, expected)) = find(eval, &sample.labels) else {
-            return Err(format!("unexpected metric {:?} in result, has value {}", sample.labels, sample.v));
+            let got = sample.histogram.as_ref().map_or(sample.v.to_string(), |h| h.test_expression());
+            return Err(format!("unexpected metric {:?} in result, has value {got}", sample.labels));
         };
         if eval.ordered && place != at {
             return Err(format!("expected metric {:?} at position {} but was at {}", sample.labels, place + 1, at + 1));
         }
-        match expected.points.first() {
-            Some(Point::Float(v)) if almost_equal(*v, sample.v) => {}
-            Some(Point::Float(v)) => return Err(format!("expected {v} for {:?} but got {}", sample.labels, sample.v)),
-            other => return Err(format!("expected {other:?} for {:?} but got {}", sample.labels, sample.v)),
+        let equal = match (expected.points.first(), &sample.histogram) {
+            (Some(Point::Float(v)), None) => almost_equal(*v, sample.v),
+            (Some(Point::Histogram { h, hint }), Some(got)) => same_histogram(h, got, *hint),
+            _ => false,
+        };
+        if !equal {
+            let got = sample.histogram.as_ref().map_or(sample.v.to_string(), |h| h.test_expression());
+            let expected = expected.points.first().map_or("nothing".to_owned(), shown);
+            return Err(format!("expected {expected} for {:?} but got {got}", sample.labels));
         }
     }
     all_found(eval, |labels| vector.iter().any(|sample| sample.labels == *labels))
@@ -75,7 +81,11 @@ fn compare_matrix(eval: &Eval, matrix: &[MatrixSeries], steps: Steps) -> Result<
     }
     for series in matrix {
         let Some((_, expected)) = find(eval, &series.labels) else {
-            return Err(format!("unexpected metric {:?} in result, has {:?}", series.labels, series.v));
+            let n = series.histograms.len();
+            return Err(format!(
+                "unexpected metric {:?} in result, has {:?} and {n} histograms",
+                series.labels, series.v
+            ));
         };
         compare_points(series, &expected.points, steps)?;
     }
@@ -83,15 +93,27 @@ fn compare_matrix(eval: &Eval, matrix: &[MatrixSeries], steps: Steps) -> Result<
 }
 
 fn compare_points(series: &MatrixSeries, expected: &[Point], steps: Steps) -> Result<(), String> {
-    let mut floats = Vec::new();
+    let (mut floats, mut histograms) = (Vec::new(), Vec::new());
     for (i, point) in expected.iter().enumerate() {
         let t = TimestampMs(steps.start.0 + i as i64 * steps.step_ms);
         if t > steps.end {
             return Err(format!("expected {} points for {:?}, more than the range has", expected.len(), series.labels));
         }
-        if let Point::Float(v) = point {
-            floats.push((t, *v));
+        match point {
+            Point::Float(v) => floats.push((t, *v)),
+            Point::Histogram { h, hint } => histograms.push((t, h, *hint)),
+            Point::Omitted => {}
         }
+    }
+    let same =
+        series.histograms.len() == histograms.len()
+            && series.histograms.iter().zip(&histograms).all(|((t, got), (expected_t, expected, hint))| {
+                t == expected_t && same_histogram(expected, got, *hint)
+            });
+    if !same {
+        let expected: Vec<_> = histograms.iter().map(|(t, h, _)| format!("{} @{}", h.test_expression(), t.0)).collect();
+        let got: Vec<_> = series.histograms.iter().map(|(t, h)| format!("{} @{}", h.test_expression(), t.0)).collect();
+        return Err(format!("expected histograms {expected:?} for {:?} but got {got:?}", series.labels));
     }
     let got: Vec<_> = series.t.iter().copied().zip(series.v.iter().copied()).collect();
     let equal = got.len() == floats.len()
@@ -100,4 +122,31 @@ fn compare_points(series: &MatrixSeries, expected: &[Point], steps: Steps) -> Re
             .zip(&floats)
             .all(|((t, v), (expected_t, expected))| t == expected_t && almost_equal(*expected, *v));
     if equal { Ok(()) } else { Err(format!("expected {floats:?} for {:?} but got {got:?}", series.labels)) }
+}
+
+fn shown(point: &Point) -> String {
+    match point {
+        Point::Omitted => "_".to_owned(),
+        Point::Float(v) => v.to_string(),
+        Point::Histogram { h, .. } => h.test_expression(),
+    }
+}
+
+/// Compares histograms without empty buckets, counts up to the tolerance of floats, the hint only if it was written out.
+fn same_histogram(expected: &FloatHistogram, got: &FloatHistogram, hint: bool) -> bool {
+    let (mut a, mut b) = (expected.clone(), got.clone());
+    a.compact(0);
+    b.compact(0);
+    let buckets = |a: &[f64], b: &[f64]| a.len() == b.len() && a.iter().zip(b).all(|(a, b)| almost_equal(*a, *b));
+    a.schema == b.schema
+        && almost_equal(a.count, b.count)
+        && almost_equal(a.sum, b.sum)
+        && (!a.uses_custom_buckets() || a.custom_values == b.custom_values)
+        && a.zero_threshold == b.zero_threshold
+        && almost_equal(a.zero_count, b.zero_count)
+        && a.negative_spans == b.negative_spans
+        && buckets(&a.negative_buckets, &b.negative_buckets)
+        && a.positive_spans == b.positive_spans
+        && buckets(&a.positive_buckets, &b.positive_buckets)
+        && (!hint || a.counter_reset == b.counter_reset)
 }

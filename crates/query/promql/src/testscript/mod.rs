@@ -12,16 +12,20 @@
 //! does not evaluate yet is reported as such, never as passed.
 
 mod compare;
+mod literal;
+mod nhcb;
 mod number;
 mod parse;
 mod run;
+mod starts;
 mod storage;
 mod variants;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use firesteel_base::TimestampMs;
-use firesteel_model::Labels;
+use firesteel_model::{FloatHistogram, Labels};
 use firesteel_re2::AnchoredRegex;
 
 pub use storage::TestStorage;
@@ -90,18 +94,29 @@ struct Load {
     gap: Duration,
     /// `load_with_nhcb`: classic histograms are stored as native ones too.
     with_nhcb: bool,
-    /// The values of each series by position. A line for a series that was there replaces the earlier one.
-    series: Vec<(Labels, Vec<Point>)>,
-    /// Start timestamps were given, which the engine does not use yet.
-    start_timestamps: bool,
+    /// A line for a series that was there replaces the earlier one.
+    series: Vec<LoadedSeries>,
+}
+
+/// A series to be stored, its values by position.
+#[derive(Debug)]
+struct LoadedSeries {
+    labels: Labels,
+    points: Vec<Point>,
+    /// Start timestamps relative to the samples' times; empty when none are given.
+    starts: Vec<Option<i64>>,
 }
 
 /// One position of a series.
-#[derive(Clone, Copy, PartialEq, Debug)]
+#[derive(Clone, PartialEq, Debug)]
 enum Point {
     Omitted,
     Float(f64),
-    Histogram,
+    /// `hint`: whether the counter reset hint was written out, so that it is compared.
+    Histogram {
+        h: Arc<FloatHistogram>,
+        hint: bool,
+    },
 }
 
 #[derive(Debug)]

@@ -8,7 +8,10 @@ use firesteel_model::Labels;
 use firesteel_promql_syntax::{ParserOptions, SeriesItem, parse, parse_series_desc};
 use firesteel_re2::AnchoredRegex;
 
-use super::{Command, Eval, ExpectedSeries, Load, Point, Script, ScriptError, Steps, TextMatch, When};
+use super::{
+    Command, Eval, ExpectedSeries, Load, LoadedSeries, Point, Script, ScriptError, Steps, TextMatch, When, literal,
+    starts,
+};
 
 impl Script {
     /// Reads a script.
@@ -74,27 +77,40 @@ fn parse_load(lines: &mut Lines<'_>, number: usize, line: &str) -> Result<Load, 
     let gap = parse_duration(gap.trim())
         .map_err(|e| error(number, format!("invalid step definition \"{}\": {e}", gap.trim())))?;
     let mut load = Load { gap, with_nhcb, ..Load::default() };
+    let mut pending: Option<(usize, Labels, Vec<Option<i64>>)> = None;
+    let alone = |line: usize| error(line, "@st line has no following sample line");
     while let Some((number, line)) = lines.next_of_block() {
-        if is_start_timestamps(line) {
-            load.start_timestamps = true;
+        if let Some((series, sequence)) = starts::split(line) {
+            if let Some((line, ..)) = pending {
+                return Err(alone(line));
+            }
+            let (labels, _) = parse_series(number, &format!("{series} _"))?;
+            let sequence = starts::parse(sequence).map_err(|e| error(number, format!("invalid @st sequence: {e}")))?;
+            pending = Some((number, labels, sequence));
             continue;
         }
         let (labels, points) = parse_series(number, line)?;
-        match load.series.iter_mut().find(|(known, _)| *known == labels) {
-            Some((_, known)) => *known = points,
-            None => load.series.push((labels, points)),
+        let mut starts = Vec::new();
+        if let Some((line, of, sequence)) = pending.take() {
+            if of != labels {
+                return Err(error(line, "@st metric does not match the following sample line metric"));
+            }
+            if sequence.len() != points.len() {
+                let (n, of) = (sequence.len(), points.len());
+                return Err(error(line, format!("@st line has {n} values but sample line has {of}")));
+            }
+            starts = sequence;
+        }
+        let series = LoadedSeries { labels, points, starts };
+        match load.series.iter_mut().find(|known| known.labels == series.labels) {
+            Some(known) => *known = series,
+            None => load.series.push(series),
         }
     }
-    Ok(load)
-}
-
-/// Returns whether the line gives start timestamps: `@st` right behind the series.
-fn is_start_timestamps(line: &str) -> bool {
-    let series_end = match line.rfind('}') {
-        Some(at) => at + 1,
-        None => line.find(|c: char| !(c.is_ascii_alphanumeric() || c == '_' || c == ':')).unwrap_or(line.len()),
-    };
-    line[series_end..].starts_with("@st")
+    match pending {
+        Some((line, ..)) => Err(alone(line)),
+        None => Ok(load),
+    }
 }
 
 fn parse_series(number: usize, line: &str) -> Result<(Labels, Vec<Point>), ScriptError> {
@@ -112,7 +128,7 @@ fn parse_series(number: usize, line: &str) -> Result<(Labels, Vec<Point>), Scrip
                     points.push(Point::Float(value));
                 }
             }
-            SeriesItem::Histogram(run) => points.extend((0..run.count).map(|_| Point::Histogram)),
+            SeriesItem::Histogram(run) => points.extend(literal::points(&run).map_err(|e| error(number, e))?),
         }
     }
     Ok((description.labels, points))

@@ -1,14 +1,17 @@
 //! Running a script.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use firesteel_base::TimestampMs;
 use firesteel_client::Registry;
-use firesteel_model::{BUCKET_LABEL, Labels, LabelsBuilder, METRIC_NAME};
 
 use super::compare::compare;
+use super::storage::{TestSample, TestValue};
 use super::variants::{Variant, asks_for_query_times, variants};
-use super::{Command, Eval, EvalReport, Load, Point, Report, Script, TestStorage, TextMatch, Verdict, When};
+use super::{
+    Command, Eval, EvalReport, Load, LoadedSeries, Point, Report, Script, TestStorage, TextMatch, Verdict, When, nhcb,
+};
 use crate::{
     Engine, EngineFeatures, EngineOptions, MatrixSeries, QueryError, QueryOptions, QueryResult, Value, VectorSample,
 };
@@ -35,7 +38,11 @@ impl Script {
             threads: 1,
             max_concurrent: 0,
             subquery_step: Duration::from_mins(1),
-            features: EngineFeatures { delayed_name_removal: true, ..EngineFeatures::default() },
+            features: EngineFeatures {
+                delayed_name_removal: true,
+                use_start_timestamps: true,
+                ..EngineFeatures::default()
+            },
         };
         Engine::new(options, &Registry::new())
     }
@@ -43,24 +50,13 @@ impl Script {
     /// Runs the script on an empty storage.
     pub fn run(&self, engine: &Engine) -> Report {
         let mut storage = TestStorage::new();
-        let mut has_start_timestamps = false;
         let mut report = Report::default();
         for command in &self.commands {
             match command {
-                Command::Clear => {
-                    storage.clear();
-                    has_start_timestamps = false;
-                }
-                Command::Load(load) => {
-                    has_start_timestamps |= load.start_timestamps;
-                    load.append(&mut storage);
-                }
+                Command::Clear => storage.clear(),
+                Command::Load(load) => load.append(&mut storage),
                 Command::Eval(eval) => {
-                    let outcome = if has_start_timestamps {
-                        Err(Trouble::Unsupported("start timestamps".to_owned()))
-                    } else {
-                        eval.run(engine, &storage)
-                    };
+                    let outcome = eval.run(engine, &storage);
                     let verdict = match outcome {
                         Ok(()) => Verdict::Passed,
                         Err(Trouble::Failed(message)) => Verdict::Failed(message),
@@ -78,43 +74,33 @@ impl Load {
     fn append(&self, storage: &mut TestStorage) {
         let gap_ms = self.gap.as_millis() as i64;
         let time = |i: usize| TimestampMs(i as i64 * gap_ms);
-        for (labels, points) in &self.series {
-            let floats = points.iter().enumerate().filter_map(|(i, point)| match point {
-                Point::Float(v) => Some((time(i), *v)),
-                _ => None,
+        for LoadedSeries { labels, points, starts } in &self.series {
+            let samples = points.iter().enumerate().filter_map(|(i, point)| {
+                let value = match point {
+                    Point::Omitted => return None,
+                    Point::Float(v) => TestValue::Float(*v),
+                    Point::Histogram { h, .. } => TestValue::Histogram(Arc::clone(h)),
+                };
+                let start = starts.get(i).copied().flatten().map_or(0, |offset| time(i).0 + offset);
+                Some(TestSample { t: time(i), start: TimestampMs(start), value })
             });
-            storage.append(labels, floats);
-            let of_kind = |kind: fn(&Point) -> bool| {
-                points.iter().enumerate().filter(move |(_, point)| kind(point)).map(|(i, _)| time(i))
-            };
-            let histograms: Vec<_> = of_kind(|point| matches!(point, Point::Histogram)).collect();
-            if !histograms.is_empty() {
-                storage.append_histograms(labels, histograms);
-            }
-            if self.with_nhcb
-                && let Some(base) = histogram_base(labels)
-            {
-                storage.append_histograms(&base, of_kind(|point| matches!(point, Point::Float(_))).collect::<Vec<_>>());
+            storage.append_samples(labels, samples);
+        }
+        if self.with_nhcb {
+            for (labels, histograms) in nhcb::convert(&self.series) {
+                let samples = histograms.into_iter().map(|(i, h)| TestSample {
+                    t: time(i),
+                    start: TimestampMs(0),
+                    value: TestValue::Histogram(Arc::new(h)),
+                });
+                storage.append_samples(&labels, samples);
             }
         }
     }
 }
 
-/// Returns the name under which a classic histogram's series is stored as a native one.
-fn histogram_base(labels: &Labels) -> Option<Labels> {
-    let name = labels.metric_name();
-    let base = ["_bucket", "_count", "_sum"].iter().find_map(|suffix| name.strip_suffix(suffix))?;
-    let mut builder = LabelsBuilder::from_labels(labels);
-    builder.set(METRIC_NAME, base).del(BUCKET_LABEL);
-    Some(builder.build())
-}
-
 impl Eval {
     fn run(&self, engine: &Engine, storage: &TestStorage) -> Result<(), Trouble> {
-        let expects_histograms = self.expected.iter().any(|expected| expected.points.contains(&Point::Histogram));
-        if expects_histograms {
-            return Err(Trouble::Unsupported("native histograms".to_owned()));
-        }
         match self.when {
             When::Range(steps) => {
                 let all = variants(&self.expr, TimestampMs(0))?;
@@ -227,8 +213,11 @@ fn check_notes(kind: &str, expected: &[TextMatch], none: bool, actual: &[String]
 
 fn middle_step(matrix: Vec<MatrixSeries>, at: TimestampMs) -> Vec<VectorSample> {
     let point = |series: MatrixSeries| {
-        let i = series.t.iter().position(|t| *t == at)?;
-        Some(VectorSample { labels: series.labels, t: at, v: series.v[i] })
+        if let Some(i) = series.t.iter().position(|t| *t == at) {
+            return Some(VectorSample::float(series.labels, at, series.v[i]));
+        }
+        let (_, h) = series.histograms.into_iter().find(|(t, _)| *t == at)?;
+        Some(VectorSample { labels: series.labels, t: at, v: 0.0, histogram: Some(h) })
     };
     matrix.into_iter().filter_map(point).collect()
 }

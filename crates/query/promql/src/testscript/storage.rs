@@ -1,10 +1,10 @@
-//! A store in memory, behind the same hinge as the database: series in order of creation, samples in XOR chunks.
+//! A store in memory, behind the same hinge as the database: series in order of creation, samples in chunks of their kind.
 
 use std::sync::Arc;
 
 use firesteel_base::{FastHashMap, TimeRange, TimestampMs};
-use firesteel_model::{Labels, SeriesRef};
-use firesteel_storage::chunkenc::XorChunk;
+use firesteel_model::{FloatHistogram, Labels, SeriesRef};
+use firesteel_storage::chunkenc::{Appended, FloatHistogramAppender, Xor2Appender, XorChunk};
 use firesteel_storage::{
     ChunkBytes, ChunkView, Encoding, Order, Querier, Queryable, Selected, Selection, SeriesEntry, StorageError,
 };
@@ -22,10 +22,23 @@ pub struct TestStorage {
 #[derive(Clone, Debug)]
 struct Series {
     entry: SeriesEntry,
-    samples: Vec<(TimestampMs, f64)>,
+    samples: Vec<TestSample>,
     chunks: Vec<ChunkView>,
-    /// Times of native histogram samples; their content is not kept.
-    histograms: Vec<TimestampMs>,
+}
+
+/// A sample to be stored.
+#[derive(Clone, Debug)]
+pub(super) struct TestSample {
+    pub(super) t: TimestampMs,
+    /// 0 = none.
+    pub(super) start: TimestampMs,
+    pub(super) value: TestValue,
+}
+
+#[derive(Clone, Debug)]
+pub(super) enum TestValue {
+    Float(f64),
+    Histogram(Arc<FloatHistogram>),
 }
 
 impl TestStorage {
@@ -42,17 +55,29 @@ impl TestStorage {
 
     /// Adds samples to a series in whatever order; a sample at a time that is taken replaces nothing.
     pub fn append(&mut self, labels: &Labels, samples: impl IntoIterator<Item = (TimestampMs, f64)>) {
-        let series = self.series_mut(labels);
-        series.samples.extend(samples);
-        series.samples.sort_by_key(|(t, _)| *t);
-        series.samples.dedup_by_key(|(t, _)| *t);
-        series.seal();
+        self.append_samples(
+            labels,
+            samples.into_iter().map(|(t, v)| TestSample { t, start: TimestampMs(0), value: TestValue::Float(v) }),
+        );
     }
 
-    /// Notes that a series has native histogram samples: what reads them is told that they cannot be evaluated.
-    pub(super) fn append_histograms(&mut self, labels: &Labels, times: impl IntoIterator<Item = TimestampMs>) {
+    /// Adds histograms to a series, as [`Self::append`] does floats.
+    pub fn append_histograms(
+        &mut self,
+        labels: &Labels,
+        samples: impl IntoIterator<Item = (TimestampMs, FloatHistogram)>,
+    ) {
+        let histogram = |h| TestValue::Histogram(Arc::new(h));
+        let samples = samples.into_iter();
+        self.append_samples(labels, samples.map(|(t, h)| TestSample { t, start: TimestampMs(0), value: histogram(h) }));
+    }
+
+    /// Adds samples of either kind.
+    pub(super) fn append_samples(&mut self, labels: &Labels, samples: impl IntoIterator<Item = TestSample>) {
         let series = self.series_mut(labels);
-        series.histograms.extend(times);
+        series.samples.extend(samples);
+        series.samples.sort_by_key(|sample| sample.t);
+        series.samples.dedup_by_key(|sample| sample.t);
         series.seal();
     }
 
@@ -61,7 +86,7 @@ impl TestStorage {
         let at = *self.by_labels.entry(labels.clone()).or_insert(next);
         if at == next {
             let entry = SeriesEntry { series: SeriesRef(next as u64 + 1), labels: labels.clone() };
-            let series = Series { entry, samples: Vec::new(), chunks: Vec::new(), histograms: Vec::new() };
+            let series = Series { entry, samples: Vec::new(), chunks: Vec::new() };
             self.series.push(Arc::new(series));
         }
         Arc::make_mut(&mut self.series[at])
@@ -72,30 +97,59 @@ impl Series {
     /// Encodes the samples anew.
     fn seal(&mut self) {
         self.chunks.clear();
-        for run in self.samples.chunks(CHUNK_SAMPLES) {
-            let mut chunk = XorChunk::new();
-            for &(t, v) in run {
-                chunk.push(t, v).expect("a run is far shorter than a chunk may be");
+        let is_float = |sample: &TestSample| matches!(sample.value, TestValue::Float(_));
+        for run in self.samples.chunk_by(|a, b| is_float(a) == is_float(b)) {
+            if is_float(&run[0]) {
+                run.chunks(CHUNK_SAMPLES).for_each(|run| self.chunks.push(floats(run)));
+            } else {
+                histograms(run, &mut self.chunks);
             }
-            let bytes: Arc<[u8]> = chunk.into_bytes().into();
-            let len = bytes.len();
-            self.chunks.push(ChunkView {
-                min: run[0].0,
-                max: run[run.len() - 1].0,
-                encoding: Encoding::Xor,
-                samples: run.len() as u32,
-                bytes: ChunkBytes::Copied(bytes, 0..len),
-            });
         }
-        self.chunks.extend(self.histograms.iter().map(|&t| ChunkView {
-            min: t,
-            max: t,
-            encoding: Encoding::FloatHistogram,
-            samples: 1,
-            bytes: ChunkBytes::Copied(Arc::new([]), 0..0),
-        }));
-        self.chunks.sort_by_key(|chunk| chunk.min);
     }
+}
+
+const ROOM: &str = "a run is far shorter than a chunk may be";
+
+fn view(run: &[TestSample], encoding: Encoding, bytes: &[u8]) -> ChunkView {
+    ChunkView {
+        min: run[0].t,
+        max: run[run.len() - 1].t,
+        encoding,
+        samples: run.len() as u32,
+        bytes: ChunkBytes::Copied(bytes.into(), 0..bytes.len()),
+    }
+}
+
+/// Encodes floats, with start timestamps if there are any.
+fn floats(run: &[TestSample]) -> ChunkView {
+    let of = |sample: &TestSample| match sample.value {
+        TestValue::Float(v) => v,
+        TestValue::Histogram(_) => f64::NAN,
+    };
+    if run.iter().all(|sample| sample.start.0 == 0) {
+        let mut chunk = XorChunk::new();
+        run.iter().for_each(|sample| chunk.push(sample.t, of(sample)).expect(ROOM));
+        return view(run, Encoding::Xor, &chunk.into_bytes());
+    }
+    let mut chunk = Xor2Appender::new();
+    run.iter().for_each(|sample| chunk.append(sample.start, sample.t, of(sample)).expect(ROOM));
+    view(run, Encoding::Xor2, chunk.bytes())
+}
+
+/// Encodes histograms as the head does: in as many chunks as their counters and layouts ask for.
+fn histograms(run: &[TestSample], out: &mut Vec<ChunkView>) {
+    let with_starts = run.iter().any(|sample| sample.start.0 != 0);
+    let encoding = if with_starts { Encoding::FloatHistogramSt } else { Encoding::FloatHistogram };
+    let mut open = FloatHistogramAppender::new(with_starts);
+    let mut first = 0;
+    for (i, sample) in run.iter().enumerate() {
+        let TestValue::Histogram(h) = &sample.value else { continue };
+        if let Appended::Cut(new) = open.append(None, sample.start, sample.t, h).expect(ROOM) {
+            out.push(view(&run[first..i], encoding, open.bytes()));
+            (open, first) = (*new, i);
+        }
+    }
+    out.push(view(&run[first..], encoding, open.bytes()));
 }
 
 impl Queryable for TestStorage {

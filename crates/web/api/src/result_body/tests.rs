@@ -1,7 +1,9 @@
 //! Bodies of the four result types, in one piece and in many.
 
 use firesteel_base::TimestampMs;
-use firesteel_model::Labels;
+use std::sync::Arc;
+
+use firesteel_model::{FloatHistogram, Labels, Span};
 use firesteel_promql::{MatrixSeries, VectorSample};
 
 use super::*;
@@ -33,15 +35,15 @@ fn shapes_of_the_four_types() {
         (Value::Matrix(vec![]), r#"{"resultType":"matrix","result":[]}"#),
         (
             Value::Vector(vec![
-                VectorSample { labels: up.clone(), t, v: 1.0 },
-                VectorSample { labels: Labels::empty(), t, v: f64::NAN },
+                VectorSample::float(up.clone(), t, 1.0),
+                VectorSample::float(Labels::empty(), t, f64::NAN),
             ]),
             r#"{"resultType":"vector","result":[{"metric":{"__name__":"up","job":"a<b"},"value":[1795226055.040,"1"]},{"metric":{},"value":[1795226055.040,"NaN"]}]}"#,
         ),
         (
             Value::Matrix(vec![
-                MatrixSeries { labels: Labels::empty(), t: vec![t, TimestampMs(t.0 + 960)], v: vec![1.0, 1e21] },
-                MatrixSeries { labels: up, t: vec![t], v: vec![0.5] },
+                MatrixSeries::floats(Labels::empty(), vec![t, TimestampMs(t.0 + 960)], vec![1.0, 1e21]),
+                MatrixSeries::floats(up, vec![t], vec![0.5]),
             ]),
             r#"{"resultType":"matrix","result":[{"metric":{},"values":[[1795226055.040,"1"],[1795226056,"1e+21"]]},{"metric":{"__name__":"up","job":"a<b"},"values":[[1795226055.040,"0.5"]]}]}"#,
         ),
@@ -58,6 +60,7 @@ fn large_answers_come_in_pieces_that_join() {
         labels: Labels::from_pairs([("name", name)]),
         t: (0..n).map(|i| TimestampMs(i * 1000)).collect(),
         v: (0..n).map(|i| i as f64).collect(),
+        histograms: Vec::new(),
     };
     let text = written(Value::Matrix(vec![series("a"), series("b")]));
     let points: Vec<String> = (0..n).map(|i| format!("[{i},\"{i}\"]")).collect();
@@ -82,4 +85,44 @@ fn notes_and_stats() {
         text,
         r#"{"status":"success","data":{"resultType":"vector","result":[],"stats":{"timings":{"evalTotalTime":0,"resultSortTime":0,"queryPreparationTime":0,"innerEvalTime":0,"execQueueTime":0,"execTotalTime":0},"samples":{"totalQueryableSamples":3,"samplesRead":2,"peakSamples":1}}},"warnings":["w\u003c"],"infos":["i"]}"#
     );
+}
+
+#[test]
+fn histograms_beside_floats_in_pieces() {
+    let h = Arc::new(FloatHistogram {
+        count: 7.0,
+        sum: 12.5,
+        zero_count: 1.0,
+        zero_threshold: 0.25,
+        positive_spans: vec![Span { offset: 0, length: 3 }],
+        positive_buckets: vec![1.0, 0.0, 3.0],
+        negative_spans: vec![Span { offset: 1, length: 1 }],
+        negative_buckets: vec![2.0],
+        ..FloatHistogram::default()
+    });
+    let json = r#"{"count":"7","sum":"12.5","buckets":[[1,"-2","-1","2"],[3,"-0.25","0.25","1"],[0,"0.5","1","1"],[0,"2","4","3"]]}"#;
+    let t = TimestampMs(1500);
+    let sample = VectorSample { labels: Labels::empty(), t, v: 0.0, histogram: Some(Arc::clone(&h)) };
+    let want = format!(r#"{{"resultType":"vector","result":[{{"metric":{{}},"histogram":[1.500,{json}]}}]}}"#);
+    assert_eq!(written(Value::Vector(vec![sample])), success(&want));
+    for n in [1, 16, 17, 1000] {
+        for floats in [0, 1, 511, 512, 513] {
+            let series = MatrixSeries {
+                labels: Labels::empty(),
+                t: vec![t; floats],
+                v: vec![1.0; floats],
+                histograms: vec![(t, Arc::clone(&h)); n],
+            };
+            let values = vec![r#"[1.500,"1"]"#; floats].join(",");
+            let values = if floats == 0 { String::new() } else { format!(r#","values":[{values}]"#) };
+            let points = vec![format!("[1.500,{json}]"); n].join(",");
+            let one = format!(r#"{{"metric":{{}}{values},"histograms":[{points}]}}"#);
+            let want = format!(r#"{{"resultType":"matrix","result":[{one},{one}]}}"#);
+            assert!(written(Value::Matrix(vec![series.clone(), series])) == success(&want), "{n} beside {floats}");
+        }
+    }
+    let empty = FloatHistogram { sum: f64::NAN, ..FloatHistogram::default() };
+    let sample = VectorSample { labels: Labels::empty(), t, v: 0.0, histogram: Some(Arc::new(empty)) };
+    let want = r#"{"resultType":"vector","result":[{"metric":{},"histogram":[1.500,{"count":"0","sum":"NaN"}]}]}"#;
+    assert_eq!(written(Value::Vector(vec![sample])), success(want));
 }
