@@ -29,6 +29,8 @@ pub(crate) enum LateValue {
 #[derive(Clone, Debug)]
 pub(crate) struct LateChunk {
     pub(crate) number: u64,
+    /// The file of `chunks_head` that it lies in.
+    pub(crate) file: Option<u32>,
     pub(crate) view: ChunkView,
 }
 
@@ -77,7 +79,7 @@ impl Late {
             return;
         }
         let number = next_number();
-        encode(&self.open, |view| self.chunks.push(LateChunk { number, view }));
+        encode(&self.open, |view| self.chunks.push(LateChunk { number, file: None, view }));
         self.open.clear();
     }
 
@@ -209,6 +211,11 @@ impl LateSeries {
             !late.is_empty()
         });
         dropped
+    }
+
+    /// Returns the oldest file that a chunk lies in.
+    pub(crate) fn oldest_file(&self) -> Option<u32> {
+        self.0.values().flat_map(|late| &late.chunks).filter_map(|c| c.file).min()
     }
 
     pub(crate) fn n_chunks(&self) -> usize {

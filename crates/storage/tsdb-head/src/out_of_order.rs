@@ -128,6 +128,8 @@ impl Head {
     /// Ends a compaction whose blocks are in force: its chunks and its part of the log go. Series that have nothing else go
     /// with the next truncation. Returns how many chunks went.
     pub fn end_out_of_order_cut(&self, cut: &OutOfOrderCut) -> Result<usize, WalError> {
+        // A query that began before the blocks were in force finds its samples here.
+        self.visibility.wait_for_readers(cut.range.max.0.saturating_add(1), self.options.reader_patience);
         let mut dropped = 0;
         // Who comes meanwhile widens the range when it is narrowed.
         let changing = self.out_of_order.changing.lock();

@@ -69,15 +69,6 @@ impl HeadQuerier {
     }
 }
 
-/// Returns whether the series has a sample in the range that is late, or late ones aside.
-fn has_late(shard: &Shard, slot: Slot, range: TimeRange) -> bool {
-    let mut found = false;
-    if let Some(late) = shard.late.get(shard.hot(slot).series()) {
-        late.each_range(|min, max| found |= min <= range.max.0 && range.min.0 <= max);
-    }
-    found
-}
-
 /// Returns whether all chunks of the series that overlap the range are deleted as a whole.
 fn is_deleted(shard: &Shard, slot: Slot, deleted: &TimeRanges, range: TimeRange) -> bool {
     let mut left = false;
@@ -115,7 +106,7 @@ impl Querier for HeadQuerier {
                 for &slot in slots {
                     let hide = hidden.as_ref().and_then(|h| h.get(&slot));
                     let extent = hide.copied().unwrap_or_else(|| shard.extent(slot));
-                    if !may_have_samples(shard, slot, extent, self.range) && !has_late(shard, slot, self.range) {
+                    if !may_have_samples(shard, slot, extent, self.range) && !shard.has_late(slot, self.range) {
                         continue;
                     }
                     let deleted = self.head.stones.get(shard.hot(slot).series());

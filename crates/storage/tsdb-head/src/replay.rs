@@ -3,13 +3,13 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use firesteel_base::FastHashMap;
+use firesteel_base::{FastHashMap, TimestampMs};
 use firesteel_model::{Metadata, SeriesRef};
-use firesteel_storage::{Exemplar, HistogramSample};
+use firesteel_storage::{ChunkBytes, ChunkView, Exemplar, HistogramSample};
 
 use super::Head;
-use super::chunks_head::Loaded;
-use super::late::{LateSample, LateValue};
+use super::chunks_head::{Loaded, Maps};
+use super::late::{LateChunk, LateSample, LateValue};
 use super::refs::Place;
 use super::replay_workers::{ShardRows, Workers};
 use crate::stats::ReplayStats;
@@ -137,6 +137,7 @@ impl<'a> Replay<'a> {
             self.drain();
         }
         let maps = files.maps();
+        self.attach_late(&maps, of, series);
         let mut chunks = self.loaded.in_order(&maps, of).peekable();
         if chunks.peek().is_none() {
             return;
@@ -154,6 +155,35 @@ impl<'a> Replay<'a> {
             self.max_t = self.max_t.max(chunk.max_t);
             self.stats.mmap_chunks += 1;
         }
+    }
+
+    /// Gives a series its out-of-order chunks in files. Markers of their log tell which of its samples they hold.
+    fn attach_late(&mut self, maps: &Maps, of: SeriesRef, series: SeriesRef) {
+        let mut chunks = self.loaded.out_of_order(maps, of).peekable();
+        if chunks.peek().is_none() {
+            return;
+        }
+        let Some(place) = self.head.place_of(series) else { return };
+        let mut shard = self.head.shards[place.shard as usize].lock();
+        let out_of_order = &self.head.out_of_order;
+        let (mut min_t, mut max_t) = (i64::MAX, i64::MIN);
+        for chunk in chunks {
+            let Some(map) = maps.by_number(chunk.at.file()) else { continue };
+            let from = chunk.data_at as usize;
+            let view = ChunkView {
+                min: TimestampMs(chunk.min_t),
+                max: TimestampMs(chunk.max_t),
+                encoding: chunk.encoding,
+                samples: u32::from(chunk.samples),
+                bytes: ChunkBytes::Mapped(Arc::clone(map), from..from + chunk.len as usize),
+            };
+            let number = out_of_order.next_number();
+            shard.late.of(series).chunks.push(LateChunk { number, file: Some(chunk.at.file()), view });
+            (min_t, max_t) = (min_t.min(chunk.min_t), max_t.max(chunk.max_t));
+            self.stats.mmap_chunks += 1;
+        }
+        drop(shard);
+        out_of_order.widen(min_t, max_t);
     }
 
     /// Returns the reference that stands for the series in memory.
@@ -188,9 +218,8 @@ impl<'a> Replay<'a> {
         }
     }
 
-    /// Takes one record of the log of out-of-order samples, after all of the main log. `last_mapped` is the last chunk that
-    /// was found in `chunks_head`: markers of later ones tell of chunks that are lost.
-    pub fn late_record(&mut self, record: &[u8], last_mapped: u64) -> Result<(), RecordError> {
+    /// Takes one record of the log of out-of-order samples, after all of the main log.
+    pub fn late_record(&mut self, record: &[u8]) -> Result<(), RecordError> {
         if self.held > 0 {
             self.drain();
         }
@@ -215,7 +244,8 @@ impl<'a> Replay<'a> {
                         self.stats.unknown_marker_refs += 1;
                         continue;
                     };
-                    if marker.chunk <= last_mapped
+                    // A marker behind the last chunk that was found tells of one that is lost.
+                    if marker.chunk < self.loaded.end.0
                         && let Some(late) = self.head.shards[place.shard as usize].lock().late.get_mut(series)
                     {
                         late.drop_open();

@@ -1,5 +1,6 @@
 //! What a shard does with series whose newest samples are histograms.
 
+use firesteel_base::TimeRange;
 use firesteel_model::{SeriesRef, is_stale_nan};
 use firesteel_storage::{AppendError, Encoding, HistogramValue};
 
@@ -19,6 +20,15 @@ pub(crate) struct OpenChunk<'a> {
 }
 
 impl Shard {
+    /// Returns whether the series has out-of-order samples that may lie in the range.
+    pub(crate) fn has_late(&self, slot: Slot, range: TimeRange) -> bool {
+        let mut found = false;
+        if let Some(late) = self.late.get(self.hot(slot).series()) {
+            late.each_range(|min, max| found |= min <= range.max.0 && range.min.0 <= max);
+        }
+        found
+    }
+
     /// Returns the open chunk of histograms, if that is what the series has.
     fn open_histograms(&self, slot: Slot) -> Option<&OpenHistograms> {
         let hot = self.hot(slot);

@@ -13,6 +13,7 @@ use firesteel_tsdb_block::{BlockError, LabelSymbols, SeriesSource, SourceSeries}
 
 use super::Head;
 use super::found::FoundChunks;
+use super::out_of_order::OutOfOrderCut;
 use super::pairs::PairId;
 use super::series::Slot;
 use super::shard::Shard;
@@ -28,6 +29,8 @@ const NO_SYMBOL: u32 = u32::MAX;
 pub struct HeadSource {
     head: Arc<Head>,
     range: TimeRange,
+    /// Only the out-of-order chunks that this takes.
+    late: Option<OutOfOrderCut>,
     generation: u64,
     symbols: Symbols,
     /// Name and value of each pair.
@@ -96,10 +99,24 @@ impl Head {
         let generation = self.generation.load(Ordering::Acquire);
         let (symbols, of_pair) = self.symbols();
         let ranks = ranks(&of_pair);
+        let order = |shard| self.order(shard, &ranks, |shard, slot| has_chunks(shard, slot, range));
         let lanes = (0..self.shards.len())
-            .map(|shard| Lane { shard, order: self.order(shard, range, &ranks), next: 0, window: Window::default() })
+            .map(|shard| Lane { shard, order: order(shard), next: 0, window: Window::default() })
             .collect();
-        HeadSource { head: Arc::clone(self), range, generation, symbols, of_pair, lanes, taken: None }
+        HeadSource { head: Arc::clone(self), range, late: None, generation, symbols, of_pair, lanes, taken: None }
+    }
+
+    /// Returns the series whose out-of-order chunks `cut` takes and that overlap `range`, for a block. As with
+    /// [`Self::source`] the head must not be truncated meanwhile.
+    pub fn out_of_order_source(self: &Arc<Self>, cut: OutOfOrderCut, range: TimeRange) -> HeadSource {
+        let generation = self.generation.load(Ordering::Acquire);
+        let (symbols, of_pair) = self.symbols();
+        let ranks = ranks(&of_pair);
+        let order = |shard| self.order(shard, &ranks, |shard, slot| shard.has_late(slot, range));
+        let lanes = (0..self.shards.len())
+            .map(|shard| Lane { shard, order: order(shard), next: 0, window: Window::default() })
+            .collect();
+        HeadSource { head: Arc::clone(self), range, late: Some(cut), generation, symbols, of_pair, lanes, taken: None }
     }
 
     /// Returns the texts of all pairs, sorted, and the pairs in terms of them.
@@ -161,8 +178,8 @@ impl Head {
         (symbols, of_pair)
     }
 
-    /// Returns the slots of a shard that have chunks in the range, in label order.
-    fn order(&self, shard: usize, range: TimeRange, ranks: &[u32]) -> Vec<u32> {
+    /// Returns the slots of a shard that are wanted, in label order.
+    fn order(&self, shard: usize, ranks: &[u32], wanted: impl Fn(&Shard, Slot) -> bool) -> Vec<u32> {
         let mut keys: Vec<u32> = Vec::new();
         let mut found: Vec<(u32, u32, u32)> = Vec::new();
         let lock = &self.shards[shard];
@@ -170,7 +187,7 @@ impl Head {
         while slots.peek().is_some() {
             let shard = lock.lock();
             for slot in slots.by_ref().take(SLICE) {
-                if shard.hot(slot).is_live() && has_chunks(&shard, slot, range) {
+                if shard.hot(slot).is_live() && wanted(&shard, slot) {
                     let from = keys.len() as u32;
                     // Pairs that came later belong to series that came later, without samples in the range.
                     keys.extend(shard.ids(slot).iter().map(|&id| ranks.get(id as usize).copied().unwrap_or(NO_SYMBOL)));
@@ -205,7 +222,7 @@ fn has_chunks(shard: &Shard, slot: Slot, range: TimeRange) -> bool {
 
 impl HeadSource {
     fn refill(&mut self, lane: usize) -> Result<(), BlockError> {
-        let Self { head, range, generation, of_pair, lanes, .. } = self;
+        let Self { head, range, late, generation, of_pair, lanes, .. } = self;
         let Lane { shard, order, next, window } = &mut lanes[lane];
         window.labels.clear();
         window.chunks.clear();
@@ -232,7 +249,9 @@ impl HeadSource {
                 window.labels.truncate(before);
                 continue;
             }
-            window.chunks.add_series(head, &shard, slot, shard.extent(slot), *range);
+            if late.is_none() {
+                window.chunks.add_series(head, &shard, slot, shard.extent(slot), *range);
+            }
             window.refs.push(shard.hot(slot).series());
             window.ends.push((window.labels.len() as u32, window.chunks.len() as u32));
         }
@@ -286,6 +305,10 @@ impl SeriesSource for HeadSource {
             }
             other => BlockError::Source(other.to_string()),
         })?;
+        if let (Some(cut), Some(&of)) = (&self.late, window.refs.get(window.at)) {
+            self.head.late_chunks(cut, of, self.range, &mut series.chunks);
+            series.chunks.sort_by_key(|chunk| chunk.min);
+        }
         if let Some(&of) = window.refs.get(window.at)
             && let Some(deleted) = self.head.stones.get(of)
         {

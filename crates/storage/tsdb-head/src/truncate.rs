@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering;
 use firesteel_model::SeriesRef;
 
 use super::refs::Place;
+use super::shard::Shard;
 use super::{Head, count};
 
 /// Series looked at under one hold of a shard's lock: well below a millisecond.
@@ -70,7 +71,8 @@ impl Head {
         }
         self.waiting_bytes_anew();
         if let Some(files) = self.chunks_head() {
-            let oldest = self.shards.iter().filter_map(|shard| shard.lock().sealed.oldest_file()).min();
+            let of_shard = |shard: &Shard| shard.sealed.oldest_file().into_iter().chain(shard.late.oldest_file()).min();
+            let oldest = self.shards.iter().filter_map(|shard| of_shard(&shard.lock())).min();
             if let Err(e) = files.truncate(oldest.unwrap_or(u32::MAX)) {
                 tracing::error!(component = "tsdb", err = %e, "Truncating head chunk files failed; trying again later");
             }

@@ -78,7 +78,7 @@ fn replay_late(replay: &mut Replay<'_>, vfs: &Arc<dyn Vfs>, dir: &Path) -> Resul
     loop {
         match reader.next_record() {
             Ok(Some(record)) => {
-                if let Err(e) = replay.late_record(record.bytes, 0)
+                if let Err(e) = replay.late_record(record.bytes)
                     && !std::mem::replace(&mut not_understood, true)
                 {
                     tracing::error!(

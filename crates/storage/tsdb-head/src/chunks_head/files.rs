@@ -92,7 +92,7 @@ impl Maps {
         self.0.iter().map(|(number, _)| *number)
     }
 
-    pub(super) fn by_number(&self, number: u32) -> Option<&Arc<Mapped>> {
+    pub(crate) fn by_number(&self, number: u32) -> Option<&Arc<Mapped>> {
         self.0.iter().find(|(n, _)| *n == number).map(|(_, map)| map)
     }
 }

@@ -10,7 +10,7 @@ mod format;
 mod load;
 
 pub use error::ChunksHeadError;
-pub(crate) use files::{ChunkFiles, NewChunk, Written};
+pub(crate) use files::{ChunkFiles, Maps, NewChunk, Written};
 pub use format::{ChunkRef, Entries, Entry, EntryFault, MAX_FILE_BYTES, check_header, file_header, push_entry};
 pub(crate) use format::{entry_at, entry_start};
 pub(crate) use load::{Loaded, MappedEntry};

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use firesteel_storage::TimeRanges;
+use firesteel_tsdb_block::{SeriesSource, SourceSeries};
 
 use super::*;
 
@@ -99,6 +100,49 @@ fn a_cut_takes_what_was_there_and_leaves_what_came_later() {
     head.end_out_of_order_cut(&cut).expect("no log");
     head.truncate(20_000_001);
     assert_eq!((head.stats().series, head.stats().chunks), (0, 0));
+}
+
+#[test]
+fn a_block_of_late_samples_has_them_and_nothing_else() {
+    let head = late_head(7_200_000);
+    let sets: Vec<Labels> = (0..50).map(|i| labels(&[("i", &format!("{i:02}")), ("z", "z")])).collect();
+    let start = 100_800_000;
+    for set in &sets {
+        append(&head, &[(set, start + 8_000_000, 0.0)]);
+    }
+    for n in 0..20 {
+        for set in sets.iter().step_by(3) {
+            append(&head, &[(set, start + 6_900_000 + (n * 7 % 20) * 30_000, n as f64)]);
+        }
+    }
+    let deleted = range(start + 7_100_000, start + 7_130_000);
+    head.delete(deleted, &[Matcher::equal("i", "03")]).expect("no log");
+    let cut = head.begin_out_of_order_cut().expect("no log").expect("late samples");
+    // Behind the cut: not taken.
+    append(&head, &[(&sets[0], start + 6_900_001, 0.0)]);
+    for (range, want) in [(range(start, start + 7_199_999), 10), (range(start + 7_200_000, start + 14_399_999), 10)] {
+        let mut source = head.out_of_order_source(cut, range);
+        let (mut text, mut symbols) = (Vec::new(), Vec::new());
+        while source.next_symbol(&mut text).expect("reads") {
+            symbols.push(String::from_utf8(text.clone()).expect("text"));
+        }
+        let mut series = SourceSeries::default();
+        let mut names = Vec::new();
+        while source.next_series(&mut series).expect("reads") {
+            let of = symbols[series.labels[0].1 as usize].clone();
+            let mut samples = Vec::new();
+            for chunk in &series.chunks {
+                let mut decoder = XorDecoder::with_samples(chunk.bytes.as_slice(), chunk.samples);
+                let (mut t, mut v) = ([TimestampMs(0); 64], [0.0; 64]);
+                let n = decoder.decode_batch(&mut t, &mut v).expect("decodes");
+                samples.extend(t[..n].iter().filter(|t| range.contains(**t)).map(|t| t.0));
+            }
+            assert_eq!(samples.len(), want, "{of} {samples:?}");
+            assert_eq!(series.deleted, if of == "03" { vec![deleted] } else { vec![] });
+            names.push(of);
+        }
+        assert_eq!(names, (0..50).step_by(3).map(|i| format!("{i:02}")).collect::<Vec<_>>());
+    }
 }
 
 #[test]
