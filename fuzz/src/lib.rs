@@ -5,6 +5,7 @@ mod chunks_head;
 mod config;
 mod exposition;
 mod promql;
+mod remote;
 mod sample_chunk;
 mod wal_records;
 mod wal_segment;
@@ -15,6 +16,7 @@ pub use chunks_head::chunks_head;
 pub use config::config;
 pub use exposition::{openmetrics, text};
 pub use promql::promql;
+pub use remote::{remote_wrapping, remote_write_v1, remote_write_v2};
 pub use sample_chunk::sample_chunk;
 pub use wal_records::wal_records;
 pub use wal_segment::wal_segment;
@@ -24,7 +26,7 @@ pub use xor_chunk::xor_chunk;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// All targets.
-pub const TARGETS: [Target; 13] = [
+pub const TARGETS: [Target; 16] = [
     ("block_chunks", block_chunks),
     ("block_index", block_index),
     ("block_meta", block_meta),
@@ -33,6 +35,9 @@ pub const TARGETS: [Target; 13] = [
     ("config", config),
     ("openmetrics", openmetrics),
     ("promql", promql),
+    ("remote_wrapping", remote_wrapping),
+    ("remote_write_v1", remote_write_v1),
+    ("remote_write_v2", remote_write_v2),
     ("sample_chunk", sample_chunk),
     ("text", text),
     ("wal_records", wal_records),

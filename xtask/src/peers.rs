@@ -9,8 +9,11 @@ use anyhow::{Context, Result, bail};
 use crate::shell;
 
 /// The packages, and the program by which each is known to be there.
-const PACKAGES: &[(&str, &str)] =
-    &[("prometheus", "usr/bin/prometheus"), ("prometheus-node-exporter", "usr/bin/prometheus-node-exporter")];
+const PACKAGES: &[(&str, &str)] = &[
+    ("prometheus", "usr/bin/prometheus"),
+    ("prometheus-node-exporter", "usr/bin/prometheus-node-exporter"),
+    ("victoria-metrics", "usr/bin/vmagent"),
+];
 
 /// Unpacks what is missing and returns the folder that holds the programs.
 pub(crate) fn unpack() -> Result<PathBuf> {

@@ -14,7 +14,7 @@ use firesteel_config::{Config, Diagnostic};
 use firesteel_go_compat::Instant;
 use firesteel_net::server::{HttpMetrics, Listener, ServeOptions, WebConfigFile, serve};
 use firesteel_promql::Engine;
-use firesteel_remote::WriteReceiver;
+use firesteel_remote::{ReadHandler, WriteReceiver};
 use firesteel_tsdb::DbOptions;
 use firesteel_ui::UiOptions;
 use rustix::process::Resource;
@@ -175,11 +175,11 @@ impl App {
             Some(extra) => page.merge(extra),
             None => page,
         };
-        let remote = firesteel_remote::routes(Arc::new(WriteReceiver::new(
-            store_source(db.clone()),
-            self.options.receiver.clone(),
-            &self.registry,
-        )));
+        let writes = WriteReceiver::new(store_source(db.clone()), self.options.receiver.clone(), &self.registry);
+        let labels_of = config.clone();
+        let external = Arc::new(move || labels_of.load().global.external_labels.to_labels());
+        let reads = ReadHandler::new(db.clone(), self.options.remote_read, external, &self.registry);
+        let remote = firesteel_remote::routes(Arc::new(writes), Arc::new(reads));
         let routes = router(api, &prefix, Some(page), remote, HttpMetrics::new(&self.registry, &prefix));
         let stop_web = CancellationToken::new();
         let limits = ServeOptions {

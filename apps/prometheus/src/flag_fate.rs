@@ -17,7 +17,6 @@ const CONSOLES: &str = "there are no console templates, and installations withou
 const NO_BLOCKS: &str = "blocks are not written or compacted yet";
 const NO_RULES: &str = "rules are not evaluated yet";
 const NO_ALERTS: &str = "alerts are not sent yet";
-const NO_READ: &str = "bounds the remote read endpoint, which is not there";
 const AGENT: &str = "only with --agent, which is refused";
 
 /// Every flag of the table in `flags.rs`, in its order.
@@ -76,9 +75,9 @@ pub(crate) const FATES: &[(&str, Fate)] = &[
     ("storage.agent.checkpoint-batch-size", Accepted(AGENT)),
     ("storage.agent.no-lockfile", Accepted(AGENT)),
     ("storage.remote.flush-deadline", Accepted("only with remote_write, which is refused")),
-    ("storage.remote.read-sample-limit", Accepted(NO_READ)),
-    ("storage.remote.read-concurrent-limit", Accepted(NO_READ)),
-    ("storage.remote.read-max-bytes-in-frame", Accepted(NO_READ)),
+    ("storage.remote.read-sample-limit", Acts),
+    ("storage.remote.read-concurrent-limit", Acts),
+    ("storage.remote.read-max-bytes-in-frame", Acts),
     ("web.search.max-limit", Accepted("only with the feature search-api, which is refused")),
     ("rules.alert.for-outage-tolerance", Accepted(NO_RULES)),
     ("rules.alert.for-grace-period", Accepted(NO_RULES)),

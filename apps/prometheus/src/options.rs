@@ -11,7 +11,7 @@ use firesteel_net::server::{Cors, Listener};
 use firesteel_promql::{EngineFeatures, EngineOptions};
 use firesteel_promql_syntax::ParserOptions;
 use firesteel_re2::AnchoredRegex;
-use firesteel_remote::{MessageKind, ReceiverOptions};
+use firesteel_remote::{MessageKind, ReadOptions, ReceiverOptions};
 use firesteel_scrape::ScrapeOptions;
 use firesteel_tsdb_wal::Compression;
 
@@ -50,6 +50,7 @@ pub struct Options {
     pub parser: ParserOptions,
     pub scrape: ScrapeOptions,
     pub receiver: ReceiverOptions,
+    pub remote_read: ReadOptions,
     /// What holds where the file says nothing, and other defaults of the file.
     pub defaults: Defaults,
     pub no_lockfile: bool,
@@ -137,6 +138,11 @@ impl Options {
                     .collect(),
                 type_and_unit_labels: has("type-and-unit-labels"),
                 metadata: has("metadata-wal-records"),
+            },
+            remote_read: ReadOptions {
+                sample_limit: m.int("storage.remote.read-sample-limit"),
+                concurrent_limit: m.int("storage.remote.read-concurrent-limit"),
+                frame_bytes: m.int("storage.remote.read-max-bytes-in-frame"),
             },
             defaults: Defaults { extra_scrape_metrics: has("extra-scrape-metrics"), retention: Some(retention(m)) },
             no_lockfile: m.bool("storage.tsdb.no-lockfile"),

@@ -1,7 +1,10 @@
 //! Whole-process benches: Firesteel and, when there is one, a `prometheus` under the same load in the same run.
 
+mod contender;
 mod pages;
 mod process;
+mod pushes;
+mod remote_write;
 mod scrape;
 
 use anyhow::{Result, bail};
@@ -9,6 +12,10 @@ use anyhow::{Result, bail};
 pub(crate) fn run(args: &[&str]) -> Result<()> {
     match args {
         ["scrape", rest @ ..] => scrape::run(rest),
-        _ => bail!("bench: say what: scrape [--series N] [--interval SECONDS] [--seconds N] [--gzip] [--save]"),
+        ["remote-write", rest @ ..] => remote_write::run(rest),
+        _ => bail!(
+            "bench: say what: scrape [--series N] [--interval SECONDS] [--seconds N] [--gzip] [--save], or remote-write \
+             [--series N] [--rounds N] [--save]"
+        ),
     }
 }

@@ -13,6 +13,7 @@ mod query_log;
 mod random_expressions;
 mod real_programs;
 mod refusals;
+mod remote;
 mod running_queries;
 mod seed_examples;
 mod up;

@@ -97,6 +97,8 @@ pub fn put_packed_doubles(out: &mut Vec<u8>, field: u32, values: &[f64]) {
     if !values.is_empty() {
         put_tag(out, field, 2);
         put_uvarint(out, values.len() as u64 * 8);
-        values.iter().for_each(|v| out.extend_from_slice(&v.to_le_bytes()));
+        for v in values {
+            out.extend_from_slice(&v.to_le_bytes());
+        }
     }
 }

@@ -71,7 +71,9 @@ impl<'a> Wire<'a> {
                 if !rest.is_empty() {
                     return Err(WireError::UnexpectedEof);
                 }
-                numbers.iter().for_each(|n| each(f64::from_le_bytes(*n)));
+                for n in numbers {
+                    each(f64::from_le_bytes(*n));
+                }
             }
             _ => return Err(self.wrong(field)),
         }

@@ -186,7 +186,9 @@ pub fn put_sample(out: &mut Vec<u8>, t_ms: i64, v: f64) {
 /// Appends an `Exemplar` field.
 pub fn put_exemplar(out: &mut Vec<u8>, labels: &[(&str, &str)], t_ms: i64, v: f64) {
     put_message(out, 3, |out| {
-        labels.iter().for_each(|(name, value)| put_label(out, name, value));
+        for (name, value) in labels {
+            put_label(out, name, value);
+        }
         put_double_field(out, 2, v);
         put_varint_field(out, 3, t_ms as u64);
     });

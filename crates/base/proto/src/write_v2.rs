@@ -109,7 +109,7 @@ pub fn items<'a>(series: &'a [u8], mut each: impl FnMut(Item<'a>)) -> Result<(),
 }
 
 #[inline]
-fn sample<'a>(bytes: &'a [u8]) -> Result<Item<'a>, WireError> {
+fn sample(bytes: &[u8]) -> Result<Item<'_>, WireError> {
     let (mut t_ms, mut v, mut start_t_ms) = (0, 0.0, 0);
     let mut fields = Fields::new("Sample", bytes);
     while let Some((number, value)) = fields.next_field()? {

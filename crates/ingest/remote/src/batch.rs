@@ -253,7 +253,9 @@ impl Batch {
         if !self.exemplars.is_empty() {
             let mut rejected = Vec::new();
             appender.append_exemplars(&self.exemplars, &mut rejected);
-            rejected.iter().for_each(|one| self.note(Part::Exemplar, one.row as usize, one.why));
+            for one in rejected {
+                self.note(Part::Exemplar, one.row as usize, one.why);
+            }
         }
         for (series, about) in &self.metadata {
             appender.metadata(*series, about);
@@ -285,7 +287,9 @@ impl Batch {
         if !again.is_empty() {
             let mut rejected = Vec::new();
             appender.append_histograms(&again, DURABLE, &mut rejected);
-            rejected.iter().for_each(|one| self.note(Part::Histogram, again_rows[one.row as usize], one.why));
+            for one in rejected {
+                self.note(Part::Histogram, again_rows[one.row as usize], one.why);
+            }
         }
     }
 

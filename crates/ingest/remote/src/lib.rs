@@ -9,10 +9,14 @@
 #![forbid(unsafe_code)]
 
 mod batch;
+mod chunk_run;
 mod histograms;
 mod http_answer;
 mod label_set;
 mod message;
+mod read_http;
+mod read_request;
+mod reader;
 mod receiver;
 mod routes;
 mod series_cache;
@@ -21,5 +25,6 @@ mod walk_v2;
 mod write_http;
 
 pub use message::MessageKind;
+pub use reader::{ExternalLabels, ReadHandler, ReadOptions};
 pub use receiver::{ReceiverOptions, StoreSource, WriteAnswer, WriteReceiver, Written};
 pub use routes::routes;

@@ -7,14 +7,16 @@ use axum::response::Response;
 use axum::routing::post;
 use http::StatusCode;
 
-use crate::WriteReceiver;
 use crate::http_answer::error;
+use crate::read_http::read;
 use crate::write_http::write;
+use crate::{ReadHandler, WriteReceiver};
 
 /// Builds the routes.
-pub fn routes(writes: Arc<WriteReceiver>) -> Router {
+pub fn routes(writes: Arc<WriteReceiver>, reads: Arc<ReadHandler>) -> Router {
     Router::new()
         .route("/write", post(move |request| write(writes.clone(), request)).options(options))
+        .route("/read", post(move |request| read(reads.clone(), request)).options(options))
         .method_not_allowed_fallback(wrong_method)
 }
 

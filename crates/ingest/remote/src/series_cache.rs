@@ -192,3 +192,50 @@ impl Follower<'_> {
         Some(self.take(at))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn learned(cache: &SeriesCache, n: u64) -> Learned {
+        let bytes = n.to_be_bytes();
+        Learned { fingerprint: cache.fingerprint(&bytes), len: bytes.len(), series: SeriesRef(n) }
+    }
+
+    #[test]
+    fn the_expected_series_needs_no_look_up() {
+        let cache = SeriesCache::default();
+        let now = TimestampMs(0);
+        cache.learn(&(0..100).map(|n| learned(&cache, n)).collect::<Vec<_>>(), now);
+        let mut follower = cache.follow(now);
+        let spelled = |n: u64| [&n.to_be_bytes()[..], b"!"].concat();
+        assert_eq!(follower.next_spelled(&spelled(40), |_| false), None, "nothing came before");
+        assert_eq!(follower.series(cache.fingerprint(&40_u64.to_be_bytes())), Some(SeriesRef(40)));
+        assert_eq!(follower.next_spelled(&spelled(41), |_| false), Some((SeriesRef(41), 8)));
+        assert_eq!(follower.next_spelled(&spelled(42), |byte| byte == b'!'), None, "the spelling goes on");
+        assert_eq!(follower.next_spelled(&spelled(50), |_| false), None);
+        // Once found in another order, that order is expected.
+        assert_eq!(follower.series(cache.fingerprint(&50_u64.to_be_bytes())), Some(SeriesRef(50)));
+        drop(follower);
+        let mut follower = cache.follow(now);
+        assert_eq!(follower.series(cache.fingerprint(&41_u64.to_be_bytes())), Some(SeriesRef(41)));
+        assert_eq!(follower.next_spelled(&spelled(50), |_| false), Some((SeriesRef(50), 8)));
+        assert_eq!(follower.series(1), None);
+    }
+
+    #[test]
+    fn what_is_not_used_makes_room() {
+        let cache = SeriesCache::default();
+        let minutes = |n: i64| TimestampMs(n * 60_000);
+        let first = FIRST_LIMIT as u64;
+        cache.learn(&(0..first).map(|n| learned(&cache, n)).collect::<Vec<_>>(), minutes(0));
+        let used = cache.fingerprint(&7_u64.to_be_bytes());
+        assert_eq!(cache.follow(minutes(20)).series(used), Some(SeriesRef(7)));
+        cache.learn(&[learned(&cache, first)], minutes(20));
+        assert_eq!(cache.len(), 2);
+        assert_eq!(cache.follow(minutes(20)).series(used), Some(SeriesRef(7)));
+        // A reference that was of a series that is gone is corrected.
+        cache.learn(&[Learned { series: SeriesRef(99), ..learned(&cache, 7) }], minutes(20));
+        assert_eq!((cache.follow(minutes(20)).series(used), cache.len()), (Some(SeriesRef(99)), 2));
+    }
+}

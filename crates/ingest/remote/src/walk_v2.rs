@@ -172,7 +172,6 @@ impl Request {
         Ok(())
     }
 
-    #[expect(clippy::too_many_arguments, reason = "the state of one walk, spread so that its parts borrow apart")]
     fn exemplar(
         &mut self,
         layout: &Layout,

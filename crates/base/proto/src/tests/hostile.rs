@@ -78,6 +78,6 @@ fn faults_are_worded_as_go_words_them() {
 fn groups_are_skipped_to_a_depth() {
     let walk = |bytes: &[u8]| write_v1::walk(bytes, |_| Ok(()));
     assert_eq!(walk(&[0x53, 0x08, 1, 0x5b, 0x5c, 0x54]), Ok(()));
-    assert_eq!(walk(&[0x53; 100_000]), Err(WireError::TooDeep));
+    assert_eq!(walk(&vec![0x53; 100_000]), Err(WireError::TooDeep));
     assert_eq!(walk(&[0x53, 0x08]), Err(WireError::UnexpectedEof));
 }

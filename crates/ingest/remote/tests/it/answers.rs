@@ -6,7 +6,6 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use firesteel_proto::histogram::{Count, Histogram};
 use firesteel_proto::{write_v1 as v1, write_v2 as v2};
 use firesteel_remote::ReceiverOptions;
 
@@ -26,13 +25,18 @@ const SNAPPY: (&str, &str) = ("content-encoding", "snappy");
 
 fn series(out: &mut Vec<u8>, labels: &[(&str, &str)], fill: impl FnOnce(&mut Vec<u8>)) {
     v1::put_series(out, |out| {
-        labels.iter().for_each(|(name, value)| v1::put_label(out, name, value));
+        for (name, value) in labels {
+            v1::put_label(out, name, value);
+        }
         fill(out);
     });
 }
 
+/// Labels and samples.
+type Series<'a> = (&'a [(&'a str, &'a str)], &'a [(i64, f64)]);
+
 /// A 1.0 request of series with samples.
-fn one(all: &[(&[(&str, &str)], &[(i64, f64)])]) -> Vec<u8> {
+fn one(all: &[Series<'_>]) -> Vec<u8> {
     let mut out = Vec::new();
     for (labels, samples) in all {
         series(&mut out, labels, |out| samples.iter().for_each(|&(t, v)| v1::put_sample(out, t, v)));
@@ -41,7 +45,7 @@ fn one(all: &[(&[(&str, &str)], &[(i64, f64)])]) -> Vec<u8> {
 }
 
 /// A 2.0 request of series with samples.
-fn two(all: &[(&[(&str, &str)], &[(i64, f64)])]) -> Vec<u8> {
+fn two(all: &[Series<'_>]) -> Vec<u8> {
     let mut encoder = v2::Encoder::default();
     for (labels, samples) in all {
         let refs: Vec<u32> = labels.iter().flat_map(|(n, v)| [*n, *v]).map(|text| encoder.symbol(text)).collect();
@@ -62,20 +66,6 @@ fn case_v2(name: &'static str, message: Vec<u8>, status: u16, text: &'static str
 fn of_headers(name: &'static str, headers: &[(&'static str, &'static str)], status: u16, text: &'static str) -> Case {
     let body = packed(&one(&[(&[("__name__", "h")], &[(T0, 1.0)])]));
     Case { name, headers: headers.to_vec(), body, status, text, written: None }
-}
-
-fn histogram(t: i64) -> Histogram {
-    Histogram {
-        count: Count::Int(6),
-        zero_count: Count::Int(1),
-        zero_threshold: 0.001,
-        sum: 12.5,
-        schema: 1,
-        positive_spans: vec![(0, 2)],
-        positive_deltas: vec![2, 1],
-        timestamp_ms: t,
-        ..Histogram::default()
-    }
 }
 
 #[rustfmt::skip]
@@ -154,7 +144,9 @@ fn cases_v2() -> Vec<Case> {
     let down = &[("__name__", "down2"), ("job", "a")][..];
     let raw = |refs: &[u32], fill: &dyn Fn(&mut Vec<u8>)| {
         let mut encoder = v2::Encoder::default();
-        ["__name__", "raw", "a", "1"].iter().for_each(|text| { encoder.symbol(text); });
+        for text in ["__name__", "raw", "a", "1"] {
+            encoder.symbol(text);
+        }
         encoder.series(refs, |out| fill(out));
         encoder.finish()
     };
@@ -294,5 +286,4 @@ fn messages_that_are_not_accepted() {
                 prometheus.WriteRequest\n";
     assert_eq!(got, Answer { status: 415, text: text.to_owned(), written: None });
     assert_eq!(ours.push(V1, &one(&[(&[("__name__", "a")], &[(T0, 1.0)])])).status, 204);
-    let _ = histogram(T0);
 }

@@ -8,8 +8,9 @@ use axum::extract::Request;
 use firesteel_base::TimeRange;
 use firesteel_base::TimestampMs;
 use firesteel_client::Registry;
+use firesteel_model::Labels;
 use firesteel_proto::snappy;
-use firesteel_remote::{ReceiverOptions, WriteReceiver, routes};
+use firesteel_remote::{ReadHandler, ReadOptions, ReceiverOptions, WriteReceiver, routes};
 use firesteel_storage::chunkenc::XorDecoder;
 use firesteel_storage::{Appendable, Queryable, Selection};
 use firesteel_tsdb::{Db, DbOptions};
@@ -47,6 +48,14 @@ impl Endpoint {
     }
 
     pub(crate) fn with_db(options: ReceiverOptions, change: impl FnOnce(DbOptions) -> DbOptions) -> Self {
+        Self::with_reads(options, ReadOptions::default(), change)
+    }
+
+    pub(crate) fn with_reads(
+        options: ReceiverOptions,
+        reads: ReadOptions,
+        change: impl FnOnce(DbOptions) -> DbOptions,
+    ) -> Self {
         let dir = tempfile::tempdir().expect("a directory");
         let db = Db::open(change(DbOptions::new(dir.path()))).expect("opens");
         let registry = Registry::new();
@@ -56,7 +65,9 @@ impl Endpoint {
             ReceiverOptions { enabled: true, ..options },
             &registry,
         );
-        let routes = routes(Arc::new(receiver));
+        let external = Arc::new(|| Labels::from_pairs([("job", "outside"), ("replica", "r1")]));
+        let reads = ReadHandler::new(db.clone(), reads, external, &registry);
+        let routes = routes(Arc::new(receiver), Arc::new(reads));
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
         Self { db, routes, runtime, registry, _dir: dir }
     }

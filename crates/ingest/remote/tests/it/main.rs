@@ -3,3 +3,4 @@
 mod answers;
 mod endpoint;
 mod pushes;
+mod reads;

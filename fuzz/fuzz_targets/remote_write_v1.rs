@@ -1,0 +1,4 @@
+//! libFuzzer's entrance to `firesteel_fuzz::remote_write_v1`.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| firesteel_fuzz::remote_write_v1(data));

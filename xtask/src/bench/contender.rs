@@ -1,0 +1,99 @@
+//! The servers that are measured: ours, a `prometheus`, and VictoriaMetrics.
+
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, bail};
+use firesteel_testkit::Server;
+
+use super::process::Usage;
+use crate::{peers, shell};
+
+/// A server under measurement.
+pub(crate) struct Contender {
+    pub(crate) name: &'static str,
+    process: Process,
+}
+
+enum Process {
+    Prometheus(Server),
+    Victoria { child: Child, address: String },
+}
+
+impl Contender {
+    /// Builds and starts ours.
+    pub(crate) fn ours(dir: &Path, args: &[&str]) -> Result<Self> {
+        shell::run(shell::command(&["cargo", "build", "--release", "-p", "firesteel"]))?;
+        let program = shell::target_dir().join("release/firesteel");
+        let args: Vec<&str> = ["prometheus"].iter().chain(args).copied().collect();
+        Ok(Self {
+            name: "firesteel",
+            process: Process::Prometheus(Server::start(&program, &args, dir, "global: {}\n")?),
+        })
+    }
+
+    /// Starts a `prometheus` from PATH or the peers' folder; `None` when there is none.
+    pub(crate) fn prometheus(dir: &Path, args: &[&str]) -> Result<Option<Self>> {
+        let program = shell::which("prometheus").or_else(|| Some(peers::unpack().ok()?.join("prometheus")));
+        let Some(program) = program.filter(|p: &PathBuf| p.is_file()) else { return Ok(None) };
+        let server = Server::start(&program, args, dir, "global: {}\n")?;
+        Ok(Some(Self { name: "prometheus", process: Process::Prometheus(server) }))
+    }
+
+    /// Starts a `victoria-metrics` from PATH; `None` when there is none.
+    pub(crate) fn victoria(dir: &Path) -> Result<Option<Self>> {
+        let Some(program) = shell::which("victoria-metrics") else { return Ok(None) };
+        let address = TcpListener::bind("127.0.0.1:0")?.local_addr()?.to_string();
+        let mut child = Command::new(program)
+            .arg(format!("-storageDataPath={}", dir.join("data").display()))
+            .arg(format!("-httpListenAddr={address}"))
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()?;
+        let deadline = Instant::now() + Duration::from_secs(30);
+        while ureq::get(format!("http://{address}/health")).call().is_err() {
+            if Instant::now() > deadline || child.try_wait()?.is_some() {
+                child.kill()?;
+                bail!("victoria-metrics did not come up");
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        Ok(Some(Self { name: "victoria-metrics", process: Process::Victoria { child, address } }))
+    }
+
+    pub(crate) fn address(&self) -> &str {
+        match &self.process {
+            Process::Prometheus(server) => server.address(),
+            Process::Victoria { address, .. } => address,
+        }
+    }
+
+    pub(crate) fn usage(&self) -> Result<Usage> {
+        let pid = match &self.process {
+            Process::Prometheus(server) => server.pid(),
+            Process::Victoria { child, .. } => child.id(),
+        };
+        Usage::of(pid)
+    }
+
+    /// Returns the first value of an instant query.
+    pub(crate) fn value(&self, expr: &str) -> Result<f64> {
+        let url = format!("http://{}/api/v1/query", self.address());
+        let body = ureq::get(&url).query("query", expr).call()?.body_mut().read_to_string()?;
+        let answer: serde_json::Value = serde_json::from_str(&body)?;
+        let value = answer["data"]["result"][0]["value"][1].as_str().and_then(|v| v.parse().ok());
+        value.with_context(|| format!("{expr}: {body}"))
+    }
+}
+
+impl Drop for Contender {
+    fn drop(&mut self) {
+        if let Process::Victoria { child, .. } = &mut self.process {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+}
