@@ -4,6 +4,7 @@ mod corpus;
 mod crash;
 mod data;
 mod golden;
+mod histograms;
 mod hostile;
 mod model;
 mod peers;
