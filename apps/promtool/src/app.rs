@@ -54,6 +54,7 @@ pub fn run_on(args: impl IntoIterator<Item = String>, console: &mut Console<'_>)
         "query series" => query::series(&matches, console),
         "query labels" => query::labels(&matches, console),
         "test promql" => script::run(&matches, console),
+        "tsdb analyze" => tsdb::analyze(&matches, console),
         "tsdb list" => tsdb::list(&matches, console),
         "tsdb create-blocks-from openmetrics" => tsdb::from_openmetrics(&matches, console),
         "tsdb create-blocks-from rules" => tsdb::from_rules(&matches, options, console),

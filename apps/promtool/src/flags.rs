@@ -214,6 +214,24 @@ pub(crate) static PROGRAM: ProgramDef = ProgramDef {
             hidden: false,
         },
         CommandDef {
+            name: "tsdb analyze",
+            help: "Analyze churn, label pair cardinality and compaction efficiency.",
+            flags: &[
+                FlagDef::new("limit", FlagKind::Int, "How many items to show in each list.").default(&["20"]),
+                FlagDef::new("extended", FlagKind::Bool, "Run extended analysis."),
+                FlagDef::new(
+                    "match",
+                    FlagKind::Text,
+                    "Series selector to analyze. Only 1 set of matchers is supported now.",
+                ),
+            ],
+            args: &[
+                ArgDef::optional("db path", "Database path (default is data/).").default("data/"),
+                ArgDef::optional("block id", "Block to analyze (default is the last block)."),
+            ],
+            hidden: false,
+        },
+        CommandDef {
             name: "tsdb list",
             help: "List tsdb blocks.",
             flags: &[HUMAN_READABLE],
@@ -299,7 +317,6 @@ pub(crate) const NOT_BUILT: &[&str] = &[
     "push metrics",
     "test rules",
     "tsdb bench",
-    "tsdb analyze",
     "tsdb dump",
     "tsdb dump-openmetrics",
 ];

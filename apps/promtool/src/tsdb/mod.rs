@@ -1,10 +1,13 @@
 //! `tsdb …`: what can be done to a data directory without a server.
 
+mod analyze;
 mod block_builder;
 mod block_table;
+mod chunk_table;
 mod openmetrics_blocks;
 mod rule_blocks;
 
+pub(crate) use analyze::analyze;
 pub(crate) use block_table::list;
 pub(crate) use openmetrics_blocks::from_openmetrics;
 pub(crate) use rule_blocks::from_rules;

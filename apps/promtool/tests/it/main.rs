@@ -1,5 +1,6 @@
 //! The program as a whole: what it prints and how it ends, beside what promtool 3.14 answered to the same words.
 
+mod analyze;
 mod check_metrics;
 mod tsdb;
 

@@ -26,6 +26,8 @@ struct Fleet {
     next_symbol: usize,
     series: usize,
     next: usize,
+    /// The series of the current name in label order.
+    order: Vec<usize>,
     from: i64,
 }
 
@@ -53,7 +55,7 @@ impl Fleet {
             (0..series).flat_map(|i| Self::texts(i, series)).flat_map(|(n, v)| [n.to_owned(), v]).collect();
         symbols.sort_unstable();
         symbols.dedup();
-        Self { symbols, next_symbol: 0, series, next: 0, from }
+        Self { symbols, next_symbol: 0, series, next: 0, order: Vec::new(), from }
     }
 
     fn symbol(&self, text: &str) -> u32 {
@@ -78,14 +80,11 @@ impl SeriesSource for Fleet {
         // Labels must ascend, and codes differ between neighbours: series of one name are sorted by all their labels.
         let per_name = (self.series / 200).max(1);
         let name = self.next / per_name;
-        let mut of_name: Vec<usize> = Vec::new();
-        if self.next % per_name == 0 {
-            of_name = (name * per_name..((name + 1) * per_name).min(self.series)).collect();
-            of_name.sort_by_cached_key(|&i| Self::texts(i, self.series));
-            ORDER.with_borrow_mut(|order| order.clone_from(&of_name));
+        if self.next.is_multiple_of(per_name) {
+            self.order = (name * per_name..((name + 1) * per_name).min(self.series)).collect();
+            self.order.sort_by_cached_key(|&i| Self::texts(i, self.series));
         }
-        drop(of_name);
-        let i = ORDER.with_borrow(|order| order.get(self.next % per_name).copied().unwrap_or(0));
+        let i = self.order.get(self.next % per_name).copied().unwrap_or(0);
         self.next += 1;
         series.labels.extend(Self::texts(i, self.series).iter().map(|(n, v)| (self.symbol(n), self.symbol(v))));
         let mut state = i as u64 + 1;
@@ -113,10 +112,6 @@ impl SeriesSource for Fleet {
         }
         Ok(true)
     }
-}
-
-thread_local! {
-    static ORDER: std::cell::RefCell<Vec<usize>> = const { std::cell::RefCell::new(Vec::new()) };
 }
 
 fn main() -> Result<(), Box<dyn Error>> {

@@ -11,14 +11,14 @@ use std::sync::{Arc, Weak};
 
 use firesteel_base::vfs::Vfs;
 use firesteel_base::{TimeRange, TimestampMs};
-use firesteel_model::{Matcher, SeriesRef};
-use firesteel_storage::{Querier, Queryable, StorageError};
+use firesteel_model::{Labels, Matcher, SeriesRef};
+use firesteel_storage::{ChunkView, Querier, Queryable, StorageError};
 use parking_lot::{Mutex, RwLock};
 use ulid::Ulid;
 
 use crate::block_source::BlockSource;
 use crate::find::find;
-use crate::index::{INDEX_FILE, Index};
+use crate::index::{INDEX_FILE, Index, LabelReader};
 use crate::matcher_cache::MatcherCache;
 use crate::querier::BlockQuerier;
 use crate::segments::{CHUNKS_DIR, Segments};
@@ -185,6 +185,40 @@ impl Block {
         }
         for dir in [chunks.as_path(), dir.as_path(), parent] {
             vfs.sync_dir(dir).map_err(BlockError::io("sync", dir))?;
+        }
+        Ok(())
+    }
+
+    /// Calls `visit` with each matching series and the times from its first to its last chunk, whatever is deleted of it:
+    /// for those who look at the block itself.
+    pub fn walk(&self, matchers: &[Matcher], mut visit: impl FnMut(&Labels, TimeRange)) -> Result<(), BlockError> {
+        let mut reader = LabelReader::default();
+        for id in find(&self.index, &self.cache, matchers)? {
+            let mut entry = self.index.series(id)?;
+            let labels = reader.read(&self.index, &mut entry)?;
+            let mut held: Option<TimeRange> = None;
+            entry.chunks(|chunk| {
+                let min = held.map_or(TimestampMs(chunk.min), |h| h.min);
+                held = Some(TimeRange { min, max: TimestampMs(chunk.max) });
+            })?;
+            if let Some(held) = held {
+                visit(&labels, held);
+            }
+        }
+        Ok(())
+    }
+
+    /// Calls `visit` with each chunk of matching series, whatever is deleted of it.
+    pub fn walk_chunks(&self, matchers: &[Matcher], mut visit: impl FnMut(&ChunkView)) -> Result<(), BlockError> {
+        let mut metas = Vec::new();
+        for id in find(&self.index, &self.cache, matchers)? {
+            let mut entry = self.index.series(id)?;
+            entry.labels(|_| {})?;
+            metas.clear();
+            entry.chunks(|chunk| metas.push(chunk))?;
+            for meta in &metas {
+                visit(&self.segments.chunk(meta)?);
+            }
         }
         Ok(())
     }

@@ -140,7 +140,6 @@ struct Open {
     max: TimestampMs,
 }
 
-#[expect(clippy::large_enum_variant, reason = "one at a time, on the stack of the loop that fills it")]
 enum AnyChunk {
     Xor(XorChunk),
     Xor2(Xor2Appender),

@@ -5,15 +5,18 @@ use std::path::Path;
 
 use firesteel_base::vfs::{FaultVfs, Vfs};
 use firesteel_model::{Labels, Matcher};
-use firesteel_tsdb_block::{Block, BlockMeta, BlockSpec, WriteOptions, write_block};
+use firesteel_tsdb_block::{Block, BlockMeta, BlockSpec, WriteOptions, compact, write_block};
 
 use super::data::{Data, range, select};
 
+const BLOCK: &str = include_str!("../../testdata/block.txt");
+const OVERLAP: &str = include_str!("../../testdata/overlap.txt");
+
 /// Returns the kept files by name.
-fn golden() -> BTreeMap<String, Vec<u8>> {
+fn golden(text: &str) -> BTreeMap<String, Vec<u8>> {
     let mut files: BTreeMap<String, Vec<u8>> = BTreeMap::new();
     let mut name = String::new();
-    for line in include_str!("../../testdata/block.txt").lines().filter(|l| !l.starts_with('#')) {
+    for line in text.lines().filter(|l| !l.starts_with('#')) {
         match line.strip_prefix('\t') {
             None => line.clone_into(&mut name),
             Some(hex) => {
@@ -27,9 +30,10 @@ fn golden() -> BTreeMap<String, Vec<u8>> {
 
 fn placed(files: &BTreeMap<String, Vec<u8>>) -> FaultVfs {
     let vfs = FaultVfs::new();
-    vfs.create_dir_all(Path::new("/golden/chunks")).expect("a directory");
     for (name, bytes) in files {
-        let file = vfs.create(&Path::new("/golden").join(name)).expect("a file");
+        let path = Path::new("/golden").join(name);
+        vfs.create_dir_all(path.parent().expect("below the root")).expect("a directory");
+        let file = vfs.create(&path).expect("a file");
         file.write_all_at(bytes, 0).expect("a write");
     }
     vfs
@@ -52,7 +56,7 @@ fn expected() -> Data {
 
 #[test]
 fn a_block_of_prometheus_is_read() {
-    let vfs = placed(&golden());
+    let vfs = placed(&golden(BLOCK));
     let block = Block::open(&vfs, Path::new("/golden")).expect("a block");
     assert_eq!(select(&block, range(i64::MIN, i64::MAX), &[]), expected());
     let hall = [Matcher::equal("room", "hall")];
@@ -65,7 +69,7 @@ fn a_block_of_prometheus_is_read() {
 
 #[test]
 fn written_anew_it_is_the_same() {
-    let files = golden();
+    let files = golden(BLOCK);
     let vfs = placed(&files);
     let block = Block::open(&vfs, Path::new("/golden")).expect("a block");
     let parent = Path::new("/data");
@@ -97,5 +101,20 @@ fn keys_of_others_and_old_spellings_survive() {
     {
         let fault = BlockMeta::parse(text.as_bytes(), Path::new("meta.json")).expect_err("no meta").to_string();
         assert!(fault.contains(part) && fault.contains("meta.json"), "{fault}");
+    }
+}
+
+#[test]
+fn overlapping_blocks_merge_to_the_same_bytes() {
+    let files = golden(OVERLAP);
+    let vfs = placed(&files);
+    let root = Path::new("/golden");
+    let open = |name: &str| Block::open(&vfs, &root.join(name)).expect("a block");
+    let merged = open("merged").meta();
+    let parents = ["a", "b", "c"].map(open);
+    compact(&vfs, root, &parents, merged.ulid, &mut WriteOptions::default()).expect("a merge").expect("samples");
+    for name in ["meta.json", "index", "chunks/000001", "tombstones"] {
+        let ours = (&vfs as &dyn Vfs).read(&root.join(merged.ulid.to_string()).join(name)).expect("a read");
+        assert!(ours == files[&format!("merged/{name}")], "{name}");
     }
 }
