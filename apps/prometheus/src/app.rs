@@ -32,7 +32,7 @@ use crate::reload::Reloader;
 use crate::scraping::Scraping;
 use crate::shutdown::Ending;
 use crate::storing::{LateDb, db_options, store_source};
-use crate::wire::{Lifecycle, Queries, ReloadRequest, Status};
+use crate::wire::{Admin, Lifecycle, Queries, ReloadRequest, Status};
 use crate::{Options, host};
 
 /// A server could not begin: what to print on stderr (already logged things aside) and how to exit.
@@ -162,6 +162,7 @@ impl App {
                 started: Instant::from_unix_ms(firesteel_base::Clock::now(&SystemClock).0),
             }),
             control: Arc::new(Lifecycle { reloads, quit: quit.clone(), quitting: AtomicBool::new(false) }),
+            admin: Arc::new(Admin { db: db.clone() }),
             clock: Arc::new(SystemClock),
             running: Arc::default(),
             gate: Api::gate_of(self.options.max_concurrency),
@@ -265,6 +266,7 @@ impl App {
         ApiOptions {
             app_name: "Prometheus Server",
             lifecycle: self.options.lifecycle,
+            admin: self.options.admin,
             query_timeout: self.options.engine.timeout,
             parser: self.options.parser,
             cors: self.options.cors.clone(),

@@ -14,7 +14,6 @@ pub(crate) enum Fate {
 
 const GO: &str = "the Go runtime's; shown, and nothing here needs it";
 const CONSOLES: &str = "there are no console templates, and installations without them lack nothing";
-const NO_BLOCKS: &str = "blocks are not written or compacted yet";
 const NO_RULES: &str = "rules are not evaluated yet";
 const NO_ALERTS: &str = "alerts are not sent yet";
 const AGENT: &str = "only with --agent, which is refused";
@@ -37,7 +36,7 @@ pub(crate) const FATES: &[(&str, Fate)] = &[
     ("web.route-prefix", Acts),
     ("web.user-assets", Refused("user assets are not served yet")),
     ("web.enable-lifecycle", Acts),
-    ("web.enable-admin-api", Refused("the admin API is not built yet")),
+    ("web.enable-admin-api", Acts),
     ("web.enable-remote-write-receiver", Acts),
     ("web.remote-write-receiver.accepted-protobuf-messages", Acts),
     ("web.enable-otlp-receiver", Refused("the OTLP receiver is not built yet")),
@@ -47,23 +46,20 @@ pub(crate) const FATES: &[(&str, Fate)] = &[
     ("web.cors.origin", Acts),
     ("storage.tsdb.path", Acts),
     ("storage.tsdb.min-block-duration", Acts),
-    ("storage.tsdb.max-block-duration", Accepted(NO_BLOCKS)),
-    ("storage.tsdb.max-block-chunk-segment-size", Accepted(NO_BLOCKS)),
+    ("storage.tsdb.max-block-duration", Acts),
+    ("storage.tsdb.max-block-chunk-segment-size", Acts),
     ("storage.tsdb.wal-segment-size", Acts),
     ("storage.tsdb.retention.time", Acts),
-    ("storage.tsdb.retention.size", Refused("only the time bounds what is kept; use --storage.tsdb.retention.time")),
+    ("storage.tsdb.retention.size", Acts),
     ("storage.tsdb.no-lockfile", Acts),
-    ("storage.tsdb.allow-overlapping-compaction", Accepted(NO_BLOCKS)),
+    ("storage.tsdb.allow-overlapping-compaction", Acts),
     ("storage.tsdb.wal-compression", Acts),
     ("storage.tsdb.wal-compression-type", Acts),
     ("storage.tsdb.head-chunks-write-queue-size", Accepted("head chunks are not written through a queue")),
     ("storage.tsdb.samples-per-chunk", Acts),
-    (
-        "storage.tsdb.delayed-compaction.max-percent",
-        Accepted("only with the feature delayed-compaction, which is refused"),
-    ),
-    ("storage.tsdb.delay-compact-file.path", Accepted(NO_BLOCKS)),
-    ("storage.tsdb.block-reload-interval", Accepted(NO_BLOCKS)),
+    ("storage.tsdb.delayed-compaction.max-percent", Accepted("only with the feature delayed-compaction")),
+    ("storage.tsdb.delay-compact-file.path", Acts),
+    ("storage.tsdb.block-reload-interval", Acts),
     ("storage.agent.path", Accepted(AGENT)),
     ("storage.agent.wal-segment-size", Accepted(AGENT)),
     ("storage.agent.wal-compression", Accepted(AGENT)),
@@ -98,6 +94,7 @@ pub(crate) const FATES: &[(&str, Fate)] = &[
     ("log.level", Acts),
     ("log.format", Acts),
     ("write-documentation", Refused("the flag table is not printed yet")),
+    ("storage.tsdb.head-series-limit", Acts),
     ("allow-unsupported", Acts),
 ];
 

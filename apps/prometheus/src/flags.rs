@@ -91,6 +91,7 @@ const FLAGS: &[F] = &[
     LOG_FLAGS[0],
     LOG_FLAGS[1],
     F::new("write-documentation", Bool, "Generate command line documentation. Internal use.").hidden(),
+    F::new("storage.tsdb.head-series-limit", Int, "Firesteel only: series in memory beyond which the job that grows most gets no new ones; existing series go on. 0 means no limit.").default(&["0"]).hidden().mode(ServerOnly),
     F::new("allow-unsupported", Bool, "Firesteel only: start although the configuration or a flag asks for something that does not act yet.").hidden(),
 ];
 

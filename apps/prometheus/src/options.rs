@@ -18,6 +18,10 @@ use firesteel_tsdb_wal::Compression;
 use crate::flags::PROGRAM;
 use crate::{ConfigSource, unsupported};
 
+/// Upstream's bound on the delay of compactions, when the one that is given makes no sense.
+const DEFAULT_DELAY_PERCENT: u8 = 10;
+/// Upstream's size of a block's chunk segment.
+const DEFAULT_BLOCK_SEGMENT_BYTES: u64 = 512 << 20;
 /// Upstream's default retention.
 const DEFAULT_RETENTION: Duration = Duration::from_secs(15 * 24 * 3600);
 /// Upstream's bound on retention.
@@ -43,6 +47,7 @@ pub struct Options {
     pub route_prefix: String,
     pub page_title: String,
     pub lifecycle: bool,
+    pub admin: bool,
     pub max_connections: usize,
     pub read_timeout: Duration,
     pub max_concurrency: i64,
@@ -58,6 +63,16 @@ pub struct Options {
     pub wal_segment_bytes: u64,
     pub samples_per_chunk: u16,
     pub min_block_duration: Duration,
+    /// `None`: from the retention.
+    pub max_block_duration: Option<Duration>,
+    pub block_segment_bytes: u64,
+    pub block_reload_interval: Duration,
+    pub overlapping_compaction: bool,
+    /// Up to this share of a block's range compactions are put off; `None`: not at all.
+    pub compaction_delay_percent: Option<u8>,
+    pub delay_compact_file: Option<PathBuf>,
+    /// Series of the head beyond which the job that grows most gets no new ones; 0 = no limit.
+    pub head_series_limit: u64,
     pub allow_unsupported: bool,
     /// The flags themselves, for the API.
     pub flags: Vec<(&'static str, String)>,
@@ -98,6 +113,7 @@ impl Options {
             route_prefix: m.text("web.route-prefix").to_owned(),
             page_title: m.text("web.page-title").to_owned(),
             lifecycle: m.bool("web.enable-lifecycle"),
+            admin: m.bool("web.enable-admin-api"),
             max_connections: usize::try_from(m.int("web.max-connections")).unwrap_or(0),
             read_timeout: m.duration("web.read-timeout"),
             max_concurrency: m.int("query.max-concurrency"),
@@ -158,6 +174,20 @@ impl Options {
             },
             samples_per_chunk: u16::try_from(m.int("storage.tsdb.samples-per-chunk")).unwrap_or(120),
             min_block_duration: m.duration("storage.tsdb.min-block-duration"),
+            max_block_duration: m.duration_opt("storage.tsdb.max-block-duration").filter(|d| !d.is_zero()),
+            block_segment_bytes: match m.bytes("storage.tsdb.max-block-chunk-segment-size") {
+                0 => DEFAULT_BLOCK_SEGMENT_BYTES,
+                n => n as u64,
+            },
+            block_reload_interval: m.duration("storage.tsdb.block-reload-interval"),
+            compaction_delay_percent: has("delayed-compaction")
+                .then(|| u8::try_from(m.int("storage.tsdb.delayed-compaction.max-percent")).ok())
+                .map(|percent| percent.filter(|p| (1..=100).contains(p)).unwrap_or(DEFAULT_DELAY_PERCENT)),
+            overlapping_compaction: m.bool("storage.tsdb.allow-overlapping-compaction"),
+            delay_compact_file: Some(m.text("storage.tsdb.delay-compact-file.path"))
+                .filter(|path| !path.is_empty())
+                .map(PathBuf::from),
+            head_series_limit: u64::try_from(m.int("storage.tsdb.head-series-limit")).unwrap_or(0),
             allow_unsupported: m.bool("allow-unsupported"),
             flags: m.flag_values(),
             unsupported: unsupported::flags(m),
@@ -213,6 +243,11 @@ fn check(m: &Matches) -> Result<(), Halt> {
     let segment = m.bytes("storage.tsdb.wal-segment-size");
     if segment != 0 && !(10 << 20..=256 << 20).contains(&segment) {
         return Err(Halt::error("flag 'storage.tsdb.wal-segment-size' must be set between 10MB and 256MB\n", 1));
+    }
+    let segment = m.bytes("storage.tsdb.max-block-chunk-segment-size");
+    if segment != 0 && segment < 1 << 20 {
+        let text = "flag 'storage.tsdb.max-block-chunk-segment-size' must be set over 1MB\n";
+        return Err(Halt::error(text, 1));
     }
     let ratio = m.float("auto-gomemlimit.ratio");
     if !(ratio > 0.0 && ratio <= 1.0) {

@@ -83,7 +83,11 @@ impl Reloader {
             warn!(rule_files = config.rule_files.len(), "Rule files are kept, but rules are not evaluated yet");
         }
         if let Some(db) = self.db.get() {
-            db.set_retention(retention(&config));
+            let retention = retention(&config);
+            if db.retention() != retention {
+                db.set_retention(retention);
+                info!(duration = ?retention.time, size = retention.size_bytes, percentage = retention.percentage, "TSDB retention updated");
+            }
             if let Err(err) = db.set_out_of_order_window(out_of_order_window(&config)) {
                 error!(%err, "Failed to open the log of out-of-order samples");
             }

@@ -5,12 +5,20 @@ use std::time::Duration;
 
 use firesteel_base::TimeRange;
 use firesteel_config::Config;
+use firesteel_go_compat::{format_byte_size, format_duration};
 use firesteel_model::Matcher;
 use firesteel_remote::StoreSource;
 use firesteel_storage::{Appendable, ExemplarQueryable, Querier, Queryable, SeriesExemplars, StorageError};
-use firesteel_tsdb::{Db, DbError, DbOptions};
+use firesteel_tsdb::{Db, DbError, DbOptions, Retention};
+use tracing::warn;
 
 use crate::Options;
+
+/// Upstream's bound on retention.
+const LONGEST_RETENTION: Duration = Duration::from_hours(100 * 365 * 24);
+/// Upstream's bound on the range of a block that is not given by flag.
+const LONGEST_BLOCK: Duration = Duration::from_hours(31 * 24);
+const LEAST_RELOAD_INTERVAL: Duration = Duration::from_secs(1);
 
 /// A place for the database; set once.
 #[derive(Debug, Default)]
@@ -59,17 +67,59 @@ pub(crate) fn store_source(db: Arc<LateDb>) -> StoreSource {
     Arc::new(move || db.get().map(|db| db.clone() as Arc<dyn Appendable>))
 }
 
-/// Returns how long the configuration keeps samples; `None` is for ever.
-pub(crate) fn retention(config: &Config) -> Option<Duration> {
+/// Returns what the configuration keeps. The flags are its defaults.
+pub(crate) fn retention(config: &Config) -> Retention {
     let of_file = config.storage.tsdb.as_ref().and_then(|tsdb| tsdb.retention.as_ref());
-    of_file.map(|r| r.time).filter(|time| !time.is_zero())
+    of_file.map_or(Retention::UNLIMITED, |r| Retention {
+        time: r.time.min(LONGEST_RETENTION),
+        size_bytes: u64::try_from(r.size.0).unwrap_or(0),
+        percentage: r.percentage,
+    })
+}
+
+/// Returns the retention as runtimeinfo shows it: `15d or 1GiB or 20%`.
+pub(crate) fn retention_text(retention: &Retention) -> String {
+    let mut parts = Vec::new();
+    if !retention.time.is_zero() {
+        parts.push(format_duration(retention.time));
+    }
+    if retention.size_bytes > 0 {
+        parts.push(format_byte_size(i64::try_from(retention.size_bytes).unwrap_or(i64::MAX)));
+    }
+    if retention.percentage > 0.0 {
+        parts.push(format!("{}%", retention.percentage));
+    }
+    parts.join(" or ")
 }
 
 /// Returns how the flags and the configuration want the database.
 pub(crate) fn db_options(options: &Options, config: &Config) -> DbOptions {
+    let retention = retention(config);
+    if retention.percentage > 0.0 && retention.size_bytes > 0 {
+        warn!("storage.tsdb.retention.size is ignored, because storage.tsdb.retention.percentage is specified");
+    }
+    // A tenth of what is kept, but no more than a month (`cmd/prometheus/main.go`).
+    let tenth = retention.time / 10;
+    let of_retention = if tenth.is_zero() { LONGEST_BLOCK } else { tenth.min(LONGEST_BLOCK) };
+    if options.block_reload_interval < LEAST_RELOAD_INTERVAL {
+        warn!(
+            "The option --storage.tsdb.block-reload-interval is set to a value less than 1s. Setting it to 1s to avoid overload."
+        );
+    }
     DbOptions {
-        retention: retention(config),
+        retention,
         min_block_duration: options.min_block_duration,
+        max_block_duration: options.max_block_duration.unwrap_or(of_retention),
+        block_segment_bytes: options.block_segment_bytes,
+        block_reload_interval: options.block_reload_interval.max(LEAST_RELOAD_INTERVAL),
+        overlapping_compaction: options.overlapping_compaction,
+        compaction_delay: options.compaction_delay_percent.map_or(Duration::ZERO, |percent| {
+            // Any number will do: servers that were started together shall not compact together.
+            let dice = std::hash::BuildHasher::hash_one(&std::hash::RandomState::new(), 0);
+            options.min_block_duration.mul_f64(f64::from(percent) / 100.0 * (dice as f64 / u64::MAX as f64))
+        }),
+        delay_compact_file: options.delay_compact_file.clone(),
+        series_limit: options.head_series_limit,
         samples_per_chunk: options.samples_per_chunk,
         wal_segment_bytes: options.wal_segment_bytes,
         wal_compression: options.wal_compression,
@@ -78,5 +128,22 @@ pub(crate) fn db_options(options: &Options, config: &Config) -> DbOptions {
         metadata_records: options.scrape.append_metadata,
         out_of_order_window: out_of_order_window(config),
         ..DbOptions::new(&options.data_dir)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn retention_is_shown_as_upstream_shows_it() {
+        let check = |hours, size_bytes, percentage, want: &str| {
+            let shown = retention_text(&Retention { time: Duration::from_hours(hours), size_bytes, percentage });
+            assert_eq!(shown, want);
+        };
+        check(360, 0, 0.0, "15d");
+        check(360, 1 << 30, 0.0, "15d or 1GiB");
+        check(0, 512 << 20, 12.5, "512MiB or 12.5%");
+        check(0, 0, 0.0, "");
     }
 }

@@ -28,11 +28,10 @@ pub(crate) fn features(m: &Matches) -> impl Iterator<Item = String> {
 }
 
 /// Features of 3.14 that change what is stored, answered or sent and that this server does not have.
-const IDLE_FEATURES: [&str; 14] = [
+const IDLE_FEATURES: [&str; 13] = [
     "auto-reload-config",
     "concurrent-rule-eval",
     "created-timestamp-zero-ingestion",
-    "delayed-compaction",
     "fast-startup",
     "histograms-st-encoding",
     "memory-snapshot-on-shutdown",
@@ -46,7 +45,8 @@ const IDLE_FEATURES: [&str; 14] = [
 ];
 
 /// Features that act, or that have nothing left to switch.
-const KNOWN_FEATURES: [&str; 14] = [
+const KNOWN_FEATURES: [&str; 15] = [
+    "delayed-compaction",
     "promql-binop-fill-modifiers",
     "promql-delayed-name-removal",
     "promql-duration-expr",

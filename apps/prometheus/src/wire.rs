@@ -4,15 +4,18 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use arc_swap::ArcSwap;
-use firesteel_api::source::{BoxFuture, Control, QuerySource, RuntimeInfo, StatusSource, TsdbStatus};
-use firesteel_base::TimestampMs;
+use firesteel_api::source::{
+    AdminSource, BoxFuture, Control, GrowthStatus, QuerySource, RuntimeInfo, StatusSource, TsdbStatus,
+};
+use firesteel_base::{Clock, SystemClock, TimeRange, TimestampMs};
 use firesteel_client::Registry;
 use firesteel_config::Config;
 use firesteel_expfmt::write_text;
-use firesteel_go_compat::{Instant, format_duration};
+use firesteel_go_compat::Instant;
+use firesteel_model::Matcher;
 use firesteel_promql::{Engine, QueryError, QueryOptions, QueryResult};
 use firesteel_promql_syntax::Expr;
-use firesteel_tsdb::NamedCount;
+use firesteel_tsdb::{BlockMeta, NamedCount};
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
@@ -20,7 +23,7 @@ use crate::host;
 use crate::metrics::ServerMetrics;
 use crate::queries_active::ActiveQueries;
 use crate::query_log::QueryLog;
-use crate::storing::LateDb;
+use crate::storing::{LateDb, retention, retention_text};
 
 /// Queries over the database, noted in `queries.active`.
 pub(crate) struct Queries {
@@ -86,7 +89,7 @@ impl StatusSource for Status {
             threads: host::threads(),
             max_threads: host::cores() as i64,
             memory_limit: i64::MAX,
-            retention: crate::storing::retention(&self.config.load()).map(format_duration).unwrap_or_default(),
+            retention: retention_text(&retention(&self.config.load())),
         }
     }
 
@@ -106,13 +109,59 @@ impl StatusSource for Status {
             values_by_label: rows(tables.values_by_label_name),
             bytes_by_label: rows(tables.memory_bytes_by_label_name),
             series_by_pair: rows(tables.series_by_label_pair),
+            growth: match db.growth() {
+                (0, _) => None,
+                (limit, refused) => Some(GrowthStatus { limit, refused }),
+            },
         }
+    }
+
+    fn blocks(&self) -> Result<String, String> {
+        let db = self.db.get().ok_or_else(not_open)?;
+        // Upstream shows its own fields only.
+        let own = |meta: Arc<BlockMeta>| BlockMeta { extra: serde_json::Map::new(), ..(*meta).clone() };
+        let metas: Vec<BlockMeta> = db.blocks().into_iter().map(own).collect();
+        serde_json::to_string(&metas).map_err(|e| e.to_string())
+    }
+
+    fn storage_fault(&self) -> Option<&'static str> {
+        self.db.get().and_then(|db| db.health().refuses_pushes())
     }
 
     fn write_metrics(&self, _accept: &str, out: &mut Vec<u8>) -> &'static str {
         // Upstream's own page is the text format whatever is asked for: its handler has OpenMetrics switched off.
         write_text(&self.registry.gather(), out);
         "text/plain; version=0.0.4; charset=utf-8; escaping=underscores"
+    }
+}
+
+/// Changes to the database by hand.
+pub(crate) struct Admin {
+    pub(crate) db: Arc<LateDb>,
+}
+
+fn not_open() -> String {
+    "TSDB not ready".to_owned()
+}
+
+impl AdminSource for Admin {
+    fn delete(&self, range: TimeRange, matchers: &[Matcher]) -> Result<(), String> {
+        self.db.get().ok_or_else(not_open)?.delete(range, matchers).map(|_| ()).map_err(|e| e.to_string())
+    }
+
+    fn clean_tombstones(&self) -> Result<(), String> {
+        self.db.get().ok_or_else(not_open)?.clean_tombstones().map_err(|e| e.to_string())
+    }
+
+    fn snapshot(&self, with_head: bool) -> Result<String, String> {
+        let db = self.db.get().ok_or_else(not_open)?;
+        let now = Instant::from_unix_ms(Clock::now(&SystemClock).0).to_rfc3339();
+        let dice = std::hash::BuildHasher::hash_one(&std::hash::RandomState::new(), 0) >> 1;
+        let name = format!("{}-{dice:016x}", now.replace(['-', ':'], ""));
+        let dir = db.options().dir.join("snapshots").join(&name);
+        std::fs::create_dir_all(&dir).map_err(|e| format!("create snapshot directory: {e}"))?;
+        db.snapshot(&dir, with_head).map_err(|e| format!("create snapshot: {e}"))?;
+        Ok(name)
     }
 }
 

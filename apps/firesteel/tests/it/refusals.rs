@@ -20,15 +20,11 @@ fn bad_command_lines_and_files() {
     let dir = tempfile::tempdir().expect("temp dir");
     std::fs::write(dir.path().join("typo.yml"), "global:\n  scarpe_interval: 15s\n").expect("temp file");
     std::fs::write(dir.path().join("idle.yml"), "remote_write:\n- url: http://127.0.0.1:1/w\n").expect("temp file");
-    let size = "storage:\n  tsdb:\n    retention:\n      size: 5GB\n";
-    std::fs::write(dir.path().join("size.yml"), size).expect("temp file");
+    let stale = "storage:\n  tsdb:\n    stale_series_compaction_threshold: 0.5\n";
+    std::fs::write(dir.path().join("stale.yml"), stale).expect("temp file");
     let cases: [(&[&str], i32, &str); 7] = [
-        (&["--config.file=size.yml"], 2, "only the time bounds what is kept"),
-        (
-            &["--storage.tsdb.retention.size=5GB", "--config.file=idle.yml"],
-            2,
-            "error[FS0310]: --storage.tsdb.retention.size",
-        ),
+        (&["--config.file=stale.yml"], 2, "stale series would stay in memory"),
+        (&["--web.user-assets=assets", "--config.file=idle.yml"], 2, "error[FS0310]: --web.user-assets"),
         (&["--nope"], 2, "Error parsing command line arguments: unknown long flag '--nope'"),
         (&["--config.file=gone.yml"], 2, "open gone.yml: no such file or directory"),
         (&["--config.file=typo.yml"], 2, "did you mean `scrape_interval`?"),

@@ -589,7 +589,11 @@ impl<'b> Run<'_, 'b> {
             self.counts.out_of_bounds += 1;
             return Ok(None);
         }
-        let series = self.app.series(&labels, &SeriesMeta { job: &self.rules.job })?;
+        let series = match self.app.series(&labels, &SeriesMeta { job: &self.rules.job }) {
+            // The job grows beyond the store's bound: what it has goes on, and this line is tried again at the next scrape.
+            Err(AppendError::SeriesLimit) => return Ok(None),
+            series => series?,
+        };
         let mut line = u32::MAX;
         if keep {
             let tracked = timestamp.is_none() || self.rules.track_timestamps_staleness;

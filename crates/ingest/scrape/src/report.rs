@@ -45,7 +45,11 @@ impl Ingester {
                         continue;
                     }
                     let labels = rules.report_labels(name, &mut self.builder);
-                    *known = app.series(&labels, &SeriesMeta { job: &rules.job })?;
+                    // A job that grew beyond the store's bound gets no reports of new targets either.
+                    *known = match app.series(&labels, &SeriesMeta { job: &rules.job }) {
+                        Err(AppendError::SeriesLimit) => continue,
+                        found => found?,
+                    };
                 }
                 self.batch.push(*known, t, *value);
                 self.row_lines.push(at as u32);

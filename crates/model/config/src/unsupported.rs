@@ -31,12 +31,9 @@ pub(crate) fn find(source: &Source) -> Vec<Diagnostic> {
         }
     }
     let tsdb = root.closest(&["storage", "tsdb"]);
-    let retention = root.closest(&["storage", "tsdb", "retention"]);
     for (block, depth, key, why) in [
         (tsdb, &["storage", "tsdb"][..], "stale_series_compaction_threshold", "stale series would stay in memory"),
         (tsdb, &["storage", "tsdb"], "chunk_encoding", "chunks would be XOR"),
-        (retention, &["storage", "tsdb", "retention"], "size", "only the time bounds what is kept"),
-        (retention, &["storage", "tsdb", "retention"], "percentage", "only the time bounds what is kept"),
     ] {
         let there = depth.iter().try_fold(&root, |node, key| node.get(key)).is_some();
         let acts = |value: &Node| {

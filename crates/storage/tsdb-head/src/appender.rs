@@ -237,8 +237,8 @@ impl<'a> HeadAppender<'a> {
 }
 
 impl Appender for HeadAppender<'_> {
-    fn series(&mut self, labels: &Labels, _about: &SeriesMeta<'_>) -> Result<SeriesRef, AppendError> {
-        let (series, logged) = self.head.find_or_create(labels, None)?;
+    fn series(&mut self, labels: &Labels, about: &SeriesMeta<'_>) -> Result<SeriesRef, AppendError> {
+        let (series, logged) = self.head.find_or_create(labels, None, about.job)?;
         if !logged {
             self.buffers.new_series.push((series, labels.clone()));
         }

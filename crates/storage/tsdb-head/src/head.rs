@@ -13,6 +13,7 @@ use crate::appender::{AppendBuffers, HeadAppender};
 use crate::chunks_head::{ChunkFiles, Loaded};
 use crate::deletion::Stones;
 use crate::exemplars::{ExemplarRing, ExemplarStats};
+use crate::growth::Growth;
 use crate::log::Log;
 use crate::mapping::MappingState;
 use crate::metadata::MetadataTable;
@@ -83,6 +84,7 @@ pub struct Head {
     pub(crate) late_log: Log,
     pub(crate) out_of_order: OutOfOrder,
     pub(crate) stones: Stones,
+    pub growth: Growth,
     pub(crate) metadata: RwLock<MetadataTable>,
     pub(crate) exemplars: Mutex<ExemplarRing>,
     pub(crate) buffers: Mutex<Vec<AppendBuffers>>,
@@ -146,6 +148,8 @@ pub fn count(counter: &AtomicU64, n: u64) {
 impl Head {
     pub fn new(options: HeadOptions, log: Log) -> Arc<Self> {
         let shards = options.shards.next_power_of_two();
+        let growth = Growth::default();
+        growth.set_limit(options.series_limit);
         Arc::new(Self {
             options,
             rules: ChunkRules {
@@ -165,6 +169,7 @@ impl Head {
             late_log: Log::default(),
             out_of_order: OutOfOrder::new(options.out_of_order_window_ms),
             stones: Stones::default(),
+            growth,
             metadata: RwLock::default(),
             exemplars: Mutex::new(ExemplarRing::new(options.exemplars_max, options.out_of_order_window_ms)),
             buffers: Mutex::default(),
@@ -199,20 +204,21 @@ impl Head {
         Some((hot.series(), hot.is_logged()))
     }
 
-    /// Finds or creates a series; returns also whether its record is in the log. `number` asks for that reference.
+    /// Finds or creates a series; returns also whether its record is in the log. `number` asks for that reference;
+    /// `job` is who grows.
     pub(crate) fn find_or_create(
         &self,
         labels: &Labels,
         number: Option<SeriesRef>,
+        job: &str,
     ) -> Result<(SeriesRef, bool), AppendError> {
         if let Some(found) = self.find(labels) {
             return Ok(found);
         }
-        let limit = self.options.series_limit;
         if labels.is_empty() || labels.as_packed().len() > u16::MAX as usize {
             return Err(AppendError::InvalidSample);
         }
-        if limit > 0 && self.counts.series.load(Ordering::Relaxed) >= limit && number.is_none() {
+        if number.is_none() && !self.growth.admits(job, self.counts.series.load(Ordering::Relaxed)) {
             return Err(AppendError::SeriesLimit);
         }
         let hash = labels.hash64();

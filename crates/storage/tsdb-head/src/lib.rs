@@ -13,6 +13,7 @@ mod commit;
 mod deletion;
 mod exemplars;
 mod found;
+mod growth;
 mod head;
 mod histograms;
 mod late;
@@ -44,6 +45,7 @@ mod tests;
 
 pub use appender::HeadAppender;
 pub use exemplars::ExemplarStats;
+pub use growth::Growth;
 pub use head::{Counts, Head, HeadOptions, HistogramCounts, count};
 pub use log::Log;
 pub use mapping::Mapper;

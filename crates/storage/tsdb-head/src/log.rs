@@ -26,6 +26,8 @@ pub struct Log {
     wal: OnceLock<Wal>,
     /// Writing failed and has not worked since: said once.
     failing: AtomicBool,
+    /// Space runs out: what must be durable is refused before writing fails.
+    space_low: AtomicBool,
 }
 
 impl Log {
@@ -44,9 +46,29 @@ impl Log {
         self.failing.load(Ordering::Relaxed)
     }
 
+    /// Says that writing works again, which nobody would find out while nothing is written.
+    pub fn works_again(&self) {
+        if self.failing.swap(false, Ordering::Relaxed) {
+            tracing::info!(component = "tsdb", "Writing the WAL works again; what was kept in memory is logged");
+        }
+    }
+
+    /// Returns whether batches that must be durable are refused for want of space.
+    pub fn is_space_low(&self) -> bool {
+        self.space_low.load(Ordering::Relaxed)
+    }
+
+    /// Refuses batches that must be durable, or takes them again.
+    pub fn set_space_low(&self, low: bool) {
+        self.space_low.store(low, Ordering::Relaxed);
+    }
+
     /// Writes a batch's records, in their order; empty ones are none.
     pub fn write(&self, records: &[&[u8]], on_failure: OnFailure) -> LogOutcome {
         let Some(wal) = self.wal.get() else { return LogOutcome::Written };
+        if on_failure == OnFailure::Refuse && self.is_space_low() {
+            return LogOutcome::Refused("disk space is low".to_owned());
+        }
         // Nearly every batch has few, so that they are gathered without memory of their own.
         let (mut some, mut n) = ([&[][..]; 16], 0);
         let all: Vec<&[u8]>;
@@ -63,11 +85,8 @@ impl Log {
         let outcome = if some.is_empty() { Ok(Logged::Written) } else { wal.log(some, on_failure) };
         match outcome {
             Ok(Logged::Written) => {
-                if self.failing.load(Ordering::Relaxed) && self.failing.swap(false, Ordering::Relaxed) {
-                    tracing::info!(
-                        component = "tsdb",
-                        "Writing the WAL works again; what was kept in memory is logged"
-                    );
+                if self.failing.load(Ordering::Relaxed) {
+                    self.works_again();
                 }
                 LogOutcome::Written
             }

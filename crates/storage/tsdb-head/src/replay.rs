@@ -60,7 +60,9 @@ impl<'a> Replay<'a> {
                 for entry in SeriesRecord::decode(record)? {
                     let entry = entry?;
                     let labels = entry.labels.to_labels(entry.series.0)?;
-                    let Ok((series, logged)) = self.head.find_or_create(&labels, Some(entry.series)) else { continue };
+                    let Ok((series, logged)) = self.head.find_or_create(&labels, Some(entry.series), "") else {
+                        continue;
+                    };
                     if !logged || series != entry.series {
                         self.attach(entry.series, series);
                     }

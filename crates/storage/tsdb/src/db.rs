@@ -1,6 +1,6 @@
-//! The facade over head, log and (later) blocks: one data directory, opened once.
+//! The facade over head, log and blocks: one data directory, opened once.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -8,25 +8,35 @@ use std::time::Duration;
 use firesteel_base::TimeRange;
 use firesteel_client::Registry;
 use firesteel_model::{Matcher, Metadata, SeriesRef};
-use firesteel_storage::{Appendable, Appender, ExemplarQueryable, Querier, Queryable, SeriesExemplars, StorageError};
+use firesteel_storage::{
+    Appendable, Appender, ExemplarQueryable, MergeQuerier, Querier, Queryable, SeriesExemplars, StorageError,
+};
+use firesteel_tsdb_block::BlockMeta;
+use firesteel_tsdb_head::{Cardinality, Head, HeadQuerier, HeadStats, Log, Mapper, ReplayStats};
+use firesteel_tsdb_wal::Wal;
 use parking_lot::Mutex;
 
+use crate::blocks::Blocks;
+use crate::compaction::Compaction;
 use crate::error::DbError;
-use crate::options::DbOptions;
-use crate::{late_log, metrics, replay};
-use firesteel_tsdb_head::{Cardinality, HeadStats, ReplayStats};
-
+use crate::health::{DiskWatch, Health};
 use crate::lock::{self, DirLock};
-use crate::maintenance::{Maintenance, MaintenanceThread};
-use firesteel_tsdb_head::{Head, HeadOptions, HeadQuerier, Log, Mapper};
-use firesteel_tsdb_wal::Wal;
+use crate::maintenance::{MaintenanceThread, Requests};
+use crate::options::DbOptions;
+use crate::retention::Retention;
+use crate::{block_metrics, late_log, metrics, replay};
+
+/// Upstream's least interval between two looks at the directory.
+const LEAST_RELOAD_INTERVAL: Duration = Duration::from_secs(1);
 
 /// An open data directory. Shared by scraping, rules, queries and the API.
 #[derive(Debug)]
 pub struct Db {
     options: DbOptions,
     head: Arc<Head>,
-    maintenance: Arc<Maintenance>,
+    compaction: Arc<Compaction>,
+    requests: Arc<Requests>,
+    watch: DiskWatch,
     thread: Mutex<Option<MaintenanceThread>>,
     mapper: Mutex<Option<Mapper>>,
     lock: Mutex<Option<DirLock>>,
@@ -37,59 +47,58 @@ pub struct Db {
 }
 
 impl Db {
-    /// Locks the directory (creating it when missing), replays the log, and starts the background thread.
+    /// Locks the directory (creating it when missing), opens its blocks, replays the log, and starts the background threads.
     ///
-    /// Errors: the directory is in use, not writable (with owner and uid), or its log cannot be read.
+    /// Errors: the directory is in use, not writable (with owner and uid), or its log cannot be read. A block that cannot be
+    /// read is no error: it is set aside.
     pub fn open(options: DbOptions) -> Result<Arc<Self>, DbError> {
         lock::create_dir(&options.dir)?;
         let lock = if options.no_lockfile { None } else { Some(DirLock::take(&options.dir)?) };
-        let head = Head::new(
-            HeadOptions {
-                chunk_range_ms: options.min_block_duration.as_millis() as i64,
-                samples_per_chunk: options.samples_per_chunk,
-                series_limit: options.series_limit,
-                shards: Head::shards_for_machine(),
-                out_of_order_window_ms: i64::try_from(options.out_of_order_window.as_millis()).unwrap_or(i64::MAX),
-                out_of_order_cap: options.out_of_order_cap,
-                exemplars_max: options.exemplars_max,
-                metadata_records: options.metadata_records,
-                ..HeadOptions::default()
-            },
-            Log::default(),
-        );
-        // What blocks reach to is set before the files are read.
-        head.open_chunks_head(Arc::clone(&options.vfs), &options.dir.join("chunks_head"), i64::MIN)?;
+        let vfs = &options.vfs;
+        vfs.create_dir_all(&options.dir).map_err(DbError::io("create", &options.dir))?;
+        let head = Head::new(options.head_options(), Log::default());
+        let blocks = Arc::new(Blocks::new(Arc::clone(vfs), &options.dir)?);
+        let compaction = Arc::new(Compaction::new(Arc::clone(&head), Arc::clone(&blocks), &options));
+        compaction.reload()?;
+        // What blocks hold is neither replayed nor taken again.
+        let min_valid = blocks.in_order_end().unwrap_or(i64::MIN);
+        head.open_chunks_head(Arc::clone(vfs), &options.dir.join("chunks_head"), min_valid)?;
         let wal_dir = options.dir.join("wal");
-        let (replay, aliases) = replay::replay(&head, &options.vfs, &wal_dir)?;
+        let (replay, aliases) = replay::replay(&head, vfs, &wal_dir)?;
         let wal_options = options.wal_options();
-        let wal = Wal::open(Arc::clone(&options.vfs), &wal_dir, wal_options)?;
-        options.vfs.sync_dir(&options.dir).map_err(|source| DbError::Io {
-            what: "sync directory",
-            path: options.dir.clone(),
-            source,
-        })?;
+        let wal = Wal::open(Arc::clone(vfs), &wal_dir, wal_options)?;
+        vfs.sync_dir(&options.dir).map_err(DbError::io("sync", &options.dir))?;
         let segment = wal.current_segment();
         head.log.attach(wal);
-        late_log::open_if_wanted(&head, &options.vfs, &options.dir, wal_options)?;
+        late_log::open_if_wanted(&head, vfs, &options.dir, wal_options)?;
+        compaction.keep_until_checkpoint(aliases, segment);
+        if min_valid > i64::MIN {
+            // The log names series whose samples are all in blocks; upstream keeps them in memory for two hours. The first
+            // turn finds them, the second lets them go.
+            for _turn in 0..2 {
+                compaction.keep_until_checkpoint(head.truncate(min_valid).dead, segment);
+            }
+        }
         let clean_start = lock.as_ref().map(DirLock::was_clean);
-        let maintenance = Arc::new(Maintenance::new(Arc::clone(&head), &options));
-        maintenance.keep_until_checkpoint(aliases, segment);
-        let mapper = Mapper::start(&head).map_err(|source| DbError::Io {
-            what: "start the mapping thread of",
-            path: options.dir.clone(),
-            source,
-        })?;
-        let thread = MaintenanceThread::start(Arc::clone(&maintenance)).map_err(|source| DbError::Io {
-            what: "start the maintenance thread of",
-            path: options.dir.clone(),
-            source,
-        })?;
+        let watch = DiskWatch::new(Arc::clone(&head), options.low_space_bytes);
+        let requests: Arc<Requests> = Arc::default();
+        let no_thread = |source| DbError::Io { what: "start a thread for", path: options.dir.clone(), source };
+        let (mut mapper, mut thread) = (None, None);
+        if options.background {
+            mapper = Some(Mapper::start(&head).map_err(no_thread)?);
+            let reload_every = options.block_reload_interval.max(LEAST_RELOAD_INTERVAL);
+            let (compaction, requests) = (Arc::clone(&compaction), Arc::clone(&requests));
+            let started = MaintenanceThread::start(compaction, requests, watch.clone(), reload_every);
+            thread = Some(started.map_err(no_thread)?);
+        }
         Ok(Arc::new(Self {
             options,
             head,
-            maintenance,
-            thread: Mutex::new(Some(thread)),
-            mapper: Mutex::new(Some(mapper)),
+            compaction,
+            requests,
+            watch,
+            thread: Mutex::new(thread),
+            mapper: Mutex::new(mapper),
             lock: Mutex::new(lock),
             replay,
             clean_start,
@@ -100,6 +109,8 @@ impl Db {
     /// Registers `prometheus_tsdb_*`. The registry does not keep the database alive.
     pub fn register(&self, registry: &Registry) {
         metrics::register(registry, &self.head, self.clean_start, &self.replay);
+        block_metrics::register(registry, &self.compaction, &self.watch);
+        self.compaction.instruments.register(registry);
     }
 
     /// Returns what the head holds, as `headStats` of `/api/v1/status/tsdb` shows it.
@@ -132,14 +143,61 @@ impl Db {
         self.options.dir.join("wal")
     }
 
-    /// Gives back what retention no longer wants, and the log with it. The background thread does it once a minute.
-    pub fn maintain(&self) -> Result<(), DbError> {
-        self.maintenance.run()
+    /// Returns what is known of each open block, sorted by least time.
+    pub fn blocks(&self) -> Vec<Arc<BlockMeta>> {
+        self.compaction.blocks.list().iter().map(|block| block.meta()).collect()
     }
 
-    /// Changes how long samples are kept; `None` keeps them for ever. The next maintenance goes by it.
-    pub fn set_retention(&self, retention: Option<Duration>) {
-        self.maintenance.set_retention(retention);
+    /// Returns whether what is appended becomes durable.
+    pub fn health(&self) -> Health {
+        self.watch.health()
+    }
+
+    /// Returns the bound on series of the head (0 = none) and the jobs that were refused new ones, with how many.
+    pub fn growth(&self) -> (u64, Vec<(String, u64)>) {
+        (self.head.growth.limit(), self.head.growth.refused())
+    }
+
+    /// Reads the directory for blocks that came or went, and applies retention. The background thread does it by itself.
+    pub fn reload_blocks(&self) -> Result<(), DbError> {
+        self.compaction.reload()
+    }
+
+    /// Cuts the head into blocks where it is long enough, and compacts blocks. The background thread does it by itself.
+    pub fn compact(&self) -> Result<(), DbError> {
+        self.compaction.run()
+    }
+
+    /// Writes full chunks of the head to files and gives their memory back; returns how many. A background thread does it by
+    /// itself.
+    pub fn map_chunks(&self) -> Result<usize, DbError> {
+        Ok(self.head.map_chunks()?)
+    }
+
+    /// Deletes the samples of matching series within a range, ends included: they are hidden at once and for good. Returns
+    /// of how many series, those of each block for themselves.
+    pub fn delete(&self, range: TimeRange, matchers: &[Matcher]) -> Result<usize, DbError> {
+        self.compaction.delete(range, matchers)
+    }
+
+    /// Rewrites the blocks that have deleted samples without them.
+    pub fn clean_tombstones(&self) -> Result<(), DbError> {
+        self.compaction.clean_tombstones()
+    }
+
+    /// Links all blocks into `dir`, which exists, and on demand writes the head there as one more.
+    pub fn snapshot(&self, dir: &Path, with_head: bool) -> Result<(), DbError> {
+        self.compaction.snapshot(dir, with_head)
+    }
+
+    /// Changes what is kept. The next reload goes by it.
+    pub fn set_retention(&self, retention: Retention) {
+        self.compaction.set_retention(retention);
+    }
+
+    /// Returns what is kept.
+    pub fn retention(&self) -> Retention {
+        self.compaction.retention()
     }
 
     /// Changes how many exemplars are kept; the ones that came last stay.
@@ -149,12 +207,6 @@ impl Db {
             let migrated = self.head.resize_exemplars(max);
             tracing::info!(component = "tsdb", from = before, to = max, migrated, "Exemplar storage resized");
         }
-    }
-
-    /// Deletes the samples within `range`, ends included, of the series that satisfy all matchers; returns of how many
-    /// series.
-    pub fn delete(&self, range: TimeRange, matchers: &[Matcher]) -> Result<usize, StorageError> {
-        self.head.delete(range, matchers)
     }
 
     /// Returns the newest metadata of a series, when it is kept.
@@ -174,7 +226,7 @@ impl Db {
         sync(&self.head.log).and(sync(self.head.late_log()))
     }
 
-    /// Joins the background thread, syncs and closes the log, and gives up the lock. Later appends fail with `Closed`.
+    /// Joins the background threads, syncs and closes the log, and gives up the lock. Later appends fail with `Closed`.
     pub fn close(&self) -> Result<(), DbError> {
         if self.closed.swap(true, Ordering::AcqRel) {
             return Ok(());
@@ -186,7 +238,7 @@ impl Db {
         let close = |log: &Log| log.wal().map_or(Ok(()), Wal::close).map_err(DbError::from);
         let logged = close(&self.head.log).and(close(self.head.late_log()));
         let unlocked = self.lock.lock().take().map_or(Ok(()), DirLock::release);
-        mapped.and(logged).and(unlocked)
+        logged.and(mapped).and(unlocked)
     }
 }
 
@@ -200,6 +252,10 @@ impl Drop for Db {
 
 impl Appendable for Db {
     fn appender(&self) -> Box<dyn Appender + '_> {
+        // As upstream asks at each commit; two loads.
+        if self.head.compactable() {
+            self.requests.compact();
+        }
         Box::new(self.head.appender())
     }
 }
@@ -215,6 +271,23 @@ impl Queryable for Db {
         if self.closed.load(Ordering::Acquire) {
             return Err(StorageError::Closed);
         }
-        Ok(Box::new(HeadQuerier::new(Arc::clone(&self.head), range)))
+        // The head first: what it gives back between the two steps is in the blocks that come second.
+        let head = HeadQuerier::new(Arc::clone(&self.head), range);
+        let late = self.head.out_of_order_range();
+        let in_head = self.head.time_range().is_some_and(|(min, _)| min <= range.max.0)
+            || late.is_some_and(|late| late.overlaps(range));
+        let blocks = self.compaction.blocks.list();
+        let of_blocks = blocks.iter().filter(|block| block.range().overlaps(range));
+        if !in_head || of_blocks.clone().next().is_some() {
+            let mut parts: Vec<Box<dyn Querier>> = Vec::new();
+            if in_head {
+                parts.push(Box::new(head));
+            }
+            for block in of_blocks {
+                parts.push(block.querier(range)?);
+            }
+            return Ok(MergeQuerier::over(parts));
+        }
+        Ok(Box::new(head))
     }
 }

@@ -1,7 +1,7 @@
 //! Why a data directory cannot be opened or closed.
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Opening, closing or truncating a database failed.
 #[derive(Debug, thiserror::Error)]
@@ -19,7 +19,22 @@ pub enum DbError {
     /// A file of head chunks cannot be read or written.
     #[error(transparent)]
     ChunksHead(#[from] firesteel_tsdb_head::chunks_head::ChunksHeadError),
+    /// A block cannot be read or written.
+    #[error(transparent)]
+    Block(#[from] firesteel_tsdb_block::BlockError),
+    /// The head cannot do what was asked.
+    #[error(transparent)]
+    Storage(#[from] firesteel_storage::StorageError),
+    /// A snapshot may not go where it was asked to.
+    #[error("{0}")]
+    Snapshot(&'static str),
     /// Another process holds the directory.
     #[error("lock DB directory: {} is in use by another process", path.display())]
     Locked { path: PathBuf },
+}
+
+impl DbError {
+    pub(crate) fn io(what: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
+        move |source| Self::Io { what, path: path.to_owned(), source }
+    }
 }

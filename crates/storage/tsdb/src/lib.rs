@@ -6,16 +6,30 @@
 
 #![forbid(unsafe_code)]
 
+mod block_metrics;
+mod blocks;
+mod compaction;
 mod db;
+mod deletion;
+mod disk;
 mod error;
+mod health;
+mod instruments;
 mod late_log;
 mod lock;
 mod maintenance;
 mod metrics;
 mod options;
+mod overlaps;
 mod replay;
+mod retention;
+mod snapshot;
+mod uploads;
 
 pub use db::Db;
 pub use error::DbError;
+pub use firesteel_tsdb_block::BlockMeta;
 pub use firesteel_tsdb_head::{Cardinality, HeadStats, NamedCount, ReplayStats};
+pub use health::Health;
 pub use options::DbOptions;
+pub use retention::Retention;

@@ -1,155 +1,143 @@
-//! What keeps a database within its bounds while it runs: truncation of the head, checkpoints of the log.
+//! The thread that keeps a database in shape: reload, compaction, a look at the disk. It gives way to everybody else.
 
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use firesteel_base::vfs::Vfs;
-use firesteel_base::{FastHashMap, TimestampMs};
-use firesteel_model::SeriesRef;
 use parking_lot::{Condvar, Mutex};
 
-use crate::{DbError, DbOptions};
-use firesteel_tsdb_head::{Head, count};
-use firesteel_tsdb_wal::{self as wal, Wal};
+use crate::compaction::Compaction;
+use crate::disk;
+use crate::health::DiskWatch;
 
-const EVERY: Duration = Duration::from_secs(60);
+/// How often the disk is looked at.
+const WATCH: Duration = Duration::from_secs(5);
+/// How often growth is forgotten a little.
+const TICK: Duration = Duration::from_secs(60);
+const LEAST_BACKOFF: Duration = Duration::from_secs(1);
+const LONGEST_BACKOFF: Duration = Duration::from_secs(60);
+/// Behind whatever answers somebody (`nice`).
+const NICENESS: i32 = 10;
 
-fn in_ms(retention: Option<Duration>) -> i64 {
-    retention.map_or(i64::MAX, |r| i64::try_from(r.as_millis()).unwrap_or(i64::MAX))
+/// What others may ask of the thread.
+#[derive(Debug, Default)]
+pub(crate) struct Requests {
+    state: Mutex<Wanted>,
+    wake: Condvar,
+    /// Asked for and not begun yet: said without a lock.
+    asked: AtomicBool,
 }
 
-/// Truncation and checkpoints; one run at a time.
+#[derive(Debug, Default)]
+struct Wanted {
+    compact: bool,
+    stop: bool,
+}
+
+impl Requests {
+    /// Asks for a compaction soon.
+    #[inline]
+    pub(crate) fn compact(&self) {
+        if !self.asked.load(Ordering::Relaxed) && !self.asked.swap(true, Ordering::Relaxed) {
+            self.state.lock().compact = true;
+            self.wake.notify_all();
+        }
+    }
+}
+
+/// The running thread.
 #[derive(Debug)]
-pub(super) struct Maintenance {
-    head: Arc<Head>,
-    vfs: Arc<dyn Vfs>,
-    /// `i64::MAX` keeps for ever.
-    retention_ms: AtomicI64,
-    chunk_range_ms: i64,
-    head_bytes_max: u64,
-    /// Series that are gone, with the segment that was written when they went: samples of theirs may stand in segments up
-    /// to it, so checkpoints keep their records until that segment is removed.
-    gone: Mutex<FastHashMap<SeriesRef, u64>>,
-}
-
-impl Maintenance {
-    pub(super) fn new(head: Arc<Head>, options: &DbOptions) -> Self {
-        Self {
-            head,
-            vfs: Arc::clone(&options.vfs),
-            retention_ms: AtomicI64::new(in_ms(options.retention)),
-            chunk_range_ms: options.min_block_duration.as_millis() as i64,
-            head_bytes_max: options.head_bytes_max,
-            gone: Mutex::default(),
-        }
-    }
-
-    /// Keeps the records of these references in checkpoints until one covers `segment`.
-    pub(super) fn keep_until_checkpoint(&self, series: Vec<SeriesRef>, segment: u64) {
-        self.gone.lock().extend(series.into_iter().map(|s| (s, segment)));
-    }
-
-    /// Changes how long samples are kept, from the next run on.
-    pub(super) fn set_retention(&self, retention: Option<Duration>) {
-        self.retention_ms.store(in_ms(retention), Ordering::Relaxed);
-    }
-
-    /// Truncates if retention or the bound on memory asks for it.
-    pub(super) fn run(&self) -> Result<(), DbError> {
-        let Some((min, max)) = self.head.time_range() else { return Ok(()) };
-        // What cannot be mapped stays in memory, under the bound below; the mapper has said so.
-        let _mapped = self.head.map_chunks();
-        let mut cut = min;
-        cut = cut.max(max.saturating_sub(self.retention_ms.load(Ordering::Relaxed)));
-        let bytes = self.head.stats().chunk_bytes;
-        if bytes > self.head_bytes_max {
-            // A quarter of the time held, but never what is still open for appends.
-            let step = max.saturating_sub(min) / 4;
-            let quarter = min.saturating_add(step).min(max.saturating_sub(self.chunk_range_ms));
-            if quarter > cut {
-                cut = quarter;
-                tracing::warn!(
-                    component = "tsdb",
-                    bytes,
-                    limit = self.head_bytes_max,
-                    mint = cut,
-                    "The head exceeds its bound on memory; dropping the oldest samples before retention would"
-                );
-            }
-        }
-        // Not for a trifle: a tenth of a block's range at least, or all that can be had of a short retention.
-        if cut.saturating_sub(min) < self.chunk_range_ms / 10 {
-            return Ok(());
-        }
-        let done = self.head.truncate(cut);
-        tracing::info!(
-            component = "tsdb",
-            mint = cut,
-            series = done.dead.len(),
-            chunks = done.chunks,
-            "Head GC completed"
-        );
-        match self.head.log.wal() {
-            Some(wal) => {
-                self.keep_until_checkpoint(done.dead, wal.current_segment());
-                self.checkpoint(wal, cut)
-            }
-            None => Ok(()),
-        }
-    }
-
-    fn checkpoint(&self, wal: &Wal, min_t: i64) -> Result<(), DbError> {
-        count(&self.head.counts.checkpoints, 1);
-        let mut keep = |series| self.head.is_live(series) || self.gone.lock().contains_key(&series);
-        if let Err(e) = wal.checkpoint(&mut keep, TimestampMs(min_t)) {
-            count(&self.head.counts.checkpoints_failed, 1);
-            return Err(e.into());
-        }
-        if let Some(first) = wal::list_segments(self.vfs.as_ref(), wal.dir())?.first() {
-            self.gone.lock().retain(|_, segment| *segment >= first.index);
-        }
-        Ok(())
-    }
-}
-
-/// The thread that runs it.
-#[derive(Debug)]
-pub(super) struct MaintenanceThread {
-    stop: Arc<(Mutex<bool>, Condvar)>,
+pub(crate) struct MaintenanceThread {
+    requests: Arc<Requests>,
+    compaction: Arc<Compaction>,
     thread: JoinHandle<()>,
 }
 
 impl MaintenanceThread {
-    pub(super) fn start(work: Arc<Maintenance>) -> io::Result<Self> {
-        let stop: Arc<(Mutex<bool>, Condvar)> = Arc::default();
-        let of_thread = Arc::clone(&stop);
-        let thread = std::thread::Builder::new().name("fs-compact".to_owned()).spawn(move || {
-            let (stopped, wake) = &*of_thread;
-            loop {
-                let mut stopped = stopped.lock();
-                if !*stopped {
-                    wake.wait_for(&mut stopped, EVERY);
-                }
-                if *stopped {
-                    return;
-                }
-                drop(stopped);
-                if let Err(e) = work.run() {
-                    tracing::error!(component = "tsdb", err = %e, "Head truncation failed");
-                }
-            }
-        })?;
-        Ok(Self { stop, thread })
+    pub(crate) fn start(
+        compaction: Arc<Compaction>,
+        requests: Arc<Requests>,
+        watch: DiskWatch,
+        reload_every: Duration,
+    ) -> io::Result<Self> {
+        let work = Work { compaction: Arc::clone(&compaction), requests: Arc::clone(&requests), watch };
+        let thread = std::thread::Builder::new().name("fs-compact".to_owned()).spawn(move || work.run(reload_every))?;
+        Ok(Self { requests, compaction, thread })
     }
 
-    pub(super) fn stop(self) {
-        *self.stop.0.lock() = true;
-        self.stop.1.notify_all();
+    /// Ends the thread; a block that is being written is given up.
+    pub(crate) fn stop(self) {
+        self.compaction.stop.store(true, Ordering::Relaxed);
+        self.requests.state.lock().stop = true;
+        self.requests.wake.notify_all();
         if self.thread.join().is_err() {
             tracing::error!(component = "tsdb", "The maintenance thread panicked");
+        }
+    }
+}
+
+struct Work {
+    compaction: Arc<Compaction>,
+    requests: Arc<Requests>,
+    watch: DiskWatch,
+}
+
+impl Work {
+    fn run(self, reload_every: Duration) {
+        // Not being allowed to give way is no reason not to work.
+        let _ = rustix::process::setpriority_process(None, NICENESS);
+        let mut backoff = Duration::ZERO;
+        let mut next_reload = Instant::now() + reload_every;
+        let mut not_before = Instant::now();
+        let mut next_tick = Instant::now() + TICK;
+        loop {
+            let now = Instant::now();
+            let mut until = now + WATCH;
+            until = until.min(next_reload);
+            let compact = {
+                let mut wanted = self.requests.state.lock();
+                if wanted.compact && not_before > now {
+                    until = until.min(not_before);
+                }
+                if !wanted.stop && (!wanted.compact || not_before > now) {
+                    self.requests.wake.wait_until(&mut wanted, until);
+                }
+                if wanted.stop {
+                    return;
+                }
+                let now = wanted.compact && not_before <= Instant::now();
+                wanted.compact &= !now;
+                now
+            };
+            if Instant::now() >= next_tick {
+                next_tick = Instant::now() + TICK;
+                let head = &self.compaction.head;
+                head.growth.tick(head.counts.series.load(Ordering::Relaxed));
+            }
+            self.watch.look(disk::free_bytes(self.compaction.dir()));
+            let reload = Instant::now() >= next_reload;
+            if reload {
+                next_reload = Instant::now() + reload_every;
+                if let Err(e) = self.compaction.reload() {
+                    tracing::error!(component = "tsdb", err = %e, "reloadBlocks");
+                }
+            }
+            if compact || reload && not_before <= Instant::now() {
+                self.requests.asked.store(false, Ordering::Relaxed);
+                self.compaction.instruments.triggered.inc();
+                let done = self.compaction.run();
+                backoff = match &done {
+                    Ok(()) => Duration::ZERO,
+                    Err(e) => {
+                        tracing::error!(component = "tsdb", err = %e, "compaction failed");
+                        (backoff * 2).clamp(LEAST_BACKOFF, LONGEST_BACKOFF)
+                    }
+                };
+                not_before = Instant::now() + backoff;
+                self.watch.compacted(done.err().map(|e| e.to_string()));
+            }
         }
     }
 }

@@ -121,14 +121,6 @@ fn gauges(registry: &Registry, head: &Weak<Head>) {
     gauge("prometheus_tsdb_head_max_time_seconds", "Maximum timestamp of the head block.", |h| {
         h.time_range().map_or(i64::MIN, |r| r.1) as f64 / 1000.0
     });
-    gauge(
-        "prometheus_tsdb_lowest_timestamp",
-        "Lowest timestamp value stored in the database. The unit is decided by the library consumer.",
-        |h| h.time_range().map_or(i64::MAX, |r| r.0) as f64,
-    );
-    gauge("prometheus_tsdb_lowest_timestamp_seconds", "Lowest timestamp value stored in the database.", |h| {
-        h.time_range().map_or(i64::MAX, |r| r.0) as f64 / 1000.0
-    });
     gauge("prometheus_tsdb_isolation_low_watermark", "The lowest TSDB append ID that is still referenced.", |h| {
         h.watermarks().0 as f64
     });

@@ -9,6 +9,7 @@
 //! a client that hangs up raises the query's cancel flag.
 #![forbid(unsafe_code)]
 
+mod admin;
 mod error;
 mod exemplars;
 mod json;

@@ -18,6 +18,10 @@ pub(crate) async fn healthy(State(api): State<Arc<Api>>) -> Response {
 }
 
 pub(crate) async fn ready(State(api): State<Arc<Api>>) -> Response {
+    // Upstream is ready whatever its disk does; here a sender or a balancer is told.
+    if let Some(why) = api.status.storage_fault() {
+        return plain(StatusCode::SERVICE_UNAVAILABLE, format!("{} is not Ready: {why}.\n", api.options.app_name));
+    }
     plain(StatusCode::OK, format!("{} is Ready.\n", api.options.app_name))
 }
 

@@ -6,13 +6,13 @@ use axum::Router;
 use axum::extract::{Request, State};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::Response;
-use axum::routing::{delete, get};
+use axum::routing::{delete, get, post};
 use firesteel_net::server::{HttpMetrics, compress, cors, observe};
 use http::{StatusCode, header};
 
 use crate::readiness::when_ready;
 use crate::respond::plain;
-use crate::{Api, exemplars, labels, manage, metadata, query, rules, running, status, targets};
+use crate::{Api, admin, exemplars, labels, manage, metadata, query, rules, running, status, targets};
 
 /// Builds the routes below `prefix` (`/` or `/some/path`). `page` serves everything that is not an endpoint; `remote` has the
 /// endpoints below `/api/v1` that speak protobuf, which are neither packed nor open to other pages.
@@ -39,6 +39,10 @@ pub fn router(api: Arc<Api>, prefix: &str, page: Option<Router>, remote: Router,
         .route("/status/buildinfo", get(status::build))
         .route("/status/runtimeinfo", get(status::runtime))
         .route("/status/tsdb", get(status::tsdb))
+        .route("/status/tsdb/blocks", get(status::blocks))
+        .route("/admin/tsdb/delete_series", post(admin::delete_series).put(admin::delete_series))
+        .route("/admin/tsdb/clean_tombstones", post(admin::clean_tombstones).put(admin::clean_tombstones))
+        .route("/admin/tsdb/snapshot", post(admin::snapshot).put(admin::snapshot))
         .fallback(not_found)
         .layer(from_fn_with_state(api.options.cors.clone(), cors))
         .layer(from_fn(compress))

@@ -2,9 +2,9 @@
 
 use std::pin::Pin;
 
-use firesteel_base::TimestampMs;
+use firesteel_base::{TimeRange, TimestampMs};
 use firesteel_go_compat::Instant;
-use firesteel_model::{Labels, MetricType};
+use firesteel_model::{Labels, Matcher, MetricType};
 use firesteel_promql::{QueryError, QueryOptions, QueryResult};
 use firesteel_promql_syntax::Expr;
 
@@ -81,6 +81,10 @@ pub trait StatusSource: Send + Sync {
     fn runtime(&self) -> RuntimeInfo;
     /// Returns the head's statistics, each table with at most `limit` rows.
     fn tsdb(&self, limit: usize) -> TsdbStatus;
+    /// Returns the `meta.json` of each loaded block, as a JSON list.
+    fn blocks(&self) -> Result<String, String>;
+    /// Returns why samples cannot be made durable now; `None` when they can.
+    fn storage_fault(&self) -> Option<&'static str>;
     /// Appends the server's own metrics in the form that `accept` asks for; returns the content type.
     fn write_metrics(&self, accept: &str, out: &mut Vec<u8>) -> &'static str;
 }
@@ -114,6 +118,26 @@ pub struct TsdbStatus {
     pub values_by_label: Vec<(String, u64)>,
     pub bytes_by_label: Vec<(String, u64)>,
     pub series_by_pair: Vec<(String, u64)>,
+    /// Present only where a bound on series is set.
+    pub growth: Option<GrowthStatus>,
+}
+
+/// A bound on the series of the head, and who ran into it.
+#[derive(Clone, Debug, Default)]
+pub struct GrowthStatus {
+    pub limit: u64,
+    /// Jobs whose new series are refused, with how many were.
+    pub refused: Vec<(String, u64)>,
+}
+
+/// What changes the store by hand. Called on threads that may block; errors are for the client.
+pub trait AdminSource: Send + Sync {
+    /// Deletes the samples of matching series in a range, ends included.
+    fn delete(&self, range: TimeRange, matchers: &[Matcher]) -> Result<(), String>;
+    /// Rewrites the blocks that have deleted samples.
+    fn clean_tombstones(&self) -> Result<(), String>;
+    /// Writes a snapshot, the head as a block included on demand; returns its directory's name.
+    fn snapshot(&self, with_head: bool) -> Result<String, String>;
 }
 
 /// A future that a trait object can return.

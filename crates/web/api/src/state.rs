@@ -10,7 +10,7 @@ use firesteel_storage::{ExemplarQueryable, Queryable};
 use tokio::sync::Semaphore;
 
 use crate::RunningQueries;
-use crate::source::{Control, QuerySource, StatusSource, TargetSource};
+use crate::source::{AdminSource, Control, QuerySource, StatusSource, TargetSource};
 use crate::{ApiError, Readiness};
 
 /// The parts of a server that the API shows, and its settings.
@@ -22,6 +22,7 @@ pub struct Api {
     pub targets: Arc<dyn TargetSource>,
     pub status: Arc<dyn StatusSource>,
     pub control: Arc<dyn Control>,
+    pub admin: Arc<dyn AdminSource>,
     pub clock: Arc<dyn Clock>,
     /// Places for queries; see [`Api::gate_of`].
     pub gate: Arc<Semaphore>,
@@ -36,6 +37,8 @@ pub struct ApiOptions {
     pub app_name: &'static str,
     /// `--web.enable-lifecycle`.
     pub lifecycle: bool,
+    /// `--web.enable-admin-api`.
+    pub admin: bool,
     /// `--query.timeout`.
     pub query_timeout: Duration,
     pub parser: ParserOptions,
@@ -76,6 +79,7 @@ pub(crate) mod tests {
         ApiOptions {
             app_name: "Prometheus Server",
             lifecycle: false,
+            admin: false,
             query_timeout: Duration::from_mins(2),
             parser: ParserOptions::default(),
             cors: Cors::Any,

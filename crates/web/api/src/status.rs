@@ -104,8 +104,26 @@ async fn tsdb_status(api: Arc<Api>, params: Params) -> Result<Response, ApiError
                 json.raw(r#"{"name":"#).string(name).raw(r#","value":"#).int(*value as i64).raw("}");
             });
         }
+        if let Some(growth) = &status.growth {
+            json.raw(r#","seriesLimit":{"limit":"#).int(growth.limit as i64).raw(r#","refusedSeriesByJob":"#);
+            json.list(&growth.refused, |json, (name, value)| {
+                json.raw(r#"{"name":"#).string(name).raw(r#","value":"#).int(*value as i64).raw("}");
+            });
+            json.raw("}");
+        }
         json.raw("}");
     }))
+}
+
+pub(crate) async fn blocks(State(api): State<Arc<Api>>) -> Response {
+    let listed = on_thread(move || api.status.blocks()).await;
+    match listed.and_then(|blocks| blocks.map_err(|e| ApiError::Internal(format!("error getting block metadata: {e}"))))
+    {
+        Ok(blocks) => success(&[], |json| {
+            json.raw(r#"{"blocks":"#).raw(&blocks).raw("}");
+        }),
+        Err(e) => e.into_response(),
+    }
 }
 
 /// Replay is measured in segments; before the head reports progress here, all of it is either to come or done.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use firesteel_base::vfs::{Crash, FaultVfs, Faults, Vfs};
-use firesteel_tsdb::{Db, DbOptions};
+use firesteel_tsdb::{Db, DbOptions, Retention};
 
 use crate::database::{Answer, Model, answer, append};
 
@@ -66,7 +66,7 @@ fn mapped_chunks_are_read_and_not_replayed() {
             append(&db, &rows);
             model.add(&rows);
             if step == 50 {
-                db.maintain().expect("maintains");
+                db.compact().expect("compacts");
                 assert_eq!(db.head_stats().chunk_bytes, 0, "all that is sealed is in files");
             }
         }
@@ -124,7 +124,10 @@ fn power_is_lost_over_files_and_log() {
         vfs.create_dir_all(dir.path()).expect("a directory");
         dir.path().ancestors().for_each(|dir| vfs.sync_dir(dir).expect("syncs"));
         let retention = (seed % 3 == 0).then(|| Duration::from_secs(700));
-        let options = |vfs: &FaultVfs| DbOptions { retention, ..options(dir.path(), vfs) };
+        let options = |vfs: &FaultVfs| DbOptions {
+            retention: retention.map_or(Retention::UNLIMITED, Retention::of_time),
+            ..options(dir.path(), vfs)
+        };
         let mut db = Db::open(options(&vfs)).expect("opens");
         let mut batches: Vec<Rows> = Vec::new();
         let mut synced = 0;
@@ -142,7 +145,7 @@ fn power_is_lost_over_files_and_log() {
                         db.sync().expect("syncs");
                         synced = batches.len();
                     }
-                    1 => db.maintain().expect("maintains"),
+                    1 => db.compact().expect("compacts"),
                     _ => {}
                 }
             }
@@ -191,14 +194,14 @@ fn a_disk_that_fails_keeps_chunks_in_memory() {
             append(&db, &rows);
             model.add(&rows);
         }
-        db.maintain().expect("maintains");
+        db.compact().expect("compacts");
         assert_eq!(answer(&db), model.0, "phase {phase}");
         if phase != 5 {
             assert_eq!(db.head_stats().chunk_bytes > 0, phase % 2 == 1, "phase {phase}");
         }
     }
     vfs.set_faults(Faults::default());
-    db.maintain().expect("maintains");
+    db.compact().expect("compacts");
     assert!(db.sync().is_ok() && files(&vfs, dir.path()) > 0);
     let after = vfs.crash(Crash::LoseNothing);
     drop(db);

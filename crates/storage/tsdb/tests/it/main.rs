@@ -1,6 +1,8 @@
 //! The database from outside: restarts, faults of the disk, truncation, and the directories of reference programs.
 
+mod blocks;
 mod database;
+mod deletion;
 mod faults;
 mod head_chunks;
 mod kinds;

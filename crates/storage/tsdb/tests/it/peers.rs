@@ -117,7 +117,7 @@ fn what_was_written_here_opens_in_prometheus_and_comes_back() {
             }
             if killed {
                 // Neither closed nor synced: the process is gone and the lock file stays.
-                db.maintain().expect("maintains");
+                db.compact().expect("compacts");
                 let (data, copy) = (dir.path().join("data"), dir.path().join("data.killed"));
                 for part in ["wal", "chunks_head"] {
                     std::fs::create_dir_all(copy.join(part)).expect("creates");

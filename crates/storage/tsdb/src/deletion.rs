@@ -1,0 +1,61 @@
+//! Deleting series for good: first they are only hidden, by tombstones; cleaning rewrites the blocks without them.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use firesteel_base::TimeRange;
+use firesteel_model::Matcher;
+use firesteel_tsdb_block::{Block, BlockSpec, Ulid};
+
+use crate::DbError;
+use crate::compaction::Compaction;
+
+impl Compaction {
+    /// Hides the samples of matching series in a range, ends included, in blocks and head; returns of how many series, those
+    /// of each block for themselves. What is hidden stays so after a crash.
+    pub(crate) fn delete(&self, range: TimeRange, matchers: &[Matcher]) -> Result<usize, DbError> {
+        let _one = self.exclusive();
+        let mut n = 0;
+        for block in self.blocks.list().iter().filter(|b| b.range().overlaps(range)) {
+            n += block.delete(self.vfs(), range, matchers)?;
+        }
+        let in_head = self.head.delete(range, matchers)?;
+        if in_head > 0
+            && let Some(wal) = self.head.log.wal()
+        {
+            wal.sync()?;
+        }
+        Ok(n + in_head)
+    }
+
+    /// Rewrites the blocks that have tombstones, until none has.
+    pub(crate) fn clean_tombstones(&self) -> Result<(), DbError> {
+        let _one = self.exclusive();
+        let began = Instant::now();
+        let done = self.clean_all();
+        self.instruments.tombstone_cleanup.observe_duration(began.elapsed());
+        done
+    }
+
+    fn clean_all(&self) -> Result<(), DbError> {
+        let next = || self.blocks.list().iter().find(|b| !b.tombstones().is_empty()).cloned();
+        while let Some(block) = next() {
+            self.clean(&block)?;
+        }
+        Ok(())
+    }
+
+    fn clean(&self, block: &Arc<Block>) -> Result<(), DbError> {
+        let ulid = Ulid::generate();
+        let written = self.write(BlockSpec::rewritten(ulid, &block.meta()), &mut block.source()?)?;
+        match written {
+            // The new block names this one as its parent: loading it deletes this one.
+            Some(meta) => self.load_written(meta.ulid),
+            // Nothing is left of it, and no block is there to say so.
+            None => {
+                block.set_deletable(self.vfs())?;
+                self.reload_locked()
+            }
+        }
+    }
+}

@@ -1,0 +1,26 @@
+//! How large the disk is, how much of it is free, and how much a directory takes.
+
+use std::path::Path;
+
+use firesteel_base::vfs::Vfs;
+use rustix::fs::statvfs;
+
+/// Returns the size in bytes of the file system that holds `dir`; 0 when it cannot be told.
+pub(crate) fn size_bytes(dir: &Path) -> u64 {
+    statvfs(dir).map_or(0, |fs| fs.f_blocks.saturating_mul(fs.f_frsize))
+}
+
+/// Returns how many bytes an ordinary user may still write there; `None` when it cannot be told.
+pub(crate) fn free_bytes(dir: &Path) -> Option<u64> {
+    statvfs(dir).ok().map(|fs| fs.f_bavail.saturating_mul(fs.f_frsize))
+}
+
+/// Returns the bytes of all files below a directory; what vanishes meanwhile does not count.
+pub(crate) fn used_bytes(vfs: &dyn Vfs, dir: &Path) -> u64 {
+    let Ok(entries) = vfs.list(dir) else { return 0 };
+    let of = |name: &str, is_dir| {
+        let path = dir.join(name);
+        if is_dir { used_bytes(vfs, &path) } else { vfs.open_read(&path).and_then(|f| f.len()).unwrap_or(0) }
+    };
+    entries.iter().map(|entry| of(&entry.name, entry.is_dir)).sum()
+}

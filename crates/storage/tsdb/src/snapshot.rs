@@ -1,0 +1,33 @@
+//! Snapshots: hard links to the files of all blocks, and on demand the head as one more block.
+
+use std::path::Path;
+
+use firesteel_base::{TimeRange, TimestampMs};
+use firesteel_tsdb_block::{BlockSpec, Ulid};
+
+use crate::DbError;
+use crate::compaction::Compaction;
+
+impl Compaction {
+    /// Writes everything that is stored into `dir`, which must exist and not be the data directory itself.
+    pub(crate) fn snapshot(&self, dir: &Path, with_head: bool) -> Result<(), DbError> {
+        if dir == self.dir() {
+            return Err(DbError::Snapshot("cannot snapshot into base directory"));
+        }
+        if dir.to_str().is_some_and(|name| Ulid::from_string(name).is_ok()) {
+            return Err(DbError::Snapshot("dir must not be a valid ULID"));
+        }
+        let _one = self.exclusive();
+        for block in self.blocks.list().iter() {
+            tracing::info!(component = "tsdb", block = %block.ulid(), "Snapshotting block");
+            block.snapshot(self.vfs(), dir)?;
+        }
+        if with_head && let Some((min, max)) = self.head.time_range() {
+            // Blocks end before their `max_time`.
+            let spec = BlockSpec::of_head(Ulid::generate(), min, max.saturating_add(1));
+            let mut source = self.head.source(TimeRange { min: TimestampMs(min), max: TimestampMs(max) });
+            self.write_to(dir, spec, &mut source)?;
+        }
+        self.vfs().sync_dir(dir).map_err(DbError::io("sync", dir))
+    }
+}
