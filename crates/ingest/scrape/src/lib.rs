@@ -9,6 +9,7 @@ mod discovery;
 mod family;
 mod fetch;
 mod fnv;
+mod formats;
 mod ingest;
 mod manager;
 mod metadata_store;

@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use arc_swap::ArcSwapOption;
 use firesteel_base::TimestampMs;
-use firesteel_expfmt::{Format, MediaType, choose};
+use firesteel_expfmt::MediaType;
 use firesteel_model::stale_nan;
 use firesteel_net::client::{Answer, GetError, HttpClient, RepeatedGet};
 use http::HeaderMap;
@@ -222,7 +222,7 @@ fn ingest_scrape(
 ) {
     let shared = &*setup.shared;
     let metrics = &shared.metrics;
-    let Bench { ingester, unpacked, inflate } = bench;
+    let Bench { ingester, unpacked, inflate, formats } = bench;
     let mut error: Option<String> = None;
     let mut counts = Counts::default();
     let mut size = 0.0;
@@ -251,7 +251,7 @@ fn ingest_scrape(
         Ok([]) => {}
         Ok(body) => {
             size = body.len() as f64;
-            match format_of(answer.content_type(), setup.fallback) {
+            match formats.of(answer.content_type(), setup.fallback) {
                 Err(e) => {
                     tracing::error!(
                         scrape_pool = %setup.pool, target = %setup.target.url, content_type = %answer.content_type(),
@@ -308,15 +308,6 @@ fn ingest_scrape(
     }
     if let Err(err) = app.commit() {
         tracing::error!(scrape_pool = %setup.pool, target = %setup.target.url, %err, "Scrape commit failed");
-    }
-}
-
-fn format_of(content_type: &str, fallback: Option<MediaType>) -> Result<Format, String> {
-    match choose(content_type, fallback) {
-        Ok(MediaType::Text) => Ok(Format::Text),
-        Ok(MediaType::OpenMetrics) => Ok(Format::OpenMetrics),
-        Ok(MediaType::Protobuf) => Err("the target answers in protobuf, which is not read yet".into()),
-        Err(e) => Err(e.to_string()),
     }
 }
 

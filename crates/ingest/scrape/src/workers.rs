@@ -13,6 +13,7 @@ use tokio::runtime::{Builder, Handle};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::formats::Formats;
 use crate::ingest::Ingester;
 
 /// Pages above this, as they came, are ingested on a thread beside: some milliseconds, which other targets should not wait.
@@ -27,6 +28,8 @@ pub(crate) struct Bench {
     /// Where packed bodies are unpacked.
     pub(crate) unpacked: Vec<u8>,
     pub(crate) inflate: Option<flate2::Decompress>,
+    /// What was last made of a content type: most targets say the same.
+    pub(crate) formats: Formats,
 }
 
 /// A fixed set of threads; pages that come while all are at work wait in their sockets.

@@ -93,12 +93,13 @@ impl<'a> Lexer<'a> {
         self.body.get(from..to.min(self.body.len())).unwrap_or_default()
     }
 
-    /// Skips a run of the bytes for which `belongs` holds.
+    /// Skips a run of the bytes for which `belongs` holds. Neither the line break nor null, which stand behind the body,
+    /// may be among them.
     #[inline]
     pub(crate) fn skip_while(&mut self, belongs: impl Fn(u8) -> bool) {
-        while belongs(self.at(self.i)) {
-            self.i += 1;
-        }
+        let rest = self.body.get(self.i..).unwrap_or_default();
+        self.i += rest.iter().position(|&b| !belongs(b)).unwrap_or(rest.len());
+        debug_assert!(!belongs(b'\n') && !belongs(0));
     }
 
     /// Takes the letters of `word` one by one; stops at the first that differs.

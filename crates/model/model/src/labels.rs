@@ -84,7 +84,7 @@ impl Labels {
 
     /// Returns how many labels there are; walks them.
     pub fn len(&self) -> usize {
-        self.iter().count()
+        packed_texts(&self.0).count() / 2
     }
 
     /// Returns the pairs in order of name.
@@ -161,15 +161,31 @@ impl<'a> LabelsIter<'a> {
 
     #[inline]
     fn text(&mut self) -> Option<&'a str> {
-        let (len, rest) = match *self.rest {
-            [255, a, b, c, ref rest @ ..] => (usize::from(a) | usize::from(b) << 8 | usize::from(c) << 16, rest),
-            [len, ref rest @ ..] if len < 255 => (usize::from(len), rest),
-            _ => return None,
-        };
-        let (text, rest) = rest.split_at_checked(len)?;
+        let (text, rest) = split_packed(self.rest)?;
         self.rest = rest;
         std::str::from_utf8(text).ok()
     }
+}
+
+/// Returns the first text of packed bytes, and what stands behind it; `None` where its length is malformed.
+#[inline]
+fn split_packed(packed: &[u8]) -> Option<(&[u8], &[u8])> {
+    let (len, rest) = match *packed {
+        [255, a, b, c, ref rest @ ..] => (usize::from(a) | usize::from(b) << 8 | usize::from(c) << 16, rest),
+        [len, ref rest @ ..] if len < 255 => (usize::from(len), rest),
+        _ => return None,
+    };
+    rest.split_at_checked(len)
+}
+
+/// Walks the texts of packed labels, names and values in turn, as bytes: for those who copy them only.
+pub fn packed_texts(packed: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let mut rest = packed;
+    std::iter::from_fn(move || {
+        let (text, behind) = split_packed(rest)?;
+        rest = behind;
+        Some(text)
+    })
 }
 
 impl<'a> Iterator for LabelsIter<'a> {

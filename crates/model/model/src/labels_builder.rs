@@ -8,7 +8,13 @@ use crate::{Labels, LabelsIter};
 pub struct LabelsBuilder {
     /// Sorted by name; an empty value stands for "deleted".
     pairs: Vec<(String, String)>,
+    /// Memory of pairs that are gone.
+    spare: Vec<(String, String)>,
 }
+
+/// More and larger pairs than this are not kept for reuse.
+const SPARE_PAIRS_MAX: usize = 64;
+const SPARE_TEXT_MAX: usize = 1 << 10;
 
 impl LabelsBuilder {
     /// Returns an empty builder.
@@ -25,8 +31,13 @@ impl LabelsBuilder {
 
     /// Starts again as `labels`.
     pub fn reset(&mut self, labels: &Labels) {
-        self.pairs.clear();
-        self.pairs.extend(labels.iter().map(|(n, v)| (n.to_owned(), v.to_owned())));
+        while let Some(pair) = self.pairs.pop() {
+            self.put_by(pair);
+        }
+        for (name, value) in labels {
+            let pair = self.pair(name, value);
+            self.pairs.push(pair);
+        }
     }
 
     /// Sets a label; an empty value removes it.
@@ -34,12 +45,16 @@ impl LabelsBuilder {
         match self.position(name) {
             Ok(at) => {
                 if value.is_empty() {
-                    self.pairs.remove(at);
+                    let pair = self.pairs.remove(at);
+                    self.put_by(pair);
                 } else {
                     value.clone_into(&mut self.pairs[at].1);
                 }
             }
-            Err(at) if !value.is_empty() => self.pairs.insert(at, (name.to_owned(), value.to_owned())),
+            Err(at) if !value.is_empty() => {
+                let pair = self.pair(name, value);
+                self.pairs.insert(at, pair);
+            }
             Err(_) => {}
         }
         self
@@ -81,6 +96,19 @@ impl LabelsBuilder {
         }
         debug_assert_eq!(LabelsIter::over_packed(&packed).count(), self.pairs.len());
         Labels::from_packed(&packed)
+    }
+
+    fn pair(&mut self, name: &str, value: &str) -> (String, String) {
+        let (mut name_text, mut value_text) = self.spare.pop().unwrap_or_default();
+        name.clone_into(&mut name_text);
+        value.clone_into(&mut value_text);
+        (name_text, value_text)
+    }
+
+    fn put_by(&mut self, pair: (String, String)) {
+        if self.spare.len() < SPARE_PAIRS_MAX && pair.0.capacity().max(pair.1.capacity()) <= SPARE_TEXT_MAX {
+            self.spare.push(pair);
+        }
     }
 
     fn position(&self, name: &str) -> Result<usize, usize> {

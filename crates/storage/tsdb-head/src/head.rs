@@ -196,7 +196,10 @@ impl Head {
 
     /// Finds a series and whether its record is in the log.
     pub(crate) fn find(&self, labels: &Labels) -> Option<(SeriesRef, bool)> {
-        let hash = labels.hash64();
+        self.find_hashed(labels, labels.hash64())
+    }
+
+    fn find_hashed(&self, labels: &Labels, hash: u64) -> Option<(SeriesRef, bool)> {
         let pairs = self.pairs.read();
         let shard = self.shards[self.shard_of(hash)].lock();
         let slot = shard.find(&pairs, hash, labels)?;
@@ -212,7 +215,8 @@ impl Head {
         number: Option<SeriesRef>,
         job: &str,
     ) -> Result<(SeriesRef, bool), AppendError> {
-        if let Some(found) = self.find(labels) {
+        let hash = labels.hash64();
+        if let Some(found) = self.find_hashed(labels, hash) {
             return Ok(found);
         }
         if labels.is_empty() || labels.as_packed().len() > u16::MAX as usize {
@@ -221,7 +225,6 @@ impl Head {
         if number.is_none() && !self.growth.admits(job, self.counts.series.load(Ordering::Relaxed)) {
             return Err(AppendError::SeriesLimit);
         }
-        let hash = labels.hash64();
         let shard_at = self.shard_of(hash);
         let mut ids = Vec::with_capacity(16);
         self.pairs.write().intern(labels, &mut ids);

@@ -7,7 +7,7 @@
 use std::hash::BuildHasher;
 
 use firesteel_base::FastBuildHasher;
-use firesteel_model::{Labels, LabelsIter, push_packed};
+use firesteel_model::{Labels, LabelsIter, packed_texts, push_packed};
 use hashbrown::HashTable;
 
 use super::paged::Paged;
@@ -154,7 +154,8 @@ impl Pairs {
     pub(crate) fn intern(&mut self, labels: &Labels, out: &mut Vec<u32>) {
         let packed = labels.as_packed();
         let mut at = 0;
-        for (name, value) in labels {
+        let mut texts = packed_texts(packed);
+        while let (Some(name), Some(value)) = (texts.next(), texts.next()) {
             let end = at + packed_len(name) + packed_len(value);
             let id = self.intern_pair(&packed[at..end], name);
             self.pairs[id.0 as usize].count += 1;
@@ -163,12 +164,12 @@ impl Pairs {
         }
     }
 
-    fn intern_pair(&mut self, packed: &[u8], name: &str) -> PairId {
+    fn intern_pair(&mut self, packed: &[u8], name: &[u8]) -> PairId {
         let hash = self.hasher.hash_one(packed);
         if let Some(id) = self.find_packed(hash, packed) {
             return id;
         }
-        let name = self.intern_name(name);
+        let name = self.intern_name(std::str::from_utf8(name).unwrap_or_default());
         let (page, at) = self.store(packed);
         let pair = Pair { page, at, len: packed.len() as u32, name, count: 0 };
         let id = match self.free.pop() {
@@ -297,7 +298,7 @@ impl Pairs {
 }
 
 /// Returns how many bytes [`push_packed`] makes of `text`.
-fn packed_len(text: &str) -> usize {
+fn packed_len(text: &[u8]) -> usize {
     text.len() + if text.len() < 255 { 1 } else { 4 }
 }
 

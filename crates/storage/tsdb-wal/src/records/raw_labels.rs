@@ -1,7 +1,7 @@
 //! A label set as records hold it: a count, then counted names and values.
 
 use firesteel_base::bytes::{ByteCursor, ByteError, put_uvarint, put_uvarint_bytes};
-use firesteel_model::Labels;
+use firesteel_model::{Labels, packed_texts};
 
 use super::RecordError;
 
@@ -30,9 +30,8 @@ impl<'a> RawLabels<'a> {
     /// Appends a label set to a record.
     pub(super) fn write(labels: &Labels, out: &mut Vec<u8>) {
         put_uvarint(out, labels.len() as u64);
-        for (name, value) in labels {
-            put_uvarint_bytes(out, name.as_bytes());
-            put_uvarint_bytes(out, value.as_bytes());
+        for text in packed_texts(labels.as_packed()) {
+            put_uvarint_bytes(out, text);
         }
     }
 
