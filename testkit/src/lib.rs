@@ -4,6 +4,7 @@
 
 mod ci;
 mod corpus;
+mod exchange;
 mod expressions;
 mod page_server;
 mod peers;
@@ -14,6 +15,7 @@ mod tool;
 
 pub use ci::in_ci;
 pub use corpus::corpus;
+pub use exchange::{RawAnswer, exchange};
 pub use expressions::{ExpressionSeries, Expressions, Language, expression_series};
 pub use page_server::{Page, PageServer};
 pub use peers::peer;

@@ -38,6 +38,17 @@ impl Server {
     /// Starts `program args…` with `config` as its configuration and its data and log below `dir`, and waits until it
     /// is ready. The same `dir` may be used again after a kill.
     pub fn start(program: &Path, args: &[&str], dir: &Path, config: &str) -> Result<Self, ServerError> {
+        Self::start_below(program, args, dir, config, "")
+    }
+
+    /// As [`Server::start`], with a server whose routes lie below `prefix` (`/p`).
+    pub fn start_below(
+        program: &Path,
+        args: &[&str],
+        dir: &Path,
+        config: &str,
+        prefix: &str,
+    ) -> Result<Self, ServerError> {
         fs::create_dir_all(dir)?;
         let config_file = dir.join("prometheus.yml");
         fs::write(&config_file, config)?;
@@ -60,17 +71,17 @@ impl Server {
             .build()
             .new_agent();
         let mut server = Self { child, address, log: log_file, config: config_file, agent };
-        server.wait_ready()?;
+        server.wait_ready(prefix)?;
         Ok(server)
     }
 
-    fn wait_ready(&mut self) -> Result<(), ServerError> {
+    fn wait_ready(&mut self, prefix: &str) -> Result<(), ServerError> {
         let deadline = Instant::now() + Duration::from_secs(30);
         while Instant::now() < deadline {
             if let Some(status) = self.child.try_wait()? {
                 return Err(ServerError::Ended { status, log: self.log() });
             }
-            if self.get("/-/ready").is_ok_and(|(status, _)| status == 200) {
+            if self.get(&format!("{prefix}/-/ready")).is_ok_and(|(status, _)| status == 200) {
                 return Ok(());
             }
             std::thread::sleep(Duration::from_millis(5));

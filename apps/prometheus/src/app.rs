@@ -6,7 +6,7 @@ use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, OnceLock};
 
 use arc_swap::ArcSwap;
-use firesteel_api::{Api, ApiOptions, Readiness, Ready, router};
+use firesteel_api::{Api, ApiOptions, FederationMetrics, Readiness, Ready, router};
 use firesteel_base::SystemClock;
 use firesteel_cli::version;
 use firesteel_client::Registry;
@@ -151,6 +151,7 @@ impl App {
             readiness: readiness.clone(),
             queries: queries.clone(),
             store: db.clone(),
+            federation: FederationMetrics::new(&self.registry),
             exemplars: db.clone(),
             targets: scraping.clone(),
             status: Arc::new(Status {
@@ -268,6 +269,7 @@ impl App {
             lifecycle: self.options.lifecycle,
             admin: self.options.admin,
             query_timeout: self.options.engine.timeout,
+            lookback: self.options.engine.lookback,
             parser: self.options.parser,
             cors: self.options.cors.clone(),
             external_scheme: self.external.scheme.clone(),

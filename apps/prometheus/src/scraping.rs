@@ -86,6 +86,10 @@ impl TargetSource for Scraping {
         self.0.get().map(ScrapeManager::pools).unwrap_or_default()
     }
 
+    fn pool_config(&self, pool: &str) -> Option<String> {
+        self.0.get()?.config_of(pool).map(|config| config.to_yaml())
+    }
+
     fn metadata(&self, each: &mut dyn FnMut(&Labels, TargetMetadata<'_>)) {
         for (target, _) in self.snapshot().into_iter().flat_map(|pool| pool.active) {
             let labels = target.public_labels();

@@ -12,7 +12,7 @@ use firesteel_client::Registry;
 use firesteel_config::Config;
 use firesteel_expfmt::write_text;
 use firesteel_go_compat::Instant;
-use firesteel_model::Matcher;
+use firesteel_model::{Labels, Matcher};
 use firesteel_promql::{Engine, QueryError, QueryOptions, QueryResult};
 use firesteel_promql_syntax::Expr;
 use firesteel_tsdb::{BlockMeta, NamedCount};
@@ -71,6 +71,10 @@ impl StatusSource for Status {
         self.config.load().to_yaml()
     }
 
+    fn external_labels(&self) -> Labels {
+        Labels::from_pairs(&self.config.load().global.external_labels.0)
+    }
+
     fn flags(&self) -> Vec<(&'static str, String)> {
         self.flags.clone()
     }
@@ -87,6 +91,7 @@ impl StatusSource for Status {
             last_config_time: Instant { unix_secs: self.metrics.config_at.value() as i64, nanos: 0, offset_secs: 0 },
             corruption_count: 0,
             threads: host::threads(),
+            gogc: self.config.load().runtime.gogc,
             max_threads: host::cores() as i64,
             memory_limit: i64::MAX,
             retention: retention_text(&retention(&self.config.load())),

@@ -4,6 +4,7 @@
 
 mod answers;
 mod differential;
+mod http_golden;
 mod journey;
 mod kill9;
 mod node_exporter;

@@ -19,7 +19,7 @@ mod tls;
 mod web_config;
 
 pub use compress::compress;
-pub use cors::{Cors, cors};
+pub use cors::{Cors, cors, set_cors};
 pub use listener::{BindError, Listener};
 pub use observe::{HttpMetrics, observe};
 pub use serve::{ClientAddress, ServeOptions, serve};

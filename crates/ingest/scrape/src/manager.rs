@@ -212,6 +212,11 @@ impl ScrapeManager {
         self.pools.lock().keys().cloned().collect()
     }
 
+    /// Returns the configuration of a pool.
+    pub fn config_of(&self, pool: &str) -> Option<Arc<ScrapeConfig>> {
+        self.pools.lock().get(pool).map(|pool| pool.config.clone())
+    }
+
     /// Returns all pools with their targets, sorted by name.
     pub fn targets(&self) -> Vec<PoolSnapshot> {
         let snapshot = |(name, pool): (&String, &PoolHandle)| {

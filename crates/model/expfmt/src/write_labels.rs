@@ -8,11 +8,11 @@ use crate::normalise::push_openmetrics_float;
 
 /// Appends name, suffix and label set. `extra` is a label with a number, set last; its form `Fixed` stands for
 /// OpenMetrics' way of writing floats.
-pub(crate) fn push_series(
+pub(crate) fn push_series<'a>(
     out: &mut Vec<u8>,
     name: &str,
     suffix: &str,
-    labels: &Labels,
+    labels: impl IntoIterator<Item = (&'a str, &'a str)>,
     extra: Option<(&str, f64, FloatForm)>,
 ) {
     let legacy = is_legacy(name, is_metric_start, is_metric_char);

@@ -15,11 +15,7 @@ pub fn write_text(families: &[MetricFamily], out: &mut Vec<u8>) {
             push_escaped_help(out, &family.help, false);
             out.push(b'\n');
         }
-        out.extend_from_slice(b"# TYPE ");
-        push_help_name(out, &family.name);
-        out.push(b' ');
-        out.extend_from_slice(type_word(family.metric_type).as_bytes());
-        out.push(b'\n');
+        push_text_type(out, &family.name, type_word(family.metric_type));
         for metric in &family.metrics {
             let mut line = |suffix: &str, extra: Option<(&str, f64)>, value: f64| {
                 sample(out, &family.name, suffix, &metric.labels, extra, value, metric.timestamp_ms);
@@ -50,6 +46,27 @@ pub fn write_text(families: &[MetricFamily], out: &mut Vec<u8>) {
     }
 }
 
+/// Appends a TYPE line.
+pub fn push_text_type(out: &mut Vec<u8>, name: &str, word: &str) {
+    out.extend_from_slice(b"# TYPE ");
+    push_help_name(out, name);
+    out.push(b' ');
+    out.extend_from_slice(word.as_bytes());
+    out.push(b'\n');
+}
+
+/// Appends one sample with its labels in the order given.
+pub fn push_text_sample<'a>(
+    out: &mut Vec<u8>,
+    name: &str,
+    labels: impl IntoIterator<Item = (&'a str, &'a str)>,
+    value: f64,
+    timestamp_ms: Option<i64>,
+) {
+    push_series(out, name, "", labels, None);
+    push_value(out, value, timestamp_ms);
+}
+
 /// Types that the format does not know are untyped in it.
 fn type_word(metric_type: MetricType) -> &'static str {
     match metric_type {
@@ -71,6 +88,10 @@ fn sample(
     timestamp_ms: Option<i64>,
 ) {
     push_series(out, name, suffix, labels, extra.map(|(label, v)| (label, v, FloatForm::General)));
+    push_value(out, value, timestamp_ms);
+}
+
+fn push_value(out: &mut Vec<u8>, value: f64, timestamp_ms: Option<i64>) {
     out.push(b' ');
     push_float(out, value, FloatForm::General);
     if let Some(ms) = timestamp_ms {

@@ -333,7 +333,7 @@ impl Head {
                 let series = pairs.count(id) as u64;
                 let value = pairs.text(id).1;
                 values += 1;
-                bytes += value.len() as u64 * series;
+                bytes += labels_bytes(text, value) * series;
                 if text == firesteel_model::METRIC_NAME {
                     note(&mut out.series_by_metric_name, limit, series, || value.to_owned());
                 }
@@ -394,4 +394,10 @@ fn note(list: &mut Vec<NamedCount>, limit: usize, n: u64, name: impl FnOnce() ->
         list.truncate(limit.saturating_sub(1));
         list.insert(at.min(list.len()), NamedCount { name: name(), count: n });
     }
+}
+
+/// What a label takes in upstream's memory (`labels_stringlabels.go`, `labelSize`): both texts, each behind its length in
+/// one byte, or in four from 255 up.
+fn labels_bytes(name: &str, value: &str) -> u64 {
+    [name, value].iter().map(|text| text.len() as u64 + if text.len() < 255 { 1 } else { 4 }).sum()
 }

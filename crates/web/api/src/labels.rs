@@ -3,11 +3,12 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::response::{IntoResponse as _, Response};
 use firesteel_go_compat::quote;
 use firesteel_model::{Labels, Matcher};
 use firesteel_storage::{Querier, Selection, StorageError};
+use http::Uri;
 
 use crate::label_name::unescape;
 use crate::params::Params;
@@ -20,6 +21,7 @@ pub(crate) async fn series(State(api): State<Arc<Api>>, params: Params) -> Respo
 }
 
 async fn find_series(api: Arc<Api>, params: Params) -> Result<Response, ApiError> {
+    params.whole_form()?;
     if params.values("match[]").next().is_none() {
         return Err(ApiError::BadData("no match[] parameter provided".to_owned()));
     }
@@ -57,11 +59,17 @@ pub(crate) async fn names(State(api): State<Arc<Api>>, params: Params) -> Respon
     collect(api, params, |querier, what| querier.label_names(what)).await.unwrap_or_else(ApiError::into_response)
 }
 
-pub(crate) async fn values(State(api): State<Arc<Api>>, Path(name): Path<String>, params: Params) -> Response {
-    let name = unescape(&name);
-    if name.is_empty() {
-        return ApiError::BadData(format!("invalid label name: {}", quote(&name))).into_response();
-    }
+pub(crate) async fn values(State(api): State<Arc<Api>>, uri: Uri, params: Params) -> Response {
+    // Taken from the path by hand: a name that is not UTF-8 gets the API's own refusal.
+    let name = uri.path().strip_suffix("/values").and_then(|path| path.rsplit('/').next()).unwrap_or_default();
+    let name: Vec<u8> = percent_encoding::percent_decode_str(name).collect();
+    let name = match String::from_utf8(name).map(|name| unescape(&name)) {
+        Ok(name) if !name.is_empty() => name,
+        refused => {
+            let bytes = refused.map_or_else(std::string::FromUtf8Error::into_bytes, String::into_bytes);
+            return ApiError::BadData(format!("invalid label name: {}", quote(&bytes))).into_response();
+        }
+    };
     collect(api, params, move |querier, what| querier.label_values(&name, what))
         .await
         .unwrap_or_else(ApiError::into_response)

@@ -12,6 +12,10 @@
 mod admin;
 mod error;
 mod exemplars;
+mod expression_json;
+mod federate;
+mod form;
+mod go_paths;
 mod json;
 mod label_name;
 mod labels;
@@ -31,6 +35,7 @@ mod status;
 mod targets;
 
 pub use error::ApiError;
+pub use federate::FederationMetrics;
 pub use json::Json;
 pub use readiness::{Readiness, Ready};
 pub use result_body::push_stats;

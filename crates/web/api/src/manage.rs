@@ -13,6 +13,9 @@ use crate::state::on_thread;
 const DISABLED: &str = "Lifecycle API is not enabled.";
 const WRONG_METHOD: &str = "Only POST or PUT requests allowed";
 
+/// `HEAD` of the two health checks: Go sends no type where it writes no body.
+pub(crate) async fn head() {}
+
 pub(crate) async fn healthy(State(api): State<Arc<Api>>) -> Response {
     plain(StatusCode::OK, format!("{} is Healthy.\n", api.options.app_name))
 }
@@ -30,7 +33,7 @@ pub(crate) async fn reload(State(api): State<Arc<Api>>) -> Response {
         return plain(StatusCode::FORBIDDEN, DISABLED);
     }
     match api.control.reload().await {
-        Ok(()) => plain(StatusCode::OK, ""),
+        Ok(()) => Response::default(),
         Err(why) => plain(StatusCode::INTERNAL_SERVER_ERROR, format!("failed to reload config: {why}\n")),
     }
 }

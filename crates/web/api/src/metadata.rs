@@ -43,8 +43,8 @@ fn of_metrics(api: &Api, params: &Params) -> Result<Response, ApiError> {
         for (i, (name, known)) in families.iter().enumerate() {
             json.raw(if i > 0 { "," } else { "" }).string(name).raw(":");
             json.list(known, |json, (metric_type, help, unit)| {
-                json.raw(r#"{"type":"#).string(metric_type.as_str()).raw(r#","help":"#).string(help);
-                json.raw(r#","unit":"#).string(unit).raw("}");
+                json.raw(r#"{"type":"#).string(metric_type.as_str()).raw(r#","unit":"#).string(unit);
+                json.raw(r#","help":"#).string(help).raw("}");
             });
         }
         json.raw("}");

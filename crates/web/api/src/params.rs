@@ -15,6 +15,7 @@ use http::header::CONTENT_TYPE;
 use http::{Method, StatusCode};
 
 use crate::ApiError;
+use crate::form::parse_query;
 use crate::respond::plain;
 
 /// Go's bound on forms (`net/http`, `defaultMaxMemory` of `ParseForm`).
@@ -28,6 +29,8 @@ pub(crate) struct Params {
     url_from: usize,
     /// Who asks.
     pub(crate) origin: QueryOrigin,
+    /// Why Go's `ParseForm` would have complained.
+    fault: Option<String>,
 }
 
 impl<S: Sync> FromRequest<S> for Params {
@@ -41,14 +44,14 @@ impl<S: Sync> FromRequest<S> for Params {
                 .get(CONTENT_TYPE)
                 .and_then(|v| v.to_str().ok())
                 .is_some_and(|t| t.split(';').next().unwrap_or("").trim() == "application/x-www-form-urlencoded");
-        let mut pairs = Vec::new();
+        let (mut pairs, mut fault) = (Vec::new(), None);
         if is_form {
             let bytes = to_bytes(body, MAX_FORM_BYTES).await;
             let bytes = bytes.map_err(|_| plain(StatusCode::BAD_REQUEST, "http: request body too large\n"))?;
-            pairs.extend(form_urlencoded::parse(&bytes).into_owned());
+            fault = parse_query(&bytes, &mut pairs);
         }
         let url_from = pairs.len();
-        pairs.extend(form_urlencoded::parse(parts.uri.query().unwrap_or("").as_bytes()).into_owned());
+        let of_url = parse_query(parts.uri.query().unwrap_or("").as_bytes(), &mut pairs);
         let client = parts.extensions.get::<ClientAddress>().map(|client| client.0.ip().to_string());
         let path = parts.extensions.get::<OriginalUri>().map_or(parts.uri.path(), |original| original.0.path());
         let origin = QueryOrigin::Http {
@@ -56,15 +59,27 @@ impl<S: Sync> FromRequest<S> for Params {
             method: parts.method.to_string(),
             path: path.to_owned(),
         };
-        Ok(Self { pairs, url_from, origin })
+        Ok(Self { pairs, url_from, fault: fault.or(of_url), origin })
     }
 }
 
 impl Params {
     #[cfg(test)]
     pub(crate) fn of_query(query: &str) -> Self {
-        let pairs = form_urlencoded::parse(query.as_bytes()).into_owned().collect();
-        Self { pairs, ..Self::default() }
+        let mut params = Self::default();
+        params.fault = parse_query(query.as_bytes(), &mut params.pairs);
+        params
+    }
+
+    /// Returns why a part of the parameters could not be read.
+    pub(crate) fn form_fault(&self) -> Option<&str> {
+        self.fault.as_deref()
+    }
+
+    /// Errors when a part of the parameters could not be read, for handlers of upstream that look at it.
+    pub(crate) fn whole_form(&self) -> Result<(), ApiError> {
+        let fault = self.form_fault().map(|why| ApiError::BadData(format!("error parsing form values: {why}")));
+        fault.map_or(Ok(()), Err)
     }
 
     /// Returns the first value, or the empty string (Go's `FormValue`).
@@ -139,13 +154,15 @@ impl Params {
         }
     }
 
+    /// Returns the selectors of `match[]`. The error is the bare reason.
+    pub(crate) fn selectors(&self) -> Result<Vec<Vec<Matcher>>, String> {
+        self.values("match[]").map(|text| parse_metric_selector(text).map_err(|e| e.to_string())).collect()
+    }
+
     /// Returns the selectors of `match[]`, each with a matcher that the empty string does not satisfy. The error is the
     /// bare reason.
     pub(crate) fn matcher_sets(&self) -> Result<Vec<Vec<Matcher>>, String> {
-        let mut sets = Vec::new();
-        for text in self.values("match[]") {
-            sets.push(parse_metric_selector(text).map_err(|e| e.to_string())?);
-        }
+        let sets = self.selectors()?;
         if sets.iter().any(|set| set.iter().all(Matcher::matches_empty)) {
             return Err("match[] must contain at least one non-empty matcher".to_owned());
         }

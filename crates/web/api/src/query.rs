@@ -10,6 +10,7 @@ use firesteel_go_compat::quote;
 use firesteel_promql::{CancelFlag, QueryError, QueryOptions, QueryResult, Value};
 use firesteel_promql_syntax::{Expr, parse};
 
+use crate::expression_json::push_expression;
 use crate::params::Params;
 use crate::respond::{TRUNCATED, success};
 use crate::result_body::ResultBody;
@@ -55,6 +56,14 @@ pub(crate) async fn format(State(api): State<Arc<Api>>, params: Params) -> Respo
         Ok(expr) => success(&[], |json| {
             json.string(&expr.pretty());
         }),
+        Err(e) => ApiError::parameter("query", e).into_response(),
+    }
+}
+
+/// `/parse_query`: the expression as a tree.
+pub(crate) async fn parsed(State(api): State<Arc<Api>>, params: Params) -> Response {
+    match parse(params.value("query"), api.options.parser) {
+        Ok(expr) => success(&[], |json| push_expression(json, &expr)),
         Err(e) => ApiError::parameter("query", e).into_response(),
     }
 }

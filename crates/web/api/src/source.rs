@@ -33,6 +33,8 @@ pub trait TargetSource: Send + Sync {
     fn dropped_counts(&self) -> Vec<(String, usize)>;
     /// Returns the names of the pools, sorted.
     fn pools(&self) -> Vec<String>;
+    /// Returns the configuration of a pool as YAML, secrets hidden.
+    fn pool_config(&self, pool: &str) -> Option<String>;
     /// Calls `each` with what the targets in force say about their metrics.
     fn metadata(&self, each: &mut dyn FnMut(&Labels, TargetMetadata<'_>));
 }
@@ -75,6 +77,8 @@ pub struct TargetMetadata<'a> {
 pub trait StatusSource: Send + Sync {
     /// Returns the configuration in force as YAML, secrets hidden.
     fn config_yaml(&self) -> String;
+    /// Returns what the configuration adds to all series that leave this server.
+    fn external_labels(&self) -> Labels;
     /// Returns every flag with its value.
     fn flags(&self) -> Vec<(&'static str, String)>;
     /// Returns what runtimeinfo tells.
@@ -104,6 +108,8 @@ pub struct RuntimeInfo {
     /// Bytes; `i64::MAX` = no limit.
     pub memory_limit: i64,
     pub retention: String,
+    /// `runtime.gogc` of the configuration; nothing here acts on it.
+    pub gogc: i64,
 }
 
 /// The head's statistics.

@@ -11,7 +11,7 @@ use tokio::sync::Semaphore;
 
 use crate::RunningQueries;
 use crate::source::{AdminSource, Control, QuerySource, StatusSource, TargetSource};
-use crate::{ApiError, Readiness};
+use crate::{ApiError, FederationMetrics, Readiness};
 
 /// The parts of a server that the API shows, and its settings.
 pub struct Api {
@@ -21,6 +21,7 @@ pub struct Api {
     pub exemplars: Arc<dyn ExemplarQueryable>,
     pub targets: Arc<dyn TargetSource>,
     pub status: Arc<dyn StatusSource>,
+    pub federation: FederationMetrics,
     pub control: Arc<dyn Control>,
     pub admin: Arc<dyn AdminSource>,
     pub clock: Arc<dyn Clock>,
@@ -41,6 +42,8 @@ pub struct ApiOptions {
     pub admin: bool,
     /// `--query.timeout`.
     pub query_timeout: Duration,
+    /// `--query.lookback-delta`, as federation looks back.
+    pub lookback: Duration,
     pub parser: ParserOptions,
     pub cors: Cors,
     /// Scheme and `host:port` of the external URL, for `globalUrl`.
@@ -81,6 +84,7 @@ pub(crate) mod tests {
             lifecycle: false,
             admin: false,
             query_timeout: Duration::from_mins(2),
+            lookback: Duration::from_mins(5),
             parser: ParserOptions::default(),
             cors: Cors::Any,
             external_scheme: "https".to_owned(),

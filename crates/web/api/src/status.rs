@@ -70,7 +70,7 @@ pub(crate) async fn runtime(State(api): State<Arc<Api>>) -> Response {
         json.raw(r#","lastConfigTime":"#).string(&info.last_config_time.to_rfc3339());
         json.raw(r#","corruptionCount":"#).int(info.corruption_count);
         json.raw(r#","goroutineCount":"#).int(info.threads).raw(r#","GOMAXPROCS":"#).int(info.max_threads);
-        json.raw(r#","GOMEMLIMIT":"#).int(info.memory_limit).raw(r#","GOGC":"#).string(&variable("GOGC"));
+        json.raw(r#","GOMEMLIMIT":"#).int(info.memory_limit).raw(r#","GOGC":"#).string(&info.gogc.to_string());
         json.raw(r#","GODEBUG":"#).string(&variable("GODEBUG"));
         json.raw(r#","storageRetention":"#).string(&info.retention).raw("}");
     })

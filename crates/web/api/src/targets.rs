@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use axum::extract::State;
-use axum::response::Response;
-use firesteel_go_compat::Instant;
+use axum::response::{IntoResponse as _, Response};
+use firesteel_go_compat::{Instant, quote};
 
 use crate::params::Params;
 use crate::respond::success;
 use crate::source::ActiveTarget;
-use crate::{Api, ApiOptions, Json};
+use crate::{Api, ApiError, ApiOptions, Json};
 
 /// Go's zero time: a target that was never scraped.
 const NEVER: &str = "0001-01-01T00:00:00Z";
@@ -103,6 +103,21 @@ pub(crate) async fn pools(State(api): State<Arc<Api>>) -> Response {
             json.string(&name);
         });
         json.raw("}");
+    })
+}
+
+/// `/scrape_pools/config`: one job as the configuration has it.
+pub(crate) async fn pool_config(State(api): State<Arc<Api>>, params: Params) -> Response {
+    let pool = params.value("scrapePool");
+    if pool.is_empty() {
+        return ApiError::BadData("no scrapePool parameter provided".to_owned()).into_response();
+    }
+    let Some(yaml) = api.targets.pool_config(pool) else {
+        let why = format!("error retrieving scrape config: scrape pool {} not found", quote(pool));
+        return ApiError::BadData(why).into_response();
+    };
+    success(&[], |json| {
+        json.raw(r#"{"yaml":"#).string(&yaml).raw("}");
     })
 }
 

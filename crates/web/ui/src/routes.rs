@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{Path, State};
-use axum::response::{IntoResponse, Redirect, Response};
+use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
@@ -42,13 +42,19 @@ pub fn routes(options: &UiOptions) -> Router {
         compressed: Compressed::default(),
     });
     let mut router = Router::new()
-        .route("/", get(|State(shared): State<Arc<Shared>>| async move { Redirect::to(&shared.home) }))
+        .route("/", get(|State(shared): State<Arc<Shared>>| async move { to_home(&shared.home) }))
         .route("/assets/{*path}", get(asset))
         .route("/favicon.svg", get(favicon));
     for page in PAGES {
         router = router.route(page, get(page_index));
     }
     router.with_state(shared)
+}
+
+fn to_home(home: &str) -> Response {
+    let link = format!("<a href=\"{}\">Found</a>.\n\n", escape(home));
+    let headers = [(header::LOCATION, home), (header::CONTENT_TYPE, "text/html; charset=utf-8")];
+    (StatusCode::FOUND, headers, link).into_response()
 }
 
 /// Puts the prefix into `<base>` and the title into `<title>`.
@@ -140,7 +146,7 @@ mod tests {
     #[tokio::test]
     async fn root_leads_to_the_query_page() {
         let (status, headers, _) = ask("/prom/", "/", false).await;
-        assert_eq!(status, StatusCode::SEE_OTHER);
+        assert_eq!(status, StatusCode::FOUND);
         assert_eq!(headers[header::LOCATION], "/prom/query");
     }
 

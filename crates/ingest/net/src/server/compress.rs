@@ -25,7 +25,12 @@ const LEVEL: Compression = Compression::new(3);
 pub async fn compress(request: Request, next: Next) -> Response {
     let wanted = wanted(request.headers());
     let mut response = next.run(request).await;
-    response.headers_mut().append(VARY, HeaderValue::from_static("Accept-Encoding"));
+    // First, as upstream's layers have it.
+    let others: Vec<HeaderValue> = response.headers().get_all(VARY).iter().cloned().collect();
+    response.headers_mut().insert(VARY, HeaderValue::from_static("Accept-Encoding"));
+    for other in others {
+        response.headers_mut().append(VARY, other);
+    }
     let Some(wanted) = wanted else { return response };
     if response.headers().contains_key(CONTENT_ENCODING)
         || response.body().size_hint().upper().is_some_and(|n| n < LEAST_BYTES)

@@ -10,7 +10,7 @@ use http::header::{
     ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
     ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue, ORIGIN, VARY,
 };
-use http::{Method, StatusCode};
+use http::{HeaderMap, Method, StatusCode};
 
 /// Which pages elsewhere may read the API.
 #[derive(Clone, Debug)]
@@ -31,17 +31,22 @@ pub async fn cors(State(cors): State<Cors>, request: Request, next: Next) -> Res
     } else {
         next.run(request).await
     };
-    let allowed = match (&cors, &origin) {
-        (Cors::Off, _) => return response,
+    set_cors(&cors, origin.as_ref(), response.headers_mut());
+    response
+}
+
+/// Sets the headers on an answer to a request from `origin`.
+pub fn set_cors(cors: &Cors, origin: Option<&HeaderValue>, headers: &mut HeaderMap) {
+    let allowed = match (cors, origin) {
+        (Cors::Off, _) => return,
         // 3.14 compares its default with a pattern it no longer writes, so it echoes the origin instead of `*`
         // (`util/httputil/cors.go`); kept.
-        (Cors::Any, origin) => origin.clone(),
+        (Cors::Any, origin) => origin,
         (Cors::Matching(regex), Some(origin)) => {
-            origin.to_str().is_ok_and(|text| regex.is_match(text)).then(|| origin.clone())
+            Some(origin).filter(|origin| origin.to_str().is_ok_and(|text| regex.is_match(text)))
         }
         (Cors::Matching(_), None) => None,
     };
-    let headers = response.headers_mut();
     headers.append(VARY, HeaderValue::from_static("Origin"));
     if origin.is_some() {
         headers.insert(
@@ -51,8 +56,7 @@ pub async fn cors(State(cors): State<Cors>, request: Request, next: Next) -> Res
         headers.insert(ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static("GET, POST, OPTIONS"));
         headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static("Date"));
         if let Some(allowed) = allowed {
-            headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, allowed);
+            headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, allowed.clone());
         }
     }
-    response
 }

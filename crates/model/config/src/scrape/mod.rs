@@ -13,7 +13,7 @@ use crate::http::HttpClientConfig;
 use crate::naming::ValidationScheme;
 use crate::sd::SdConfigs;
 use crate::section::section;
-use crate::{ByteSize, FilePath, RelabelConfig, ScrapeProtocol};
+use crate::{ByteSize, Decode as _, FilePath, RelabelConfig, ScrapeProtocol};
 
 section! {
     /// A job. After loading everything inherited from `global` is filled in: intervals, limits, protocols, tri-states.
@@ -57,6 +57,13 @@ section! {
         metric_relabel_configs: Vec<RelabelConfig>,
         /// `static_configs` and every `*_sd_configs`.
         discovery: SdConfigs [inline],
+    }
+}
+
+impl ScrapeConfig {
+    /// Prints the job as `/api/v1/scrape_pools/config` shows it, secrets as `<secret>`.
+    pub fn to_yaml(&self) -> String {
+        firesteel_yaml::to_yaml(&self.encode())
     }
 }
 

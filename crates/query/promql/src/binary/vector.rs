@@ -287,6 +287,8 @@ impl VectorOperation {
         let matched = &mut self.matched[signature * words..(signature + 1) * words];
         if self.what.matching.cardinality == MatchCardinality::OneToOne {
             if matched.iter().zip(&*computed.present).any(|(a, b)| a & b != 0) {
+                // Upstream looks at the other side first.
+                self.check_duplicates(ones, layout, many.present)?;
                 return Err(QueryError::Execution(
                     "multiple matches for labels: many-to-one matching must be explicit (group_left/group_right)"
                         .to_owned(),
