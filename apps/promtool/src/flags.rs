@@ -37,6 +37,21 @@ const MATCH: FlagDef =
 const MATCH_REQUIRED: FlagDef = MATCH.required();
 const HUMAN_READABLE: FlagDef =
     FlagDef::new("human-readable", FlagKind::Bool, "Print human readable values.").short('r');
+const SANDBOX: FlagDef = FlagDef::new(
+    "sandbox-dir-root",
+    FlagKind::Text,
+    "Root directory where a sandbox directory will be created, this sandbox is used in case WAL replay generates chunks \
+     (default is the database path). The sandbox is cleaned up at the end.",
+);
+const MIN_TIME: FlagDef =
+    FlagDef::new("min-time", FlagKind::Int, "Minimum timestamp to dump, in milliseconds since the Unix epoch.")
+        .default(&["-9223372036854775808"]);
+const MAX_TIME: FlagDef =
+    FlagDef::new("max-time", FlagKind::Int, "Maximum timestamp to dump, in milliseconds since the Unix epoch.")
+        .default(&["9223372036854775807"]);
+const DUMP_MATCH: FlagDef = FlagDef::new("match", FlagKind::Text, "Series selector. Can be specified multiple times.")
+    .default(&["{__name__=~'(?s:.*)'}"])
+    .repeatable();
 const QUIET: FlagDef = FlagDef::new("quiet", FlagKind::Bool, "Do not print created blocks.").short('q');
 const MAX_BLOCK_DURATION: FlagDef = FlagDef::new(
     "max-block-duration",
@@ -232,6 +247,32 @@ pub(crate) static PROGRAM: ProgramDef = ProgramDef {
             hidden: false,
         },
         CommandDef {
+            name: "tsdb dump",
+            help: "Dump data (series+samples or optionally just series) from a TSDB.",
+            flags: &[
+                SANDBOX,
+                MIN_TIME,
+                MAX_TIME,
+                DUMP_MATCH,
+                FlagDef::new(
+                    "format",
+                    FlagKind::Enum(&["prom", "seriesjson"]),
+                    "Output format of the dump (prom (default) or seriesjson).",
+                )
+                .default(&["prom"]),
+            ],
+            args: &[ArgDef::optional("db path", "Database path (default is data/).").default("data/")],
+            hidden: false,
+        },
+        CommandDef {
+            name: "tsdb dump-openmetrics",
+            help: "[Experimental] Dump samples from a TSDB into OpenMetrics text format, excluding native histograms and \
+                   staleness markers, which are not representable in OpenMetrics.",
+            flags: &[SANDBOX, MIN_TIME, MAX_TIME, DUMP_MATCH],
+            args: &[ArgDef::optional("db path", "Database path (default is data/).").default("data/")],
+            hidden: false,
+        },
+        CommandDef {
             name: "tsdb list",
             help: "List tsdb blocks.",
             flags: &[HUMAN_READABLE],
@@ -317,6 +358,4 @@ pub(crate) const NOT_BUILT: &[&str] = &[
     "push metrics",
     "test rules",
     "tsdb bench",
-    "tsdb dump",
-    "tsdb dump-openmetrics",
 ];

@@ -4,10 +4,12 @@ mod analyze;
 mod block_builder;
 mod block_table;
 mod chunk_table;
+mod dump;
 mod openmetrics_blocks;
 mod rule_blocks;
 
 pub(crate) use analyze::analyze;
 pub(crate) use block_table::list;
+pub(crate) use dump::{dump, dump_openmetrics};
 pub(crate) use openmetrics_blocks::from_openmetrics;
 pub(crate) use rule_blocks::from_rules;

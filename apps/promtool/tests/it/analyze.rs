@@ -7,7 +7,7 @@ use std::path::Path;
 use crate::promtool;
 
 /// Puts the block that the reference analysed below `dir`: two counters of six samples, two gauges of 150.
-fn place_block(dir: &Path) {
+pub(crate) fn place_block(dir: &Path) {
     let block = dir.join("01M7YFXX61WKGA3QZ1ZCS80CSP");
     let mut name = "";
     let mut hex = String::new();

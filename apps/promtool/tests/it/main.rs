@@ -2,6 +2,7 @@
 
 mod analyze;
 mod check_metrics;
+mod dump;
 mod tsdb;
 
 use std::fs;
