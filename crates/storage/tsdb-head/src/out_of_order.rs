@@ -1,13 +1,15 @@
 //! The head's side of out-of-order samples: the window, the log of their own, and what compaction takes away.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 
 use firesteel_base::{TimeRange, TimestampMs};
 use firesteel_model::SeriesRef;
-use firesteel_storage::ChunkView;
+use firesteel_storage::{ChunkBytes, ChunkView};
 use firesteel_tsdb_wal::WalError;
 use parking_lot::Mutex;
 
+use super::chunks_head::{ChunksHeadError, NewChunk};
 use super::late::{Inserted, LateSample};
 use super::log::Log;
 use super::{Head, count};
@@ -24,6 +26,8 @@ pub(crate) struct OutOfOrder {
     max_t: AtomicI64,
     /// Held while the two are changed.
     changing: Mutex<()>,
+    /// The log has markers of chunks that are not there.
+    lost_markers: AtomicBool,
 }
 
 impl OutOfOrder {
@@ -35,6 +39,7 @@ impl OutOfOrder {
             min_t: AtomicI64::new(i64::MAX),
             max_t: AtomicI64::new(i64::MIN),
             changing: Mutex::default(),
+            lost_markers: AtomicBool::new(false),
         }
     }
 
@@ -56,6 +61,10 @@ impl OutOfOrder {
         self.min_t.fetch_min(min, Ordering::Relaxed);
         self.max_t.fetch_max(max, Ordering::Relaxed);
         self.any.store(true, Ordering::Release);
+    }
+
+    pub(crate) fn note_lost_marker(&self) {
+        self.lost_markers.store(true, Ordering::Relaxed);
     }
 
     pub(crate) fn range(&self) -> Option<(i64, i64)> {
@@ -95,6 +104,43 @@ impl Head {
     /// Returns the log of out-of-order samples.
     pub fn late_log(&self) -> &Log {
         &self.late_log
+    }
+
+    /// Makes the log of out-of-order samples needless if its replay met markers of chunks that are not there: their places
+    /// will be given to other chunks, and a later replay would believe them. Returns whether that was so: then all late
+    /// samples are in `chunks_head` now, synced, and the log that was replayed can go.
+    ///
+    /// A killed Prometheus leaves such markers: its chunks wait in a buffer when they are logged already.
+    pub fn settle_lost_markers(&self) -> Result<bool, ChunksHeadError> {
+        let Some(files) = self.chunks_head() else { return Ok(false) };
+        if !self.out_of_order.lost_markers.swap(false, Ordering::Relaxed) {
+            return Ok(false);
+        }
+        for shard in &self.shards {
+            let mut shard = shard.lock();
+            for (series, late) in shard.late.iter_mut() {
+                late.seal(|| self.out_of_order.next_number());
+                for chunk in late.chunks.iter_mut().filter(|chunk| chunk.file.is_none()) {
+                    let (view, bytes) = (&chunk.view, chunk.view.bytes.as_slice());
+                    let new = NewChunk {
+                        series,
+                        range: (view.min.0, view.max.0),
+                        encoding: view.encoding as u8,
+                        out_of_order: true,
+                        from: 0,
+                        to: bytes.len() as u32,
+                    };
+                    let (at, written) = files.append_one(new, bytes)?;
+                    let place = written.data_at as usize..written.data_at as usize + bytes.len();
+                    chunk.file = Some(at.file());
+                    if let Some(map) = files.maps().by_number(at.file()) {
+                        chunk.view.bytes = ChunkBytes::Mapped(Arc::clone(map), place);
+                    }
+                }
+            }
+        }
+        files.sync()?;
+        Ok(true)
     }
 
     /// Begins a compaction of the out-of-order samples: all that are there become chunks. `None`: there are none.

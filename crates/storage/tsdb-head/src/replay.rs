@@ -247,9 +247,11 @@ impl<'a> Replay<'a> {
                         continue;
                     };
                     // A marker behind the last chunk that was found tells of one that is lost.
-                    if marker.chunk < self.loaded.end.0
-                        && let Some(late) = self.head.shards[place.shard as usize].lock().late.get_mut(series)
-                    {
+                    let is_lost = marker.chunk >= self.loaded.end.0;
+                    if is_lost && marker.chunk != 0 {
+                        self.head.out_of_order.note_lost_marker();
+                    }
+                    if !is_lost && let Some(late) = self.head.shards[place.shard as usize].lock().late.get_mut(series) {
                         late.drop_open();
                     }
                 }

@@ -22,7 +22,10 @@ pub(crate) fn open_if_wanted(
     let dir = db_dir.join(DIR);
     let wanted = head.out_of_order_window() > 0 || !list_segments(vfs.as_ref(), &dir)?.is_empty();
     if wanted && head.late_log().wal().is_none() {
-        let _ = head.late_log().attach(Wal::open(Arc::clone(vfs), &dir, options)?);
+        let log = head.late_log().attach(Wal::open(Arc::clone(vfs), &dir, options)?);
+        if head.settle_lost_markers()? {
+            log.truncate(log.current_segment())?;
+        }
     }
     Ok(())
 }

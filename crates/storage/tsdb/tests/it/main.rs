@@ -6,6 +6,7 @@ mod deletion;
 mod faults;
 mod head_chunks;
 mod kinds;
+mod kinds_peer;
 mod peers;
 mod restarts;
 mod wal_peer;
