@@ -6,6 +6,7 @@ mod process;
 mod pushes;
 mod remote_write;
 mod scrape;
+mod storage;
 
 use anyhow::{Result, bail};
 
@@ -13,9 +14,10 @@ pub(crate) fn run(args: &[&str]) -> Result<()> {
     match args {
         ["scrape", rest @ ..] => scrape::run(rest),
         ["remote-write", rest @ ..] => remote_write::run(rest),
+        ["storage", rest @ ..] => storage::run(rest),
         _ => bail!(
-            "bench: say what: scrape [--series N] [--interval SECONDS] [--seconds N] [--gzip] [--save], or remote-write \
-             [--series N] [--rounds N] [--save]"
+            "bench: say what: scrape [--series N] [--interval SECONDS] [--seconds N] [--gzip] [--save], remote-write \
+             [--series N] [--rounds N] [--save], or storage [--series N,N] [--no-churn] [--save]"
         ),
     }
 }

@@ -11,6 +11,7 @@ pub(crate) struct Usage {
     pub(crate) cpu_seconds: f64,
     pub(crate) rss_bytes: u64,
     pub(crate) rss_anon_bytes: u64,
+    pub(crate) rss_peak_bytes: u64,
 }
 
 impl Usage {
@@ -31,6 +32,7 @@ impl Usage {
             cpu_seconds: (ticks(11) + ticks(12)) / 100.0,
             rss_bytes: kib("VmRSS:"),
             rss_anon_bytes: kib("RssAnon:"),
+            rss_peak_bytes: kib("VmHWM:"),
         })
     }
 }

@@ -11,7 +11,7 @@ use firesteel_remote::ReceiverOptions;
 
 use crate::endpoint::{Answer, Endpoint, V1, V2, packed, written};
 
-struct Case {
+pub(crate) struct Case {
     name: &'static str,
     headers: Vec<(&'static str, &'static str)>,
     body: Vec<u8>,
@@ -54,11 +54,17 @@ fn two(all: &[Series<'_>]) -> Vec<u8> {
     encoder.finish()
 }
 
-fn case_v1(name: &'static str, message: Vec<u8>, status: u16, text: &'static str) -> Case {
+pub(crate) fn case_v1(name: &'static str, message: Vec<u8>, status: u16, text: &'static str) -> Case {
     Case { name, headers: vec![("content-type", V1), SNAPPY], body: packed(&message), status, text, written: None }
 }
 
-fn case_v2(name: &'static str, message: Vec<u8>, status: u16, text: &'static str, written: [usize; 3]) -> Case {
+pub(crate) fn case_v2(
+    name: &'static str,
+    message: Vec<u8>,
+    status: u16,
+    text: &'static str,
+    written: [usize; 3],
+) -> Case {
     let headers = vec![("content-type", V2), SNAPPY];
     Case { name, headers, body: packed(&message), status, text, written: Some(written) }
 }
@@ -204,7 +210,7 @@ fn ask(address: &str, case: &Case) -> Answer {
     Answer { status, text: response.body_mut().read_to_string().expect("text"), written }
 }
 
-fn check(cases: &[Case]) -> Endpoint {
+pub(crate) fn check(cases: &[Case]) -> Endpoint {
     let ours = Endpoint::new(ReceiverOptions::default());
     let reference = std::env::var("FIRESTEEL_REMOTE_WRITE_REFERENCE").ok();
     let mut wrong = String::new();

@@ -2,5 +2,6 @@
 
 mod answers;
 mod endpoint;
+mod histograms;
 mod pushes;
 mod reads;
