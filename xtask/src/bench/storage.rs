@@ -71,6 +71,7 @@ pub(crate) fn run(args: &[&str]) -> Result<()> {
                 println!("no `prometheus` on PATH and none in target/peers: figures of Firesteel alone");
                 break;
             }
+            println!("{} with {series} series: {:#}", who.name(), Value::Object(figures.clone()));
             if churn {
                 churned(who, &home.join("churned"), series / 2, &mut figures)?;
             }
@@ -139,21 +140,34 @@ fn held(who: Who, dir: &Path, count: usize, out: &mut Figures) -> Result<bool> {
     Ok(true)
 }
 
+/// Pushes round after round: with blocks of two minutes, a connection that is a minute behind the other is too late.
+fn in_step(
+    server: &Contender,
+    series: &Series,
+    rounds: std::ops::Range<u64>,
+    t_ms: &(dyn Fn(u64) -> i64 + Sync),
+) -> Result<()> {
+    for round in rounds {
+        push(server.address(), Version::V1, series, round..round + 1, t_ms)?;
+    }
+    Ok(())
+}
+
 /// Replaces all series by others, goes on with those, and waits until what is old is in blocks.
 fn churned(who: Who, dir: &Path, count: usize, out: &mut Figures) -> Result<()> {
     let Some(server) = who.start(dir, &[RECEIVE, SHORT_BLOCKS])? else { return Ok(()) };
     let start = now_ms()? - 6 * BLOCK_ROUNDS as i64 * STEP_MS;
     let t_ms = |round: u64| start + round as i64 * STEP_MS;
     let (old, new) = (Series { first: 0, count }, Series { first: count.next_multiple_of(1000), count });
-    push(server.address(), Version::V1, &old, 0..BLOCK_ROUNDS, &t_ms)?;
+    in_step(&server, &old, 0..BLOCK_ROUNDS, &t_ms)?;
     std::thread::sleep(Duration::from_secs(1));
     let before = server.usage()?;
-    push(server.address(), Version::V1, &new, BLOCK_ROUNDS..2 * BLOCK_ROUNDS, &t_ms)?;
+    in_step(&server, &new, BLOCK_ROUNDS..2 * BLOCK_ROUNDS, &t_ms)?;
     std::thread::sleep(Duration::from_secs(1));
     let grown = server.usage()?;
     let growth = grown.rss_bytes.saturating_sub(before.rss_bytes) as f64 / count as f64;
     out.insert("churn_rss_bytes_per_new_series".into(), growth.round().into());
-    push(server.address(), Version::V1, &new, 2 * BLOCK_ROUNDS..6 * BLOCK_ROUNDS, &t_ms)?;
+    in_step(&server, &new, 2 * BLOCK_ROUNDS..6 * BLOCK_ROUNDS, &t_ms)?;
     std::thread::sleep(Duration::from_secs(1));
     let full = server.usage()?;
     let deadline = Instant::now() + COMPACTION_LIMIT;
