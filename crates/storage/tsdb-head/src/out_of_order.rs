@@ -1,5 +1,6 @@
 //! The head's side of out-of-order samples: the window, the log of their own, and what compaction takes away.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 
@@ -169,6 +170,23 @@ impl Head {
         let Some(late) = shard.late.get(series) else { return };
         let taken = late.chunks.iter().filter(|c| c.number < cut.below).map(|c| &c.view);
         out.extend(taken.filter(|v| TimeRange { min: v.min, max: v.max }.overlaps(range)).cloned());
+    }
+
+    /// Returns where the ranges of `size_ms` begin that the chunks of `cut` touch, ascending.
+    pub fn out_of_order_blocks(&self, cut: &OutOfOrderCut, size_ms: i64) -> Vec<i64> {
+        let mut starts = BTreeSet::new();
+        for shard in &self.shards {
+            for (_, late) in shard.lock().late.iter_mut() {
+                for view in late.chunks.iter().filter(|c| c.number < cut.below).map(|c| &c.view) {
+                    let mut start = view.min.0.div_euclid(size_ms).saturating_mul(size_ms);
+                    while start <= view.max.0 {
+                        starts.insert(start);
+                        start = start.saturating_add(size_ms);
+                    }
+                }
+            }
+        }
+        starts.into_iter().collect()
     }
 
     /// Ends a compaction whose blocks are in force: its chunks and its part of the log go. Series that have nothing else go

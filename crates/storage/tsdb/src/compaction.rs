@@ -17,7 +17,7 @@ use firesteel_tsdb_block::{
     Block, BlockError, BlockMeta, BlockSpec, Candidate, PlanOptions, SeriesSource, Ulid, WriteOptions, block_ranges,
     compact, plan, write_block,
 };
-use firesteel_tsdb_head::{Head, count};
+use firesteel_tsdb_head::{Head, OutOfOrderCut, count};
 use firesteel_tsdb_wal::{self as wal, Wal};
 use parking_lot::{Mutex, RwLock};
 
@@ -227,9 +227,30 @@ impl Compaction {
         Ok(end)
     }
 
-    /// Writes blocks of the samples that came late.
-    fn cut_late_samples(&self) -> Result<(), DbError> {
+    /// Writes blocks of the samples that came late, one for each range that has any, and gives them back.
+    pub(crate) fn cut_late_samples(&self) -> Result<(), DbError> {
+        let Some(cut) = self.head.begin_out_of_order_cut()? else { return Ok(()) };
+        let mut written = Vec::new();
+        let outcome = self.write_late_samples(cut, &mut written);
+        if let Err(e) = outcome {
+            // The next attempt writes all of them again.
+            written.into_iter().for_each(|ulid| self.blocks.discard(ulid));
+            return Err(e);
+        }
+        self.head.end_out_of_order_cut(&cut)?;
         Ok(())
+    }
+
+    fn write_late_samples(&self, cut: OutOfOrderCut, written: &mut Vec<Ulid>) -> Result<(), DbError> {
+        let size = self.ranges[0];
+        for min in self.head.out_of_order_blocks(&cut, size) {
+            let end = min.saturating_add(size);
+            let within = TimeRange { min: TimestampMs(min), max: TimestampMs(end - 1) };
+            let mut source = self.head.out_of_order_source(cut, within);
+            let spec = BlockSpec::of_out_of_order_head(Ulid::generate(), min, end);
+            written.extend(self.write(spec, &mut source)?.map(|meta| meta.ulid));
+        }
+        if written.is_empty() { Ok(()) } else { self.reload_locked() }
     }
 
     /// Writes one block of level 1.

@@ -23,17 +23,21 @@ fn options(dir: &Path) -> DbOptions {
     }
 }
 
+fn copy_tree(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).expect("creates");
+    for entry in std::fs::read_dir(from).expect("lists").flatten() {
+        if entry.path().is_dir() {
+            copy_tree(&entry.path(), &to.join(entry.file_name()));
+        } else if entry.file_name() != "lock" {
+            std::fs::copy(entry.path(), to.join(entry.file_name())).expect("copies");
+        }
+    }
+}
+
 /// Leaves the directory as a killed process would.
 fn kill(db: Arc<Db>, dir: &Path) {
     let copy = dir.join("killed");
-    for log in ["wal", "wbl"] {
-        std::fs::create_dir_all(copy.join(log)).expect("creates");
-        for file in std::fs::read_dir(dir.join("data").join(log)).into_iter().flatten().flatten() {
-            if file.path().is_file() {
-                std::fs::copy(file.path(), copy.join(log).join(file.file_name())).expect("copies");
-            }
-        }
-    }
+    copy_tree(&dir.join("data"), &copy);
     drop(db);
     std::fs::remove_dir_all(dir.join("data")).expect("removes");
     std::fs::rename(copy, dir.join("data")).expect("renames");
@@ -140,4 +144,40 @@ fn late_samples_and_deletions_outlive_restarts() {
     db.set_out_of_order_window(Duration::from_mins(60)).expect("opens its log");
     add(&db, &[(0, start + 1_000_003, 2.0)], &mut model);
     assert_eq!(merged(&db), model.0);
+}
+
+#[test]
+fn late_samples_become_blocks() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let hour = 3_600_000i64;
+    let options = DbOptions { out_of_order_window: Duration::from_hours(6), ..options(dir.path()) };
+    let mut model = Model::default();
+    let db = Db::open(options.clone()).expect("opens");
+    let start = 1_700_006_400_000 / (2 * hour) * (2 * hour);
+    let add = |rows: &[(usize, i64, f64)], model: &mut Model| {
+        append(&db, rows);
+        model.add(rows);
+        for samples in model.0.values_mut() {
+            samples.sort_unstable();
+        }
+    };
+    for n in 0..240 {
+        let t = start + n * 120_000;
+        add(&[(0, t, n as f64), (1, t, 1.0)], &mut model);
+        if n > 180 {
+            // Over two ranges of blocks that are long gone, and one series that has nothing else.
+            add(&[(0, t - 4 * hour - 1, -1.0), (2, t - 3 * hour + 7, 0.5)], &mut model);
+        }
+    }
+    assert_eq!(merged(&db), model.0);
+    db.compact().expect("compacts");
+    // A block of late samples and one of the head over the same time are compacted at once.
+    let blocks = db.blocks();
+    assert!(blocks.iter().any(|m| m.stats.num_series == 3 && m.compaction.level == 2), "{blocks:?}");
+    assert_eq!(merged(&db), model.0);
+    kill(db, dir.path());
+    let db = Db::open(options).expect("opens");
+    assert_eq!(merged(&db), model.0);
+    // The log has given back what blocks hold.
+    assert_eq!(db.replay_stats().late_samples, 0);
 }
