@@ -59,6 +59,14 @@ impl Stones {
         self.any.store(!of.is_empty(), Ordering::Release);
     }
 
+    /// Returns all that is deleted.
+    pub(crate) fn all(&self) -> Vec<TombstoneEntry> {
+        let of = self.of.read();
+        let entries =
+            of.iter().flat_map(|(&series, ranges)| ranges.iter().map(move |range| TombstoneEntry { series, range }));
+        entries.collect()
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.of.read().values().map(|ranges| ranges.len()).sum()
     }

@@ -22,6 +22,7 @@ use crate::pairs::Pairs;
 use crate::refs::{Place, RefTable};
 use crate::series::SERIES_REF_MAX;
 use crate::shard::{ChunkRules, Shard};
+use crate::snapshot::Alias;
 use crate::stats::{Cardinality, HeadStats, NamedCount};
 use crate::visibility::Visibility;
 
@@ -93,6 +94,8 @@ pub struct Head {
     /// What was found in them, until the replay is through.
     pub(crate) loaded: Mutex<Loaded>,
     pub(crate) mapping: MappingState,
+    /// References of the log that stand for a series of another one.
+    pub(crate) aliases: Mutex<Vec<Alias>>,
     /// Mapping, truncation and snapshots, one at a time.
     pub(crate) upkeep: Mutex<()>,
     /// Held for reading from before a batch is logged until it is written to the shards. Who takes it for writing knows
@@ -176,6 +179,7 @@ impl Head {
             chunks_head: OnceLock::new(),
             loaded: Mutex::default(),
             mapping: MappingState::default(),
+            aliases: Mutex::default(),
             upkeep: Mutex::default(),
             gate: RwLock::default(),
             generation: AtomicU64::new(0),

@@ -1,7 +1,7 @@
 //! Sealed chunks on their way to files: gathered under a shard's lock for moments, written without it, noted under it.
 
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread::JoinHandle;
@@ -154,18 +154,65 @@ impl Head {
     }
 }
 
+/// When the rolling snapshot is due: after this much of log, or as much as the last one took.
+const ROLL_BYTES: u64 = 32 << 20;
+/// At a stop: what is less is read as fast as a snapshot.
+const LAST_BYTES: u64 = 4 << 20;
+
+/// Where the rolling snapshot is kept, and what it covers.
+#[derive(Clone, Debug)]
+struct Rolling {
+    vfs: Arc<dyn Vfs>,
+    dir: PathBuf,
+    state: Arc<Mutex<Rolled>>,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Rolled {
+    /// Bytes of the log when it was written, its own bytes, and the checkpoints by then.
+    logged: u64,
+    bytes: u64,
+    checkpoints: u64,
+}
+
+impl Rolling {
+    fn new(vfs: Arc<dyn Vfs>, dir: PathBuf) -> Self {
+        Self { vfs, dir, state: Arc::default() }
+    }
+
+    fn write_if_due(&mut self, head: &Head, least: u64) {
+        let Some(wal) = head.log.wal() else { return };
+        let mut last = self.state.lock();
+        let logged = wal.stats().record_part_bytes;
+        let checkpoints = head.counts.checkpoints.load(Ordering::Relaxed);
+        let due = logged.saturating_sub(last.logged) >= least.max(last.bytes.min(logged / 2));
+        if !due && (checkpoints == last.checkpoints || last.bytes == 0) {
+            return;
+        }
+        match head.write_snapshot(&self.vfs, &self.dir) {
+            Ok(bytes) => *last = Rolled { logged, bytes, checkpoints },
+            // The one before stays, or the whole log is read: nothing is lost but time.
+            Err(e) => tracing::warn!(component = "tsdb", err = %e, "Writing the head snapshot failed"),
+        }
+    }
+}
+
 /// The thread that maps sealed chunks once a minute, and sooner when there are many.
 #[derive(Debug)]
 pub struct Mapper {
     head: Arc<Head>,
     thread: Option<JoinHandle<()>>,
+    rolling: Option<Rolling>,
 }
 
 impl Mapper {
-    /// Starts it. It ends with [`Self::stop`] or when dropped.
-    pub fn start(head: &Arc<Head>) -> io::Result<Self> {
+    /// Starts it. It ends with [`Self::stop`] or when dropped. With a directory it also keeps a snapshot there, and writes
+    /// it anew when as much was logged as one takes, or a checkpoint was written.
+    pub fn start(head: &Arc<Head>, snapshots: Option<(Arc<dyn Vfs>, PathBuf)>) -> io::Result<Self> {
         head.mapping.wanted.lock().stop = false;
         let of_thread = Arc::clone(head);
+        let mut rolling = snapshots.map(|(vfs, dir)| Rolling::new(vfs, dir));
+        let kept = rolling.clone();
         let thread = std::thread::Builder::new().name("fs-mapper".to_owned()).spawn(move || {
             loop {
                 {
@@ -180,16 +227,23 @@ impl Mapper {
                     of_thread.mapping.hurried.store(false, Ordering::Relaxed);
                 }
                 of_thread.map_chunks_or_say();
+                if let Some(rolling) = &mut rolling {
+                    rolling.write_if_due(&of_thread, ROLL_BYTES);
+                }
             }
         })?;
-        Ok(Self { head: Arc::clone(head), thread: Some(thread) })
+        Ok(Self { head: Arc::clone(head), thread: Some(thread), rolling: kept })
     }
 
     /// Ends the thread, maps what is left, and makes it survive a loss of power.
     pub fn stop(mut self) -> Result<(), ChunksHeadError> {
         self.join();
         self.head.map_chunks()?;
-        self.head.chunks_head().map_or(Ok(()), ChunkFiles::sync)
+        self.head.chunks_head().map_or(Ok(()), ChunkFiles::sync)?;
+        if let Some(rolling) = &mut self.rolling {
+            rolling.write_if_due(&self.head, LAST_BYTES);
+        }
+        Ok(())
     }
 
     fn join(&mut self) {

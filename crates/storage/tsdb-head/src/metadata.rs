@@ -17,6 +17,11 @@ impl MetadataTable {
         self.of.get(&series)
     }
 
+    /// Returns what is known of all series.
+    pub(crate) fn each(&self) -> impl Iterator<Item = (SeriesRef, Arc<Metadata>)> {
+        self.of.iter().map(|(series, about)| (*series, Arc::clone(about)))
+    }
+
     pub(crate) fn set(&mut self, series: SeriesRef, about: &Metadata) {
         let about = match self.texts.get(about) {
             Some(known) => Arc::clone(known),

@@ -3,8 +3,9 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use firesteel_base::bytes::ByteCursor;
 use firesteel_base::{FastHashMap, TimestampMs};
-use firesteel_model::{Metadata, SeriesRef};
+use firesteel_model::{Labels, Metadata, SeriesRef};
 use firesteel_storage::{ChunkBytes, ChunkView, Exemplar, HistogramSample};
 
 use super::Head;
@@ -12,6 +13,9 @@ use super::chunks_head::{Loaded, Maps};
 use super::late::{LateChunk, LateSample, LateValue};
 use super::refs::Place;
 use super::replay_workers::{ShardRows, Workers};
+use super::series::SERIES_REF_MAX;
+use super::snapshot;
+use super::snapshot_load::{KeptChunk, PairTexts, Snapshot, read_series};
 use crate::stats::ReplayStats;
 use firesteel_tsdb_wal::records::{
     ExemplarEntry, ExemplarsRecord, HistogramsRecord, MetadataEntry, MetadataRecord, MmapMarkersRecord, RecordError,
@@ -126,6 +130,56 @@ impl<'a> Replay<'a> {
             _ => self.stats.skipped_records += 1,
         }
         Ok(())
+    }
+
+    /// Takes a snapshot; to be called before any record, which must be those from its place in the log on.
+    pub fn snapshot(&mut self, snapshot: &Snapshot) {
+        self.head.last_ref.fetch_max(snapshot.last_ref().min(SERIES_REF_MAX), Ordering::Relaxed);
+        let (mut texts, mut labels, mut chunks) = (PairTexts::default(), Vec::new(), Vec::new());
+        let mut broken = 0u64;
+        for record in snapshot.records() {
+            let understood = match record.first() {
+                Some(&snapshot::SERIES) => read_series(record, &mut texts, &mut labels, &mut chunks)
+                    .is_some_and(|series| self.kept_series(series, &Labels::from_packed(&labels), &chunks)),
+                Some(&snapshot::ALIASES) => {
+                    for pair in record[1..].chunks_exact(16) {
+                        let mut cursor = ByteCursor::new(pair);
+                        if let (Ok(of), Ok(series)) = (cursor.be64(), cursor.be64()) {
+                            self.aliases.insert(SeriesRef(of), SeriesRef(series));
+                        }
+                    }
+                    true
+                }
+                Some(&(snapshot::HEADER | snapshot::END)) => true,
+                _ => self.record(record).is_ok(),
+            };
+            broken += u64::from(!understood);
+        }
+        if broken > 0 {
+            tracing::error!(component = "tsdb", records = broken, "Records of the head snapshot do not make sense");
+        }
+    }
+
+    /// Takes a series of a snapshot with the chunks that were in memory.
+    fn kept_series(&mut self, series: SeriesRef, labels: &Labels, chunks: &[KeptChunk<'_>]) -> bool {
+        if self.head.find_or_create(labels, Some(series), "").is_ok_and(|found| found.0 != series) {
+            return false;
+        }
+        self.stats.series += 1;
+        self.mark_logged(series);
+        self.attach(series, series);
+        let Some(place) = self.head.place_of(series) else { return false };
+        let min_valid = self.head.min_valid.load(Ordering::Relaxed);
+        let mut shard = self.head.shards[place.shard as usize].lock();
+        for chunk in chunks.iter().filter(|c| c.range.1 >= min_valid) {
+            // What was mapped since is in the files.
+            if shard.restore(place.slot, chunk) {
+                self.min_t = self.min_t.min(chunk.range.0);
+                self.max_t = self.max_t.max(chunk.range.1);
+                self.stats.snapshot_chunks += 1;
+            }
+        }
+        true
     }
 
     /// Gives a series the chunks that lie in files under the reference of its record.
@@ -338,6 +392,7 @@ impl<'a> Replay<'a> {
         if min_t <= max_t {
             self.head.widen(min_t, max_t);
         }
+        *self.head.aliases.lock() = self.aliases.iter().map(|(of, series)| (*of, *series)).collect();
         let mut aliases: Vec<SeriesRef> = self.aliases.into_keys().collect();
         aliases.sort_unstable();
         (self.stats, aliases)

@@ -4,7 +4,7 @@ use firesteel_model::{Labels, SeriesRef};
 use firesteel_storage::{AppendError, Encoding};
 use hashbrown::HashTable;
 
-use super::chunks_head::MappedEntry;
+use super::chunks_head::{MappedEntry, samples_of};
 use super::histograms::HistogramSeries;
 use super::late::LateSeries;
 use super::paged::{Paged, Spans};
@@ -13,6 +13,7 @@ use super::postings::Postings;
 use super::sealed::{Chain, SealedChunks};
 use super::series::{HotSeries, Slot};
 use super::slabs::Slabs;
+use super::snapshot_load::KeptChunk;
 use super::visibility::{Extent, OpenBatches};
 
 /// When chunks end.
@@ -267,6 +268,37 @@ impl Shard {
         self.slabs.free(place);
         hot.close();
         hot.chunk_id += 1;
+    }
+
+    /// Adds a chunk of a snapshot to a series that does not go as far, and opens it again where it took more floats; else
+    /// the next sample begins another. Returns whether it was added.
+    pub(crate) fn restore(&mut self, slot: Slot, chunk: &KeptChunk<'_>) -> bool {
+        if self.newest_t(slot).is_some_and(|newest| newest >= chunk.range.0) {
+            return false;
+        }
+        if let (Some(next_at), Encoding::Xor) = (chunk.next_at, chunk.encoding)
+            && chunk.data.len() <= firesteel_storage::chunkenc::MAX_CHUNK_BYTES
+            && let Ok(xor) = firesteel_storage::chunkenc::XorAppender::resume(chunk.data)
+            && xor.samples() > 0
+        {
+            let place = self.slabs.alloc(chunk.data.len());
+            self.slabs.bytes_mut(place)[..chunk.data.len()].copy_from_slice(chunk.data);
+            let hot = &mut self.hot[slot.0 as usize];
+            hot.set_open(place);
+            hot.xor = xor;
+            (hot.min_t, hot.next_at) = (chunk.range.0, next_at);
+            self.stale += usize::from(hot.is_stale());
+            return true;
+        }
+        let samples = samples_of(chunk.encoding, chunk.data);
+        if samples == 0 || chunk.data.len() >= 1 << 24 {
+            return false;
+        }
+        let series = self.hot(slot).series();
+        let cold = &mut self.cold[slot.0 as usize];
+        cold.sealed = self.sealed.push(series, cold.sealed, chunk.range, samples, chunk.encoding, chunk.data);
+        self.hot[slot.0 as usize].chunk_id += 1;
+        true
     }
 
     /// Adds a chunk that lies in a file to a series that has no open one, unless the series goes beyond its begin: then it

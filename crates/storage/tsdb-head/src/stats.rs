@@ -50,6 +50,8 @@ pub struct ReplayStats {
     pub samples: u64,
     /// Chunks found in `chunks_head` whose samples need not be read from the log.
     pub mmap_chunks: u64,
+    /// Chunks taken from the rolling snapshot.
+    pub snapshot_chunks: u64,
     /// Samples of series that no record declared.
     pub unknown_refs: u64,
     pub unknown_histogram_refs: u64,

@@ -235,6 +235,12 @@ impl Wal {
         self.shared.options.compression
     }
 
+    /// Returns the segment being written and how many bytes of it are whole records with the operating system.
+    pub fn position(&self) -> (u64, u64) {
+        let pen = self.shared.writer.lock();
+        (pen.segment.index(), pen.segment.good_len())
+    }
+
     /// Returns the number of the segment being written.
     pub fn current_segment(&self) -> u64 {
         self.shared.writer.lock().segment.index()

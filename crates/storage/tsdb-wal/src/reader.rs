@@ -32,6 +32,22 @@ impl WalReader {
         Ok(Self { vfs, rest, current: None })
     }
 
+    /// Opens the log in `dir` from a place between two records on, without the checkpoint before it.
+    pub fn open_at(vfs: Arc<dyn Vfs>, dir: &Path, segment: u64, offset: u64) -> Result<Self, WalError> {
+        let segments: Vec<Segment> =
+            list_segments(vfs.as_ref(), dir)?.into_iter().filter(|s| s.index >= segment).collect();
+        let newest = newest_with_content(vfs.as_ref(), &segments)?;
+        let mut rest: VecDeque<(Segment, bool)> =
+            segments.into_iter().map(|s| (newest == Some(s.index), s)).map(|(newest, s)| (s, newest)).collect();
+        let mut current = None;
+        if let Some((first, newest)) = rest.pop_front() {
+            let mut reader = SegmentReader::open(vfs.as_ref(), first, newest)?;
+            reader.begin_at(offset);
+            current = Some(reader);
+        }
+        Ok(Self { vfs, rest, current })
+    }
+
     /// Yields the records of the given segments only, none of them taken as the newest.
     pub fn over(vfs: Arc<dyn Vfs>, segments: Vec<Segment>) -> Self {
         Self { vfs, rest: segments.into_iter().map(|s| (s, false)).collect(), current: None }

@@ -156,6 +156,11 @@ impl SegmentReader {
         self.at
     }
 
+    /// Begins at a place between two records.
+    pub(super) fn begin_at(&mut self, at: u64) {
+        self.at = at;
+    }
+
     /// Goes back to `at`, and takes the file to have `file_len` bytes by now; what was read of it is read again.
     pub(super) fn look_again(&mut self, at: u64, file_len: u64) {
         self.at = at;

@@ -210,6 +210,10 @@ impl SegmentWriter {
         self.index
     }
 
+    pub(super) fn good_len(&self) -> u64 {
+        self.good_len
+    }
+
     pub(super) fn unsynced_bytes(&self) -> u64 {
         self.unsynced_bytes
     }

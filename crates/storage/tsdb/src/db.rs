@@ -85,7 +85,8 @@ impl Db {
         let no_thread = |source| DbError::Io { what: "start a thread for", path: options.dir.clone(), source };
         let (mut mapper, mut thread) = (None, None);
         if options.background {
-            mapper = Some(Mapper::start(&head).map_err(no_thread)?);
+            mapper =
+                Some(Mapper::start(&head, Some((Arc::clone(vfs), options.dir.join("firesteel")))).map_err(no_thread)?);
             let reload_every = options.block_reload_interval.max(LEAST_RELOAD_INTERVAL);
             let (compaction, requests) = (Arc::clone(&compaction), Arc::clone(&requests));
             let started = MaintenanceThread::start(compaction, requests, watch.clone(), reload_every);
@@ -198,6 +199,12 @@ impl Db {
     /// Returns what is kept.
     pub fn retention(&self) -> Retention {
         self.compaction.retention()
+    }
+
+    /// Writes the rolling snapshot of the head, by which the next start is quick, now. The mapping thread does it by itself.
+    pub fn roll_snapshot(&self) -> Result<(), DbError> {
+        self.head.write_snapshot(&self.options.vfs, &self.options.dir.join("firesteel"))?;
+        Ok(())
     }
 
     /// Changes how many exemplars are kept; the ones that came last stay.

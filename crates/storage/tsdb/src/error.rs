@@ -16,6 +16,9 @@ pub enum DbError {
     /// The log cannot be read, repaired or written.
     #[error(transparent)]
     Wal(#[from] firesteel_tsdb_wal::WalError),
+    /// The rolling snapshot of the head cannot be written.
+    #[error(transparent)]
+    HeadSnapshot(#[from] firesteel_tsdb_head::SnapshotError),
     /// A file of head chunks cannot be read or written.
     #[error(transparent)]
     ChunksHead(#[from] firesteel_tsdb_head::chunks_head::ChunksHeadError),

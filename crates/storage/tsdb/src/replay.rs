@@ -9,7 +9,7 @@ use firesteel_model::SeriesRef;
 
 use crate::{DbError, late_log};
 use firesteel_tsdb_head::ReplayStats;
-use firesteel_tsdb_head::{Head, Replay};
+use firesteel_tsdb_head::{Head, Replay, Snapshot};
 use firesteel_tsdb_wal::{self as wal, WalError, WalReader};
 
 /// Reads the log of `dir` into `head`. Returns also the references that stand for a series of another reference.
@@ -19,8 +19,15 @@ pub(super) fn replay(
     dir: &Path,
 ) -> Result<(ReplayStats, Vec<SeriesRef>), DbError> {
     let start = Instant::now();
-    let mut reader = WalReader::open(Arc::clone(vfs), dir)?;
+    let snapshot = Snapshot::open(vfs.as_ref(), &dir.with_file_name("firesteel"), dir, head);
+    let mut reader = match snapshot.as_ref().map(Snapshot::position) {
+        Some((segment, offset)) => WalReader::open_at(Arc::clone(vfs), dir, segment, offset)?,
+        None => WalReader::open(Arc::clone(vfs), dir)?,
+    };
     let mut replay = Replay::new(head);
+    if let Some(snapshot) = &snapshot {
+        replay.snapshot(snapshot);
+    }
     let mut segments = 0;
     let mut last_segment = None;
     let mut not_understood = 0u64;

@@ -70,18 +70,29 @@ fn describe(maps: &Maps, at: ChunkRef) -> Option<MappedEntry> {
     let map = maps.by_number(at.file())?;
     // Verified when the directory was opened.
     let entry = entry_at(map, at.offset()).ok()?;
+    let encoding = known(entry.encoding)?;
     Some(MappedEntry {
         at,
         min_t: entry.min_t,
         max_t: entry.max_t,
-        samples: entry.samples(),
-        encoding: known(entry.encoding)?,
+        samples: samples_of(encoding, entry.data),
+        encoding,
         data_at: entry.data_at,
         len: entry.data.len() as u32,
     })
 }
 
-fn known(encoding: u8) -> Option<Encoding> {
+/// Returns the number of samples of a chunk.
+pub(crate) fn samples_of(encoding: Encoding, chunk: &[u8]) -> u16 {
+    let count = chunk.first_chunk().map_or(0, |count| u16::from_be_bytes(*count));
+    match encoding {
+        // The count shares its bytes with two flags.
+        Encoding::HistogramSt | Encoding::FloatHistogramSt => count & 0x3fff,
+        _ => count,
+    }
+}
+
+pub(crate) fn known(encoding: u8) -> Option<Encoding> {
     Some(match encoding {
         1 => Encoding::Xor,
         2 => Encoding::Histogram,

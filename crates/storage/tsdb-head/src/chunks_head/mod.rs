@@ -13,7 +13,7 @@ pub use error::ChunksHeadError;
 pub(crate) use files::{ChunkFiles, Maps, NewChunk, Written};
 pub use format::{ChunkRef, Entries, Entry, EntryFault, MAX_FILE_BYTES, check_header, file_header, push_entry};
 pub(crate) use format::{entry_at, entry_start};
-pub(crate) use load::{Loaded, MappedEntry};
+pub(crate) use load::{Loaded, MappedEntry, known as known_encoding, samples_of};
 
 #[cfg(test)]
 mod tests;

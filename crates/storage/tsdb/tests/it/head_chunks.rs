@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use firesteel_base::vfs::{Crash, FaultVfs, Faults, Vfs};
+use firesteel_model::stale_nan;
 use firesteel_tsdb::{Db, DbOptions, Retention};
 
 use crate::database::{Answer, Model, answer, append};
@@ -117,7 +118,7 @@ fn broken_files_are_filled_from_the_log() {
 /// whole ones, with all that was synced.
 #[test]
 fn power_is_lost_over_files_and_log() {
-    for seed in 0..120u64 {
+    for seed in 0..150u64 {
         let dir = tempfile::tempdir().expect("a directory");
         let mut dice = Dice(seed);
         let mut vfs = FaultVfs::new();
@@ -146,6 +147,7 @@ fn power_is_lost_over_files_and_log() {
                         synced = batches.len();
                     }
                     1 => db.compact().expect("compacts"),
+                    2 => db.roll_snapshot().expect("writes a snapshot"),
                     _ => {}
                 }
             }
@@ -207,4 +209,90 @@ fn a_disk_that_fails_keeps_chunks_in_memory() {
     drop(db);
     let db = Db::open(options(dir.path(), &after)).expect("opens");
     assert_eq!(answer(&db), model.0);
+}
+
+/// What a start reads of the log is what came after the snapshot, and answers are the same with it, without it, and with one
+/// that does not fit.
+#[test]
+fn a_snapshot_bounds_the_replay() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let vfs = FaultVfs::new();
+    let db = Db::open(options(dir.path(), &vfs)).expect("opens");
+    let mut model = Model::default();
+    let mut step = 0;
+    let mut write = |db: &Arc<Db>, model: &mut Model, steps: usize| {
+        for _ in 0..steps {
+            step += 1;
+            let stale = step % 50 == 20;
+            let rows: Rows = (0..20)
+                .map(|i| {
+                    (
+                        i + step / 100,
+                        1_000_000 + step as i64 * 1000,
+                        if stale { stale_nan() } else { (step * i) as f64 },
+                    )
+                })
+                .collect();
+            append(db, &rows);
+            model.add(&rows);
+        }
+    };
+    write(&db, &mut model, 203);
+    db.roll_snapshot().expect("writes");
+    write(&db, &mut model, 17);
+    let stats = db.head_stats();
+    let after = vfs.crash(Crash::LoseNothing);
+    drop(db);
+    let open = |vfs: &FaultVfs| Db::open(options(dir.path(), vfs)).expect("opens");
+    let path = dir.path().join("firesteel/head_snapshot");
+    let len = after.open_read(&path).and_then(|f| f.len()).expect("is there") as usize;
+    {
+        let copy = after.crash(Crash::LoseNothing);
+        let db = open(&copy);
+        let replay = db.replay_stats();
+        assert_eq!(answer(&db), model.0);
+        assert!(replay.snapshot_chunks >= 20 && replay.samples <= 17 * 20, "{replay:?}");
+        assert_eq!((replay.unknown_refs, replay.undecodable_records, replay.series), (0, 0, 22));
+        assert_eq!((db.head_stats().series, db.head_stats().stale_series), (stats.series, stats.stale_series));
+        // Goes on where it was, and once more from a snapshot of that.
+        let mut model = Model(model.0.clone());
+        let rows: Rows = (0..30).map(|i| (i, 2_000_000, 1.0)).collect();
+        append(&db, &rows);
+        model.add(&rows);
+        db.roll_snapshot().expect("writes");
+        let copy = copy.crash(Crash::LoseNothing);
+        drop(db);
+        assert_eq!(answer(&open(&copy)), model.0);
+    }
+    type Break = fn(&mut Vec<u8>, usize);
+    let breaks: [(&str, Break); 5] = [
+        ("magic", |bytes, _| bytes[3] ^= 1),
+        ("rot", |bytes, len| bytes[len / 2] ^= 1),
+        ("cut", |bytes, len| bytes.truncate(len - 30)),
+        ("cut between blocks", |bytes, _| bytes.truncate(8)),
+        ("empty", |bytes, _| bytes.clear()),
+    ];
+    for (what, change) in breaks {
+        let broken = after.crash(Crash::LoseNothing);
+        broken.corrupt(&path, |bytes| change(bytes, len)).expect("is there");
+        let db = open(&broken);
+        assert_eq!(answer(&db), model.0, "{what}");
+        assert_eq!(db.replay_stats().snapshot_chunks, 0, "{what}");
+    }
+    // Beside another log.
+    let bytes = (&after as &dyn Vfs).read(&path).expect("is there");
+    let other = FaultVfs::new();
+    let db = open(&other);
+    let rows: Rows = (0..5).map(|i| (i, 3_000_000, 5.0)).collect();
+    append(&db, &rows);
+    let want = answer(&db);
+    db.close().expect("closes");
+    other.create_dir_all(&dir.path().join("firesteel")).expect("a directory");
+    other.create(&path).and_then(|file| file.write_all_at(&bytes, 0)).expect("writes");
+    let db = open(&other);
+    assert_eq!((answer(&db), db.replay_stats().snapshot_chunks), (want, 0));
+    // Without files of chunks the log must be read from its begin.
+    after.remove_dir_all(&dir.path().join("chunks_head")).expect("removes");
+    let db = open(&after);
+    assert_eq!((answer(&db), db.replay_stats().snapshot_chunks), (model.0, 0));
 }

@@ -115,6 +115,8 @@ fn what_was_written_here_opens_in_prometheus_and_comes_back() {
                 append(&db, &rows);
                 model.add(&rows);
             }
+            // Other programs must pass over it, and what they add must fit behind it.
+            db.roll_snapshot().expect("writes");
             if killed {
                 // Neither closed nor synced: the process is gone and the lock file stays.
                 db.compact().expect("compacts");
