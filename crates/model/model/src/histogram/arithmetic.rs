@@ -428,12 +428,7 @@ fn common_bounds(a: &[f64], b: &[f64]) -> Vec<f64> {
 }
 
 /// Adds or subtracts histograms whose custom bounds differ: both are brought to the bounds they share.
-fn add_mismatched(
-    h: &mut FloatHistogram,
-    other: &FloatHistogram,
-    negative: bool,
-    mut c: Option<&mut Box<FloatHistogram>>,
-) {
+fn add_mismatched(h: &mut FloatHistogram, other: &FloatHistogram, negative: bool, c: Option<&mut Box<FloatHistogram>>) {
     let bounds = common_bounds(&h.custom_values, &other.custom_values);
     let mut sums = vec![(0.0, 0.0); bounds.len() + 1];
     let mut gather = |from: &FloatHistogram, negative: bool, lost: Option<&[f64]>| {
@@ -463,7 +458,7 @@ fn add_mismatched(
         }
     }
     (h.positive_spans, h.positive_buckets, h.custom_values) = (layout.spans, layout.buckets, bounds);
-    if let Some(c) = c.as_deref_mut() {
+    if let Some(c) = c {
         c.positive_buckets = lost;
     }
 }

@@ -71,14 +71,12 @@ fn decreased(now: impl Iterator<Item = (i32, f64)>, before: impl Iterator<Item =
     let mut now = now.peekable();
     for (index, count) in before {
         while now.next_if(|(i, _)| *i < index).is_some() {}
-        match now.peek() {
-            Some((i, current)) if *i == index => {
-                if *current < count {
-                    return true;
-                }
-            }
-            _ if count != 0.0 => return true,
-            _ => {}
+        let lost = match now.peek() {
+            Some((i, current)) if *i == index => *current < count,
+            _ => count != 0.0,
+        };
+        if lost {
+            return true;
         }
     }
     false

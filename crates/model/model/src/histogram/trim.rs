@@ -101,7 +101,7 @@ fn trim_infinite(b: Bucket, at: f64, upper: bool) -> (f64, f64) {
         } else if at <= b.lower {
             (b.count, 0.0)
         } else if at >= 0.0 && b.upper > at && b.upper != f64::INFINITY {
-            (b.count * (1.0 - at / b.upper), (at + b.upper) / 2.0)
+            (b.count * (1.0 - at / b.upper), half_sum(at, b.upper))
         } else {
             (0.0, finite(b.upper))
         }
@@ -117,15 +117,15 @@ fn trim_infinite(b: Bucket, at: f64, upper: bool) -> (f64, f64) {
 fn trim_zero(b: Bucket, at: f64, populated: (bool, bool), upper: bool) -> (f64, f64) {
     let lower_end = if populated == (false, true) { 0.0 } else { b.lower };
     let upper_end = if populated == (true, false) { 0.0 } else { b.upper };
-    let (all, none) = ((b.count, (lower_end + upper_end) / 2.0), (0.0, 0.0));
+    let (all, none) = ((b.count, half_sum(lower_end, upper_end)), (0.0, 0.0));
     let width = upper_end - lower_end;
     match upper {
         true if at <= lower_end => none,
         true if at >= upper_end => all,
-        true => (b.count * ((at - lower_end) / width), (lower_end + at) / 2.0),
+        true => (b.count * ((at - lower_end) / width), half_sum(lower_end, at)),
         false if at <= lower_end => all,
         false if at >= upper_end => none,
-        false => (b.count * ((upper_end - at) / width), (at + upper_end) / 2.0),
+        false => (b.count * ((upper_end - at) / width), half_sum(at, upper_end)),
     }
 }
 
@@ -141,8 +141,13 @@ fn midpoint(lower: f64, upper: f64, positive: bool, linear: bool) -> f64 {
         return lower;
     }
     if linear {
-        return (lower + upper) / 2.0;
+        return half_sum(lower, upper);
     }
     let mean = (lower * upper).abs().sqrt();
     if positive { mean } else { -mean }
+}
+
+/// Half the sum as upstream rounds it, which may overflow.
+fn half_sum(a: f64, b: f64) -> f64 {
+    (a + b) * 0.5
 }

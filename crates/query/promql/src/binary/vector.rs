@@ -16,7 +16,7 @@ use crate::QueryError;
 use crate::annotations::Note;
 use crate::context::Context;
 use crate::grid::Grid;
-use crate::histograms::{Answer, Cell, element};
+use crate::histograms::{Answer, Cell, Refused, element};
 use crate::operators::{Flow, Input, Operator};
 use crate::series::{OutputSeries, remove_metadata};
 use crate::tile::{Row, RowMut, Tile, bits, has_bit, words_for};
@@ -268,6 +268,11 @@ impl VectorOperation {
         for (at, pairs) in computed.present.iter_mut().enumerate() {
             *pairs = many.either(at) & if fill.is_none() { one.either(at) } else { u64::MAX };
         }
+        // Where there are histograms it takes the operation to know which of the pairs count.
+        let answers = (!many.histograms.is_empty() || !one.histograms.is_empty()).then(|| {
+            let one_cell = |step: usize| cell(one, step).or(fill.map(Cell::Float));
+            operate_on_cells(&self.what, cx, |step| cell(many, step).zip(one_cell(step)), computed.present)
+        });
         if computed.as_row().is_empty() {
             return Ok(());
         }
@@ -307,9 +312,11 @@ impl VectorOperation {
             }
         }
         matched.iter_mut().zip(&*computed.present).for_each(|(a, b)| *a |= b);
-        if !many.histograms.is_empty() || !one.histograms.is_empty() {
-            let one_cell = |step: usize| cell(one, step).or(fill.map(Cell::Float));
-            operate_on_cells(&self.what, cx, |step| cell(many, step).zip(one_cell(step)), &mut computed);
+        if let Some(answers) = answers {
+            computed.present.fill(0);
+            for (step, answer) in answers {
+                put(answer, step, &mut computed);
+            }
         } else if let Some(fill) = fill {
             for (step, v) in computed.values.iter_mut().enumerate() {
                 *v = one.get(step).unwrap_or(fill);
@@ -352,7 +359,9 @@ impl VectorOperation {
             }
             operate(&self.what, cx, &filled, &mut target);
             for (step, h) in one.histogram_points().filter(|(step, _)| wanted(*step)) {
-                put_element(&self.what, cx, step, Cell::Float(fill), Cell::Histogram(h), &mut target);
+                if let Ok(Some(answer)) = element_of(&self.what, cx, Cell::Float(fill), Cell::Histogram(h)) {
+                    put(answer, step, &mut target);
+                }
             }
         }
     }
@@ -381,29 +390,37 @@ fn cell(row: Row<'_>, step: usize) -> Option<Cell<'_>> {
     row.get(step).map(Cell::Float).or(row.histogram(step).map(Cell::Histogram))
 }
 
-/// Combines points of either kind, step by step, where `row` has bits: those say where there are pairs.
+/// Combines points of either kind, step by step. Steps whose points are refused lose their bit in `pairs`.
 fn operate_on_cells<'a>(
     what: &VectorMatch,
     cx: &Context<'_>,
     pair: impl Fn(usize) -> Option<(Cell<'a>, Cell<'a>)>,
-    row: &mut RowMut<'_>,
-) {
-    let steps: Vec<usize> = bits(row.present).collect();
-    row.present.fill(0);
+    pairs: &mut [u64],
+) -> Vec<(usize, Answer)> {
+    let steps: Vec<usize> = bits(pairs).collect();
+    let mut answers = Vec::with_capacity(steps.len());
     for step in steps {
-        if let Some((many, one)) = pair(step) {
-            put_element(what, cx, step, many, one, row);
+        let Some((many, one)) = pair(step) else { continue };
+        match element_of(what, cx, many, one) {
+            Ok(Some(answer)) => answers.push((step, answer)),
+            Ok(None) => {}
+            Err(_) => pairs[step / 64] &= !(1 << (step % 64)),
         }
     }
+    answers
 }
 
-fn put_element(what: &VectorMatch, cx: &Context<'_>, step: usize, many: Cell<'_>, one: Cell<'_>, row: &mut RowMut<'_>) {
+fn element_of(what: &VectorMatch, cx: &Context<'_>, many: Cell<'_>, one: Cell<'_>) -> Result<Option<Answer>, Refused> {
+    // Under group_right the many side is the right operand.
     let many_is_left = what.matching.cardinality != MatchCardinality::OneToMany;
     let (a, b) = if many_is_left { (many, one) } else { (one, many) };
-    match element(what.op, a, b, what.return_bool, |note| cx.note(note, what.span)) {
-        Some(Answer::Float(v)) => row.set(step, v),
-        Some(Answer::Histogram(h)) => row.set_histogram(step, h),
-        None => {}
+    element(what.op, a, b, what.return_bool, |note| cx.note(note, what.span))
+}
+
+fn put(answer: Answer, step: usize, row: &mut RowMut<'_>) {
+    match answer {
+        Answer::Float(v) => row.set(step, v),
+        Answer::Histogram(h) => row.set_histogram(step, h),
     }
 }
 

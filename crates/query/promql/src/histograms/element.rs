@@ -32,14 +32,18 @@ pub(crate) enum Answer {
     Histogram(SharedHistogram),
 }
 
-/// Computes `a op b`; `None` leaves the element out. `note` is told what is to be said.
+/// The operator is not for these operands: the element is left out as if they had not met.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Refused;
+
+/// Computes `a op b`; `None` is a comparison that does not hold. `note` is told what is to be said.
 pub(crate) fn element(
     op: BinaryOp,
     a: Cell<'_>,
     b: Cell<'_>,
     return_bool: bool,
     note: impl Fn(Note),
-) -> Option<Answer> {
+) -> Result<Option<Answer>, Refused> {
     use BinaryOp as B;
     let changed = |h: &SharedHistogram, change: &dyn Fn(&mut FloatHistogram)| {
         let mut h = FloatHistogram::clone(h);
@@ -51,9 +55,9 @@ pub(crate) fn element(
         (B::Eq | B::Ne, Cell::Histogram(a), Cell::Histogram(b)) => {
             let holds = (a == b) == (op == B::Eq);
             if return_bool {
-                return Some(Answer::Float(f64::from(u8::from(holds))));
+                return Ok(Some(Answer::Float(f64::from(u8::from(holds)))));
             }
-            return holds.then(|| Answer::Histogram(Arc::clone(a)));
+            return Ok(holds.then(|| Answer::Histogram(Arc::clone(a))));
         }
         (_, Cell::Float(a), Cell::Float(b)) => return floats(op, a, b, return_bool, note),
         (B::Mul, Cell::Float(factor), Cell::Histogram(h)) | (B::Mul, Cell::Histogram(h), Cell::Float(factor)) => {
@@ -71,7 +75,8 @@ pub(crate) fn element(
             None
         }
     };
-    answer.map(|h| if return_bool { Answer::Float(1.0) } else { Answer::Histogram(Arc::new(h)) })
+    let h = answer.ok_or(Refused)?;
+    Ok(Some(if return_bool { Answer::Float(1.0) } else { Answer::Histogram(Arc::new(h)) }))
 }
 
 fn combine(op: BinaryOp, a: &FloatHistogram, b: &FloatHistogram, note: &impl Fn(Note)) -> Option<FloatHistogram> {
@@ -97,17 +102,17 @@ fn combine(op: BinaryOp, a: &FloatHistogram, b: &FloatHistogram, note: &impl Fn(
 }
 
 /// Two floats beside histograms at other steps of the row.
-fn floats(op: BinaryOp, a: f64, b: f64, return_bool: bool, note: impl Fn(Note)) -> Option<Answer> {
+fn floats(op: BinaryOp, a: f64, b: f64, return_bool: bool, note: impl Fn(Note)) -> Result<Option<Answer>, Refused> {
     if matches!(op, BinaryOp::TrimLower | BinaryOp::TrimUpper) {
         note(Note::IncompatibleTypes { left: "float", op: op.as_str(), right: "float" });
-        return None;
+        return Err(Refused);
     }
     if !op.is_comparison() {
-        return Some(Answer::Float(scalar::arithmetic(op, a, b)));
+        return Ok(Some(Answer::Float(scalar::arithmetic(op, a, b))));
     }
     let holds = scalar::compare(op, a, b);
     if return_bool {
-        return Some(Answer::Float(f64::from(u8::from(holds))));
+        return Ok(Some(Answer::Float(f64::from(u8::from(holds)))));
     }
-    holds.then_some(Answer::Float(a))
+    Ok(holds.then_some(Answer::Float(a)))
 }

@@ -91,7 +91,7 @@ pub(super) fn difference(kind: Extrapolation, window: &Window<'_>) -> Option<Ans
         FloatHistogram::clone(&h[last].h)
     };
     let gauge = |h: &FloatHistogram| h.counter_reset == CounterReset::Gauge;
-    if !is_counter && !(gauge(&left) && gauge(&right)) {
+    if !(is_counter || gauge(&left) && gauge(&right)) {
         window.note(Note::NotGaugeHistogram { metric: window.metric() });
     }
     let mut result = right.clone();

@@ -45,7 +45,7 @@ fn variance(h: &FloatHistogram) -> f64 {
     let (mut sum, mut c) = (0.0, 0.0);
     for bucket in h.all().filter(|bucket| bucket.count != 0.0) {
         let middle = if h.uses_custom_buckets() {
-            f64::midpoint(bucket.upper, bucket.lower)
+            (bucket.upper + bucket.lower) * 0.5
         } else if bucket.lower <= 0.0 && bucket.upper >= 0.0 {
             0.0
         } else {

@@ -10,7 +10,7 @@ mod quantile;
 mod range;
 mod rate;
 
-pub(crate) use element::{Answer, Cell, element};
+pub(crate) use element::{Answer, Cell, Refused, element};
 pub(crate) use extended::smooth_histograms;
 pub(crate) use fold::HistogramStates;
 pub(crate) use function::HistogramFunction;

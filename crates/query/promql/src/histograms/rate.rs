@@ -263,7 +263,7 @@ pub(super) fn last_two(is_rate: bool, window: &Window<'_>) -> Option<Answer> {
     if is_rate && (gauges[0] || gauges[1]) {
         window.note(Note::NotCounterHistogram { metric: window.metric() });
     }
-    if !is_rate && !(gauges[0] && gauges[1]) {
+    if !(is_rate || gauges[0] && gauges[1]) {
         window.note(Note::NotGaugeHistogram { metric: window.metric() });
     }
     let mut h = FloatHistogram::clone(now_h);

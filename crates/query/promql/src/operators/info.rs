@@ -143,10 +143,7 @@ impl Info {
     }
 
     /// Returns for each info metric and target the series that counts at a step: the one with the newest sample.
-    fn at_step<'a>(
-        info: &'a [InfoSeries],
-        step: usize,
-    ) -> Result<FastHashMap<(usize, &'a Labels), &'a InfoSeries>, QueryError> {
+    fn at_step(info: &[InfoSeries], step: usize) -> Result<FastHashMap<(usize, &Labels), &InfoSeries>, QueryError> {
         let mut found: FastHashMap<(usize, &Labels), &InfoSeries> = FastHashMap::default();
         for one in info {
             let Some(t) = one.newest[step] else { continue };

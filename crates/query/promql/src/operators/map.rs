@@ -91,9 +91,9 @@ impl Map {
                     let (vector, scalar) = (Cell::Histogram(h), Cell::Float(scalar[step]));
                     let (a, b) = if *scalar_is_left { (scalar, vector) } else { (vector, scalar) };
                     match element(*op, a, b, *return_bool, |note| cx.note(note, *span)) {
-                        Some(Answer::Float(v)) => row.set(step, v),
-                        Some(Answer::Histogram(h)) => row.set_histogram(step, h),
-                        None => {}
+                        Ok(Some(Answer::Float(v))) => row.set(step, v),
+                        Ok(Some(Answer::Histogram(h))) => row.set_histogram(step, h),
+                        Ok(None) | Err(_) => {}
                     }
                 }
             }

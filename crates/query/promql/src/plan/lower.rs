@@ -9,7 +9,7 @@ use std::borrow::Cow;
 use firesteel_model::{Labels, LabelsBuilder, METRIC_NAME, MatchType, Matcher};
 use firesteel_promql_syntax::{
     AggregateExpr, AggregateOp, AtModifier, BinaryExpr, BinaryOp, Call, DurationContext, Expr, MatrixSelector,
-    RangeMode, SubqueryExpr, TimeSpec, UnaryOp, ValueType, VectorSelector,
+    RangeMode, Span, SubqueryExpr, TimeSpec, UnaryOp, ValueType, VectorSelector,
 };
 
 use super::{MapFunction, Plan, RangeFunction, RangeSource, ScalarOp, SelectorPlan, SortKey, SubqueryPlan};
@@ -447,7 +447,9 @@ fn wrong_argument() -> QueryError {
 
 fn build_call(call: &Call, args: &[&Expr], mut inputs: Inputs) -> Result<Plan, QueryError> {
     let name = call.function.name;
-    let arg = args.first().map_or(call.span, |arg| arg.span());
+    // upstream puts what it says of a subquery at the query's start (promql/engine.go, evalSubquery, 3.14).
+    let place = |arg: &&Expr| if matches!(arg, Expr::Subquery(_)) { Span::default() } else { arg.span() };
+    let arg = args.first().map_or(call.span, place);
     check_range_mode(name, args)?;
     Ok(match name {
         "time" => Plan::Time,

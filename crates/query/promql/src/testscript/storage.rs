@@ -128,11 +128,15 @@ fn floats(run: &[TestSample]) -> ChunkView {
     };
     if run.iter().all(|sample| sample.start.0 == 0) {
         let mut chunk = XorChunk::new();
-        run.iter().for_each(|sample| chunk.push(sample.t, of(sample)).expect(ROOM));
+        for sample in run {
+            chunk.push(sample.t, of(sample)).expect(ROOM);
+        }
         return view(run, Encoding::Xor, &chunk.into_bytes());
     }
     let mut chunk = Xor2Appender::new();
-    run.iter().for_each(|sample| chunk.append(sample.start, sample.t, of(sample)).expect(ROOM));
+    for sample in run {
+        chunk.append(sample.start, sample.t, of(sample)).expect(ROOM);
+    }
     view(run, Encoding::Xor2, chunk.bytes())
 }
 

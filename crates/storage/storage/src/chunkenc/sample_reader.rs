@@ -23,7 +23,6 @@ pub struct SampleReader<'a> {
 }
 
 #[derive(Clone, Debug)]
-#[expect(clippy::large_enum_variant, reason = "lives on the stack of the loop that walks the chunk")]
 enum AnyDecoder<'a> {
     Xor(XorDecoder<'a>),
     Xor2(Xor2Decoder<'a>),

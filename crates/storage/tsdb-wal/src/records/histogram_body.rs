@@ -54,7 +54,9 @@ pub(super) fn write(h: &HistogramValue, out: &mut Vec<u8>) {
             put_spans(out, &h.negative_spans);
             for buckets in [&h.positive_buckets, &h.negative_buckets] {
                 put_uvarint(out, buckets.len() as u64);
-                buckets.iter().for_each(|&v| put_varint(out, v));
+                for &v in buckets {
+                    put_varint(out, v);
+                }
             }
             put_bounds(out, h.schema, &h.custom_values);
         }
@@ -84,7 +86,9 @@ fn put_float(out: &mut Vec<u8>, v: f64) {
 
 fn put_floats(out: &mut Vec<u8>, values: &[f64]) {
     put_uvarint(out, values.len() as u64);
-    values.iter().for_each(|&v| put_float(out, v));
+    for &v in values {
+        put_float(out, v);
+    }
 }
 
 fn put_bounds(out: &mut Vec<u8>, schema: i32, bounds: &[f64]) {

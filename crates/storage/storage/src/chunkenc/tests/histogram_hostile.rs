@@ -39,7 +39,7 @@ fn chunks() -> Vec<(Vec<u8>, Encoding)> {
         for i in 0..20 {
             let (t, start) = (TimestampMs(1_700_000_000_000 + 15_000 * i), TimestampMs(i / 4));
             let count = 9 + i;
-            let h = integer(&format!("0;3;0.001;{i};{count};{i}.25;-2:2,1:1;2,1,1;0:1;{};", count));
+            let h = integer(&format!("0;3;0.001;{i};{count};{i}.25;-2:2,1:1;2,1,1;0:1;{count};"));
             int.append(None, start, t, &h).expect("room");
             let h = floating(&format!("0;-53;0;0;{count};{i}.25;0:3;{count},{i}.5,3;;;1,2.5,3"));
             float.append(None, start, t, &h).expect("room");
