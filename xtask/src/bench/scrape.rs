@@ -13,13 +13,12 @@ use super::pages;
 use super::process::Usage;
 use crate::{peers, shell};
 
-/// Series on one target.
-const PAGE_SERIES: usize = 1_000;
-
 struct Options {
     series: usize,
     interval: u64,
     seconds: u64,
+    /// Series on one target.
+    page: usize,
     save: bool,
     /// Firesteel without a peer, for profiles.
     alone: bool,
@@ -36,8 +35,8 @@ struct Measured {
 
 pub(crate) fn run(args: &[&str]) -> Result<()> {
     let options = parse(args)?;
-    let targets = options.series.div_ceil(PAGE_SERIES);
-    let pages = pages::start(PAGE_SERIES)?;
+    let targets = options.series.div_ceil(options.page);
+    let pages = pages::start(options.page)?;
     let config = config(&pages.address(), targets, options.interval);
     let quiet = format!("global:\n  scrape_interval: {}s\n", options.interval);
 
@@ -97,7 +96,7 @@ fn value(server: &Server, expr: &str) -> Result<f64> {
 }
 
 fn parse(args: &[&str]) -> Result<Options> {
-    let mut options = Options { series: 100_000, interval: 5, seconds: 120, save: false, alone: false };
+    let mut options = Options { series: 100_000, interval: 5, seconds: 120, page: 1_000, save: false, alone: false };
     let mut rest = args.iter();
     while let Some(arg) = rest.next() {
         let mut number = || -> Result<u64> {
@@ -107,6 +106,7 @@ fn parse(args: &[&str]) -> Result<Options> {
             "--series" => options.series = usize::try_from(number()?)?,
             "--interval" => options.interval = number()?,
             "--seconds" => options.seconds = number()?,
+            "--page" => options.page = usize::try_from(number()?)?.max(1),
             "--save" => options.save = true,
             "--alone" => options.alone = true,
             other => bail!("bench scrape: unknown option {other}"),
@@ -129,8 +129,11 @@ fn config(address: &str, targets: usize, interval: u64) -> String {
 }
 
 fn report(options: &Options, targets: usize, measured: &[Measured]) -> Result<()> {
-    let series = (targets * PAGE_SERIES) as f64;
-    println!("\n{} targets x {PAGE_SERIES} series every {} s for {} s\n", targets, options.interval, options.seconds);
+    let series = (targets * options.page) as f64;
+    println!(
+        "\n{} targets x {} series every {} s for {} s\n",
+        targets, options.page, options.interval, options.seconds
+    );
     println!(
         "{:<12} {:>12} {:>8} {:>16} {:>16} {:>14} {:>14} {:>10}",
         "server", "samples", "missed", "CPU-s/M samples", "us/new series", "B/series RSS", "B/series anon", "idle MB"
