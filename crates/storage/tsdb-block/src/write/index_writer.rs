@@ -10,7 +10,7 @@ use firesteel_base::vfs::Vfs;
 
 use super::output::Output;
 use super::pairs::Pairs;
-use super::postings::PostingsMaker;
+use super::postings::{NUMBERS_PER_WALK, PostingsMaker};
 use crate::index::{ChunkMeta, MAGIC, SERIES_ALIGN, Toc, VERSION_2};
 use crate::{BlockError, LabelSymbols};
 
@@ -167,8 +167,13 @@ impl IndexWriter {
         Ok(())
     }
 
-    /// Writes what follows the series and makes the file safe.
-    pub(super) fn finish(mut self) -> Result<u64, BlockError> {
+    /// Writes what follows the series and makes the file safe; returns its length.
+    pub(super) fn finish(self) -> Result<u64, BlockError> {
+        self.finish_by(NUMBERS_PER_WALK)
+    }
+
+    /// Does so with at most so many numbers of postings in memory, unless a single pair has more.
+    fn finish_by(mut self, numbers_per_walk: usize) -> Result<u64, BlockError> {
         if !self.symbols.done {
             self.finish_symbols()?;
         }
@@ -183,6 +188,7 @@ impl IndexWriter {
             symbol_places: &self.symbols.places,
             symbols_end: self.toc.series as usize - 4,
             pairs: &mut self.pairs,
+            numbers_per_walk,
         };
         self.out.pad(4)?;
         let start = self.out.position();
@@ -197,4 +203,47 @@ impl IndexWriter {
 
 pub(super) fn too_large(what: &'static str) -> BlockError {
     BlockError::TooLarge { what, limit: u64::from(u32::MAX) }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use firesteel_base::vfs::FaultVfs;
+
+    use super::*;
+
+    /// Writes 700 series of three labels with at most so many numbers in memory.
+    fn write(numbers_per_walk: usize) -> Vec<u8> {
+        let vfs = FaultVfs::new();
+        vfs.create_dir_all(Path::new("/b")).expect("a directory");
+        let mut writer = IndexWriter::create(&vfs, "/b/index".into()).expect("a file");
+        let mut texts: Vec<String> = (0..700).map(|i| format!("v{i:03}")).collect();
+        texts.extend(["a", "b", "c"].map(str::to_owned));
+        texts.sort_unstable();
+        for text in &texts {
+            writer.add_symbol(text.as_bytes()).expect("in order");
+        }
+        let number = |text: &str| texts.iter().position(|t| t == text).expect("a symbol") as u32;
+        let value = |i: usize| number(&format!("v{i:03}"));
+        let mut series: Vec<[LabelSymbols; 3]> = (0..700)
+            .map(|i| [(number("a"), value(i * 37 % 10)), (number("b"), value(i)), (number("c"), value(i % 2))])
+            .collect();
+        series.sort_unstable();
+        for (i, labels) in series.iter().enumerate() {
+            writer.add_series(labels, &[ChunkMeta { min: 1, max: 2, reference: i as u64 * 100 }]).expect("in order");
+        }
+        let len = writer.finish_by(numbers_per_walk).expect("a file");
+        let bytes = (&vfs as &dyn Vfs).read(Path::new("/b/index")).expect("a read");
+        assert_eq!(bytes.len() as u64, len);
+        bytes
+    }
+
+    #[test]
+    fn postings_are_the_same_however_often_the_series_are_walked() {
+        let once = write(NUMBERS_PER_WALK);
+        for numbers in [0, 1, 71, 500, 2099, 2100] {
+            assert!(write(numbers) == once, "{numbers}");
+        }
+    }
 }

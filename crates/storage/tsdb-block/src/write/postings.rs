@@ -13,7 +13,7 @@ use crate::index::SERIES_ALIGN;
 use crate::{BlockError, LabelSymbols};
 
 /// So many numbers are collected in one walk over the series: 16 MiB. A pair with more takes a walk of its own.
-const NUMBERS_PER_WALK: usize = 4 << 20;
+pub(super) const NUMBERS_PER_WALK: usize = 4 << 20;
 /// Pages behind a walk are given back after so many bytes.
 const RELEASE_BYTES: usize = 4 << 20;
 /// A list in the file is a length, a count, its numbers, a checksum.
@@ -29,6 +29,7 @@ pub(super) struct PostingsMaker<'a> {
     pub(super) symbols_end: usize,
     /// Sorted.
     pub(super) pairs: &'a mut Pairs,
+    pub(super) numbers_per_walk: usize,
 }
 
 impl PostingsMaker<'_> {
@@ -45,7 +46,7 @@ impl PostingsMaker<'_> {
             let mut ends = Vec::new();
             while let Some(pair) = self.pairs.all().get(to) {
                 let count = pair.count as usize;
-                if to > from && total + count > NUMBERS_PER_WALK {
+                if to > from && total + count > self.numbers_per_walk {
                     break;
                 }
                 // Where the list begins now is where it ends once it is full.

@@ -68,6 +68,23 @@ fn a_block_of_prometheus_is_read() {
 }
 
 #[test]
+fn version_3_is_read_and_others_are_refused() {
+    let mut files = golden(BLOCK);
+    for (version, read) in [(3, true), (0, false), (4, false)] {
+        files.get_mut("index").expect("an index")[4] = version;
+        let block = Block::open(&placed(&files), Path::new("/golden"));
+        match block {
+            Ok(block) if read => {
+                assert_eq!(block.index_version(), version);
+                assert_eq!(select(&block, range(i64::MIN, i64::MAX), &[]), expected());
+            }
+            Err(e) if !read => assert!(e.to_string().contains(&format!("unknown index file version {version}")), "{e}"),
+            other => panic!("{version}: {other:?}"),
+        }
+    }
+}
+
+#[test]
 fn written_anew_it_is_the_same() {
     let files = golden(BLOCK);
     let vfs = placed(&files);
