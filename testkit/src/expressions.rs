@@ -9,6 +9,9 @@ pub enum Language {
     Common,
     /// All of 3.14, experimental parts too; floats and classic histograms.
     Whole,
+    /// As `Whole`, and native histograms: `spread`, `bounds` (custom buckets) and `shape` (gauges), each by job and
+    /// instance.
+    Histograms,
 }
 
 /// A stream of expressions, each a vector or a scalar.
@@ -66,6 +69,7 @@ const AGGREGATIONS_OF_BOTH: usize = 7;
 const COMPARISONS: [&str; 6] = ["==", "!=", "<", "<=", ">", ">="];
 const ARITHMETIC: [&str; 7] = ["+", "-", "*", "/", "%", "^", "atan2"];
 const METRICS: [&str; 6] = ["events_total", "level", "level", "events_total", "size_bucket", "about"];
+const NATIVE: [&str; 4] = ["spread", "spread", "bounds", "shape"];
 const GROUPS: [&str; 8] = [
     "",
     "by (job) ",
@@ -84,7 +88,7 @@ impl Expressions {
     }
 
     fn whole(&self) -> bool {
-        self.language == Language::Whole
+        self.language != Language::Common
     }
 
     fn pick(&mut self, all: &[&'static str]) -> &'static str {
@@ -116,7 +120,12 @@ impl Expressions {
         match self.random.below(4) {
             0 | 1 => String::new(),
             2 => format!("{{{}}}", self.pick(&all)),
-            _ => format!("{{{},{}}}", self.pick(&all), self.pick(&all)),
+            _ => {
+                // Of two matchers for one label the reference's store may change the order, and `absent` goes by that.
+                let label = |matcher: &str| matcher.split(['=', '!']).next().unwrap_or_default().to_owned();
+                let (a, b) = (self.pick(&all), self.pick(&all));
+                if label(a) == label(b) { format!("{{{a}}}") } else { format!("{{{a},{b}}}") }
+            }
         }
     }
 
@@ -132,6 +141,10 @@ impl Expressions {
     }
 
     fn selector(&mut self) -> String {
+        if self.language == Language::Histograms && self.random.chance(65) {
+            let name = self.pick(&NATIVE);
+            return if name.starts_with('{') { name.to_owned() } else { format!("{name}{}", self.matchers()) };
+        }
         format!("{}{}", self.pick(&METRICS), self.matchers())
     }
 
@@ -195,7 +208,24 @@ impl Expressions {
         }
     }
 
+    fn native_call(&mut self, depth: usize) -> String {
+        let inner = self.vector(depth);
+        match self.random.below(8) {
+            0 => format!("histogram_count({inner})"),
+            1 => format!("histogram_sum({inner})"),
+            2 => format!("histogram_avg({inner})"),
+            3 => format!("histogram_stddev({inner})"),
+            4 => format!("histogram_stdvar({inner})"),
+            5 => format!("histogram_quantile({}, {inner})", self.pick(&["0", "0.1", "0.5", "0.99", "1", "-1", "NaN"])),
+            6 => format!("histogram_fraction({}, {}, {inner})", self.scalar(0), self.scalar(0)),
+            _ => format!("({inner} {} {})", self.pick(&["</", ">/"]), self.pick(&["0.5", "1", "0", "-2", "10", "Inf"])),
+        }
+    }
+
     fn call(&mut self, depth: usize) -> String {
+        if self.language == Language::Histograms && self.random.chance(50) {
+            return self.native_call(depth);
+        }
         match self.random.below(16) {
             0..=4 => format!("{}({})", self.pick(&ELEMENTWISE), self.vector(depth)),
             5 => format!("{}({})", self.pick(&CALENDAR), self.vector(depth)),

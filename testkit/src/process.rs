@@ -113,6 +113,17 @@ impl Server {
         Ok((response.status().as_u16(), body))
     }
 
+    /// Posts a body with headers; returns status and body.
+    pub fn post(&self, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Result<(u16, String), ServerError> {
+        let url = format!("http://{}{path}", self.address);
+        let fault = |why: ureq::Error| ServerError::Http { url: url.clone(), why: why.to_string() };
+        let request =
+            headers.iter().fold(self.agent.post(&url), |request, (name, value)| request.header(*name, *value));
+        let mut response = request.send(body).map_err(fault)?;
+        let body = response.body_mut().read_to_string().map_err(fault)?;
+        Ok((response.status().as_u16(), body))
+    }
+
     /// Returns status and body of a DELETE.
     pub fn delete(&self, path: &str) -> Result<(u16, String), ServerError> {
         let url = format!("http://{}{path}", self.address);

@@ -54,8 +54,20 @@ fn points(data: &Value) -> BTreeMap<String, f64> {
         // serde_json keeps the labels of an object in order of their names.
         let name = series["metric"].to_string();
         let values = series["values"].as_array().cloned().unwrap_or_else(|| vec![series["value"].clone()]);
-        for point in values {
+        for point in values.iter().filter(|point| !point.is_null()) {
             points.insert(format!("{name} @{}", point[0]), number(&point[1]));
+        }
+        let histograms = series["histograms"].as_array().cloned().unwrap_or_else(|| vec![series["histogram"].clone()]);
+        for point in histograms.iter().filter(|point| !point.is_null()) {
+            let (place, histogram) = (format!("{name} @{}", point[0]), &point[1]);
+            points.insert(format!("{place} count"), number(&histogram["count"]));
+            points.insert(format!("{place} sum"), number(&histogram["sum"]));
+            for (i, bucket) in histogram["buckets"].as_array().into_iter().flatten().enumerate() {
+                let place = format!("{place} bucket {i} ({})", bucket[0]);
+                points.insert(format!("{place} from"), number(&bucket[1]));
+                points.insert(format!("{place} to"), number(&bucket[2]));
+                points.insert(format!("{place} count"), number(&bucket[3]));
+            }
         }
     }
     points

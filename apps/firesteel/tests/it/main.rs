@@ -12,6 +12,7 @@ mod promtool;
 mod query_data;
 mod query_log;
 mod random_expressions;
+mod random_histograms;
 mod real_programs;
 mod refusals;
 mod remote;

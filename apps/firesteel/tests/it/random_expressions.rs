@@ -1,7 +1,8 @@
 //! Random expressions to the reference and to Firesteel over the same samples: equal answers.
 //!
 //! Against Debian's 2.42 with what both languages share; `FIRESTEEL_PEER_PROMETHEUS=/path` puts a 3.14 in its place and then
-//! the whole language is asked. `FIRESTEEL_EXPRESSIONS=n` asks for more, `FIRESTEEL_SEED=n` for others.
+//! the whole language is asked, with
+//! `FIRESTEEL_HISTOGRAMS=1` over native histograms too. `FIRESTEEL_EXPRESSIONS=n` asks for more, `FIRESTEEL_SEED=n` for others.
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
@@ -11,6 +12,7 @@ use firesteel_testkit::{Expressions, Language, Page, PageServer, Server, express
 use serde_json::Value;
 
 use crate::answers::compare;
+use crate::random_histograms::push;
 
 const EXPRESSIONS: usize = 4000;
 /// How long the data is, and how far before the newest sample its first one lies.
@@ -55,10 +57,19 @@ fn random_expressions_are_answered_alike() {
     };
     let features = "--enable-feature=promql-experimental-functions,promql-extended-range-selectors,promql-binop-fill-modifiers,promql-duration-expr";
     let whole = std::env::var_os("FIRESTEEL_PEER_PROMETHEUS").is_some();
-    let (language, tolerance) = if whole { (Language::Whole, 1e-12) } else { (Language::Common, 1e-9) };
-    let args: &[&str] = if whole { &[features] } else { &[] };
+    let receiver = "--web.enable-remote-write-receiver";
+    let (language, tolerance) = match (whole, std::env::var_os("FIRESTEEL_HISTOGRAMS")) {
+        (true, Some(_)) => (Language::Histograms, 1e-12),
+        (true, None) => (Language::Whole, 1e-12),
+        (false, _) => (Language::Common, 1e-9),
+    };
+    let args: &[&str] = if whole { &[features, receiver] } else { &[] };
     let theirs = start(&reference, args, "theirs");
-    let ours = start(crate::firesteel(), &["prometheus", features], "ours");
+    let ours = start(crate::firesteel(), &["prometheus", features, receiver], "ours");
+    if language == Language::Histograms {
+        push(&theirs, seed, base);
+        push(&ours, seed, base);
+    }
 
     let (end, from) = ((minute / 1000).to_string(), ((minute - LENGTH_MS / 3) / 1000).to_string());
     let (mut faults, mut answered, mut refused) = (Vec::new(), 0, 0);
