@@ -63,6 +63,9 @@ fn up(words: Vec<String>) -> Result<ExitCode, Halt> {
     Ok(runtime.block_on(app.run(|| announce(address, &data, taken.as_deref(), began))))
 }
 
+/// About a gigabyte of memory: what somebody tries out must not take the machine along.
+const HEAD_SERIES_LIMIT: u64 = 1_000_000;
+
 /// Binds the wanted address, or the next free port when there is a `+` behind it; returns what to say about it.
 fn listen(wanted: &str) -> Result<(Listener, Option<String>), Halt> {
     let (wanted, next_will_do) = wanted.strip_suffix('+').map_or((wanted, false), |bare| (bare, true));
@@ -107,6 +110,7 @@ fn options(data: &Path, listener: Listener, address: SocketAddr) -> Result<Optio
     options.external_url = format!("http://{address}/");
     "Firesteel".clone_into(&mut options.page_title);
     options.scrape.scrape_at_once = true;
+    options.head_series_limit = HEAD_SERIES_LIMIT;
     options.extra = Some(host_metrics::routes().map_err(|e| Halt::error(format!("error: {e}\n"), 1))?);
     Ok(options)
 }

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may fail by panic")]
 
+mod admin;
 mod answers;
 mod differential;
 mod http_golden;

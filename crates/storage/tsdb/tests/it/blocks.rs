@@ -251,3 +251,42 @@ fn retention_by_time_and_size_deletes_the_oldest() {
     db.reload_blocks().expect("reloads");
     assert!(db.blocks().is_empty() && block_names(dir.path()).is_empty());
 }
+
+#[test]
+fn late_samples_become_blocks_and_are_merged() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let mut options = options(dir.path());
+    options.out_of_order_window = Duration::from_hours(1);
+    let mut db = Db::open(options.clone()).expect("opens");
+    let mut model = Model::default();
+    let start = 1_700_000_100_000;
+    fill(&db, &mut model, start, start + 20 * MINUTE);
+    for round in 0..3 {
+        // Between what is there, over ranges whose samples are in blocks by now.
+        for step in 0..40 {
+            let t = start + 1001 + round + step * 20_000;
+            let rows = [(1, t, t as f64), (200, t, 1.0)];
+            append(&db, &rows);
+            model.add(&rows);
+        }
+        model.0.values_mut().for_each(|samples| samples.sort_by_key(|s| s.0));
+        assert_eq!(answer(&db), model.0, "round {round}");
+        db.compact().expect("compacts");
+        assert_eq!(answer(&db), model.0, "round {round}");
+        db.close().expect("closes");
+        db = Db::open(options.clone()).expect("opens");
+        assert_eq!(answer(&db), model.0, "round {round}");
+        let from = start + (20 + round * 5) * MINUTE;
+        fill(&db, &mut model, from, from + 5 * MINUTE);
+    }
+    db.compact().expect("compacts");
+    assert_eq!(answer(&db), model.0);
+    let blocks = db.blocks();
+    assert!(blocks.windows(2).all(|b| b[0].max_time <= b[1].min_time), "overlapping blocks are merged: {blocks:#?}");
+    let left: u64 = std::fs::read_dir(dir.path().join("wbl"))
+        .expect("lists")
+        .flatten()
+        .map(|e| e.metadata().map_or(0, |m| m.len()))
+        .sum();
+    assert!(left <= 32 << 10, "the log of late samples keeps {left} bytes");
+}
