@@ -3,6 +3,7 @@
 mod compat;
 mod files;
 mod floors;
+mod licences;
 
 use anyhow::{Result, bail};
 
@@ -11,6 +12,7 @@ pub(crate) fn run() -> Result<()> {
     let mut faults = Vec::new();
     floors::check(&mut faults)?;
     files::check(&mut faults)?;
+    licences::check(&mut faults)?;
     compat::check(&mut faults)?;
     if faults.is_empty() {
         return Ok(());

@@ -1,8 +1,9 @@
 //! A target is scraped, stored, asked for over HTTP; the server is reloaded, killed, started again, stopped.
 
+use std::io::{Read as _, Write as _};
 use std::time::Duration;
 
-use firesteel_testkit::{Page, PageServer};
+use firesteel_testkit::{FakeTarget, Page, PageServer, exchange, write_answer};
 
 use crate::{run, server, text};
 
@@ -146,4 +147,121 @@ fn jobs_of_other_files_are_scraped_and_their_faults_stop_the_start() {
     let out = run(&["--config.file=prometheus.yml", "--web.listen-address=127.0.0.1:0"], dir.path());
     let said = text(&out.stderr);
     assert!(out.status.code() == Some(2) && said.contains("more2.yml:2:3") && said.contains("`job_name`"), "{said}");
+}
+
+#[test]
+fn lifecycle_endpoints_reload_and_end_the_server() {
+    let dir = tempfile::tempdir().unwrap();
+    let target = target();
+    let server = server(dir.path(), &["--web.enable-lifecycle"], "");
+    let call = |method: &str, path: &str| {
+        let answer = exchange(server.address(), method, path, &[], None).unwrap();
+        (answer.status, text(&answer.body))
+    };
+    server.write_config("scrape_config: []\n").unwrap();
+    let (status, said) = call("POST", "/-/reload");
+    assert_eq!(status, 500, "{said}");
+    assert!(said.starts_with("failed to reload config: "), "{said}");
+    let info = server.json("/api/v1/status/runtimeinfo", &[]).unwrap();
+    assert_eq!(info["data"]["reloadConfigSuccess"], false);
+    server.write_config(&config("by-put", &target.address())).unwrap();
+    assert_eq!(call("PUT", "/-/reload"), (200, String::new()));
+    let info = server.json("/api/v1/status/runtimeinfo", &[]).unwrap();
+    assert_eq!(info["data"]["reloadConfigSuccess"], true);
+    server.wait_for("the new job", SOON, |s| s.query("up{job=\"by-put\"} == 1").is_ok_and(|r| r[0].is_object()));
+    assert_eq!(call("PUT", "/-/quit"), (200, "Requesting termination... Goodbye!".to_owned()));
+    // It may have ended by itself before this asks for it.
+    assert!(server.stop().unwrap().success());
+}
+
+#[test]
+fn reports_of_a_scrape_have_their_values() {
+    let dir = tempfile::tempdir().unwrap();
+    let page = "a 1\nb{x=\"1\"} 2\nb{x=\"2\"} 3\ndropped 4\n";
+    let target = PageServer::start(move |_| Page::metrics(page)).unwrap();
+    let config = format!(
+        "global: {{scrape_interval: 300ms, scrape_timeout: 250ms}}\nscrape_configs:\n- job_name: demo\n  \
+         sample_limit: 100\n  static_configs: [{{targets: ['{}']}}]\n  metric_relabel_configs:\n  \
+         - {{source_labels: [__name__], regex: dropped, action: drop}}\n",
+        target.address()
+    );
+    let server = server(dir.path(), &["--enable-feature=extra-scrape-metrics"], &config);
+    let value = |expr: &str| -> Option<f64> { server.query(expr).ok()?[0]["value"][1].as_str()?.parse().ok() };
+    server.wait_for("three scrapes", SOON, |_| value("count_over_time(up[1m])").is_some_and(|n| n >= 3.0));
+    for (expr, want) in [
+        ("up", 1.0),
+        ("scrape_samples_scraped", 4.0),
+        ("scrape_samples_post_metric_relabeling", 3.0),
+        ("max_over_time(scrape_series_added[1m])", 3.0),
+        ("scrape_series_added", 0.0),
+        ("scrape_timeout_seconds", 0.25),
+        ("scrape_sample_limit", 100.0),
+        ("scrape_body_size_bytes", page.len() as f64),
+    ] {
+        assert_eq!(value(expr), Some(want), "{expr}");
+    }
+    let took = value("scrape_duration_seconds").unwrap();
+    assert!(took > 0.0 && took < 0.25, "{took}");
+}
+
+#[test]
+fn bad_targets_disturb_nobody_and_say_what_is_wrong() {
+    let dir = tempfile::tempdir().unwrap();
+    let plain = ("Content-Type", "text/plain");
+    let bad = FakeTarget::start(move |request, out| match request.path.as_str() {
+        "/endless" => {
+            out.write_all(b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n\r\n")?;
+            let piece = vec![b'x'; 1 << 16];
+            loop {
+                out.write_all(&piece)?;
+            }
+        }
+        "/long" => write_answer(out, "200 OK", &[plain], &vec![b'x'; 10 << 20]),
+        "/loop" => write_answer(out, "302 Found", &[("Location", "/loop")], b""),
+        "/twice" => write_answer(out, "200 OK", &[plain], b"a 1\nb x\n"),
+        "/latin1" => write_answer(out, "200 OK", &[plain], b"a{b=\"\xe9\"} 1\n"),
+        "/broken" => write_answer(out, "500 Internal Server Error", &[], b""),
+        "/html" => write_answer(out, "200 OK", &[("Content-Type", "text/html")], b"<html>"),
+        // Says nothing until the other side gives up.
+        _ => out.read(&mut [0]).map(|_| ()),
+    })
+    .unwrap();
+    let good = PageServer::start(|_| Page::metrics("fine 1\n")).unwrap();
+    let mut config = format!(
+        "global: {{scrape_interval: 250ms, scrape_timeout: 250ms}}\nscrape_configs:\n- job_name: good\n  \
+         static_configs: [{{targets: ['{}']}}]\n",
+        good.address()
+    );
+    let cases = [
+        ("endless", "body size limit exceeded"),
+        ("long", ""),
+        ("loop", "stopped after 10 redirects"),
+        ("twice", "\"x\""),
+        ("latin1", "UTF-8"),
+        ("broken", "server returned HTTP status 500 Internal Server Error"),
+        ("html", "received unsupported Content-Type \"text/html\""),
+        ("silent", "context deadline exceeded"),
+    ];
+    for (job, _) in cases {
+        config += &format!(
+            "- job_name: {job}\n  metrics_path: /{job}\n  body_size_limit: 32MB\n  static_configs: [{{targets: ['{}']}}]\n",
+            bad.address()
+        );
+    }
+    let server = server(dir.path(), &[], &config);
+    let value = |expr: &str| -> Option<f64> { server.query(expr).ok()?[0]["value"][1].as_str()?.parse().ok() };
+    server.wait_for("all bad targets are known to be bad", SOON, |_| value("count(up == 0)") == Some(8.0));
+    let before = value("count_over_time(fine[1m])").unwrap_or(0.0);
+    server.wait_for("the good one goes on", SOON, |_| {
+        value("count_over_time(fine[1m])").is_some_and(|n| n >= before + 8.0)
+    });
+    assert_eq!(value("min_over_time(up{job=\"good\"}[1m])"), Some(1.0));
+    let targets = server.json("/api/v1/targets", &[("state", "active")]).unwrap();
+    let targets = targets["data"]["activeTargets"].as_array().unwrap();
+    for (job, part) in cases {
+        let target = targets.iter().find(|t| t["scrapePool"] == job).unwrap();
+        let error = target["lastError"].as_str().unwrap();
+        assert!(target["health"] == "down" && !error.is_empty() && error.contains(part), "{job}: {error}");
+    }
+    assert!(targets.iter().any(|t| t["scrapePool"] == "good" && t["health"] == "up" && t["lastError"] == ""));
 }

@@ -20,13 +20,13 @@ impl Drop for Up {
 
 /// Starts `up`; returns it with its address and all that it prints until it is ready.
 fn start(data: &Path, listen: &str) -> (Up, String, String) {
-    let child = Command::new(firesteel())
-        .args(["up", &format!("--listen={listen}")])
-        .arg(format!("--data={}", data.display()))
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .expect("the binary runs");
+    let mut command = Command::new(firesteel());
+    command.args(["up", &format!("--listen={listen}")]).arg(format!("--data={}", data.display()));
+    started(command)
+}
+
+fn started(mut command: Command) -> (Up, String, String) {
+    let child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("the binary runs");
     let mut up = Up(child);
     let mut lines = BufReader::new(up.0.stdout.take().expect("it is piped")).lines();
     let (mut address, mut said) = (None, String::new());
@@ -90,6 +90,35 @@ fn a_taken_port_is_named_and_the_next_free_one_is_used() {
     let notice = format!("(pid {}); using {port} instead", std::process::id());
     assert!(said.contains(&format!("! port {} is held by ", wanted.port())) && said.contains(&notice), "{said}");
     assert!(get(&address, &address, "/-/ready").starts_with("HTTP/1.1 200"));
+}
+
+#[test]
+fn without_arguments_there_are_defaults() {
+    let dir = tempfile::tempdir().expect("temp dir");
+    // Whoever holds the port, ourselves or another program of this machine: the default is asked for first.
+    let _held = std::net::TcpListener::bind("127.0.0.1:9090");
+    let is_root = std::fs::metadata("/proc/self").is_ok_and(|about| std::os::unix::fs::MetadataExt::uid(&about) == 0);
+    let mut command = Command::new(firesteel());
+    command.arg("up").env("XDG_DATA_HOME", dir.path());
+    // The default of root is one place on the machine, which a test leaves alone.
+    let data = dir.path().join("firesteel");
+    if is_root {
+        command.arg(format!("--data={}", data.display()));
+    }
+    let (_up, address, said) = started(command);
+    let port: u16 = address.strip_prefix("127.0.0.1:").and_then(|port| port.parse().ok()).expect("an address");
+    assert!((9091..=9110).contains(&port), "{said}");
+    let lines = [
+        "  ! port 9090 is held by ".to_owned(),
+        format!("  Open        http://{address}/            (only this machine)\n"),
+        format!("  Data        {}          (kept between runs; 15 d)\n", data.display()),
+        "  Config      none: defaults in use\n".to_owned(),
+        "  ✓ this machine        every 5 s   (job \"node\": the names of node_exporter)\n".to_owned(),
+        "  ✓ firesteel itself    every 5 s   (job \"firesteel\")\n".to_owned(),
+        "\nReady in ".to_owned(),
+    ];
+    assert!(said.starts_with("Firesteel ") && lines.iter().all(|line| said.contains(line)), "{said}");
+    assert!(data.join("wal").is_dir());
 }
 
 #[test]
