@@ -158,3 +158,70 @@ fn what_was_written_here_opens_in_prometheus_and_comes_back() {
         }
     }
 }
+
+fn blocks_in(dir: &Path) -> usize {
+    let names = std::fs::read_dir(dir).into_iter().flatten().flatten().map(|e| e.file_name());
+    names.filter(|n| n.len() == 26).count()
+}
+
+#[test]
+fn blocks_written_here_open_in_prometheus_and_come_back() {
+    let (Some(program), Some(tool)) = (peer("prometheus"), peer("promtool")) else { return };
+    let dir = tempfile::tempdir().expect("a directory");
+    let data = dir.path().join("data");
+    let mut model = Model::default();
+    let start = now_ms() / 120_000 * 120_000 - 1_800_000;
+    for part in 0..2 {
+        let db = Db::open(crate::blocks::options(&data)).expect("opens");
+        assert_eq!(answer(&db), model.0);
+        let from = start + part * 900_000;
+        crate::blocks::fill(&db, &mut model, from, from + 900_000);
+        db.compact().expect("compacts");
+        db.close().expect("closes");
+        assert!(blocks_in(&data) > 0);
+        let listed = std::process::Command::new(&tool).args(["tsdb", "list"]).arg(&data).output().expect("runs");
+        let lines = String::from_utf8_lossy(&listed.stdout).lines().count();
+        assert_eq!(lines, blocks_in(&data) + 1, "{listed:?}");
+        let flags = ["--storage.tsdb.min-block-duration=2m", "--storage.tsdb.max-block-duration=18m"];
+        let server = Server::start(&program, &flags, dir.path(), QUIET).expect("starts");
+        assert_eq!(ask(&server, "{__name__=\"m\"}", now_ms()), model.0, "{}", server.log());
+        if part == 0 {
+            server.kill_9().expect("is killed");
+        } else {
+            assert!(server.stop().expect("stops").success());
+        }
+    }
+    let db = Db::open(crate::blocks::options(&data)).expect("opens");
+    assert_eq!(answer(&db), model.0);
+}
+
+#[test]
+fn blocks_that_prometheus_wrote_open_here() {
+    let Some(program) = peer("prometheus") else { return };
+    for killed in [true, false] {
+        let dir = tempfile::tempdir().expect("a directory");
+        let data = dir.path().join("data");
+        let flags =
+            ["--web.enable-lifecycle", "--storage.tsdb.min-block-duration=2s", "--storage.tsdb.max-block-duration=6s"];
+        let server = Server::start(&program, &flags, dir.path(), QUIET).expect("starts");
+        let config = format!(
+            "global: {{scrape_interval: 100ms, scrape_timeout: 100ms}}\nscrape_configs: [{{job_name: self, static_configs: [{{targets: ['{}']}}]}}]\n",
+            server.address()
+        );
+        server.write_config(&config).expect("writes");
+        server.signal("HUP").expect("signals");
+        server.wait_for("two blocks", Duration::from_secs(60), |_| blocks_in(&data) >= 2);
+        let until = now_ms() - 1;
+        let want = ask(&server, "{__name__=~\".+\"}", until);
+        if killed {
+            server.kill_9().expect("is killed");
+        } else {
+            assert!(server.stop().expect("stops").success());
+        }
+        let db = Db::open(DbOptions { min_block_duration: Duration::from_secs(2), ..DbOptions::new(&data) });
+        let got = as_queried(&answer(&db.expect("opens")), until);
+        for (labels, samples) in &as_queried(&want, until) {
+            assert_eq!(got.get(labels), Some(samples), "{labels}");
+        }
+    }
+}
