@@ -179,7 +179,7 @@ impl Workers {
             match worker.thread.join() {
                 Ok(of_worker) => applied.add(of_worker),
                 Err(_) => {
-                    tracing::error!(component = "tsdb", "A replay thread panicked; samples of the log are missing")
+                    tracing::error!(component = "tsdb", "A replay thread panicked; samples of the log are missing");
                 }
             }
         }

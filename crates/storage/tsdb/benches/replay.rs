@@ -63,7 +63,7 @@ fn write(dir: &Path, n_series: usize, rounds: usize) {
     }
     println!("wrote {n_series} series x {rounds} samples in {:?}; {}", start.elapsed(), memory());
     // As after kill -9: nothing is closed.
-    std::process::exit(0);
+    std::mem::forget(db);
 }
 
 fn open(dir: &Path) {

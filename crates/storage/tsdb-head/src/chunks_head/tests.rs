@@ -158,7 +158,7 @@ fn a_rotten_file_is_cut_and_those_behind_it_go() {
         let vfs = FaultVfs::new();
         let (files, _) = open(&vfs, 1000);
         let places: Vec<Written> =
-            (0..100).map(|n| chunk(n)).map(|(new, bytes)| files.append_one(new, &bytes).expect("written").1).collect();
+            (0..100).map(chunk).map(|(new, bytes)| files.append_one(new, &bytes).expect("written").1).collect();
         drop(files);
         vfs.corrupt(&Path::new(DIR).join(format!("{file:06}")), |bytes| bytes[at] ^= 4).expect("is there");
         let (files, loaded) = open(&vfs, 1000);

@@ -113,8 +113,11 @@ fn a_mapped_chunk_that_rots_is_an_error() {
     assert_eq!(failed.len(), 1, "the others are answered");
 }
 
+/// Least and greatest time of each chunk, and how many samples it has.
+type Times = Vec<(i64, i64, u32)>;
+
 /// Returns what a source yields, labels as text, with the times of the chunks.
-fn drain(mut source: HeadSource) -> Vec<(String, Vec<(i64, i64, u32)>)> {
+fn drain(mut source: HeadSource) -> Vec<(String, Times)> {
     let (mut text, mut symbols) = (Vec::new(), Vec::new());
     while source.next_symbol(&mut text).expect("symbols") {
         symbols.push(String::from_utf8(text.clone()).expect("text"));

@@ -40,7 +40,9 @@ type Rows = Vec<(usize, i64, f64)>;
 
 fn of(batches: &[Rows], from: i64) -> Answer {
     let mut model = Model::default();
-    batches.iter().for_each(|rows| model.add(rows));
+    for rows in batches {
+        model.add(rows);
+    }
     since(&model.0, from)
 }
 
