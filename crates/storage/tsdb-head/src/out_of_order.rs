@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use firesteel_base::{TimeRange, TimestampMs};
 use firesteel_model::SeriesRef;
 use firesteel_storage::{ChunkBytes, ChunkView};
-use firesteel_tsdb_wal::WalError;
+use firesteel_tsdb_wal::{Wal, WalError};
 use parking_lot::Mutex;
 
 use super::chunks_head::{ChunksHeadError, NewChunk};
@@ -148,7 +148,7 @@ impl Head {
     pub fn begin_out_of_order_cut(&self) -> Result<Option<OutOfOrderCut>, WalError> {
         let Some(range) = self.out_of_order_range() else { return Ok(None) };
         // The segment first: a sample is in memory before it is logged, so what earlier segments hold is sealed now.
-        let segment = self.late_log.wal().map(|wal| wal.next_segment()).transpose()?;
+        let segment = self.late_log.wal().map(Wal::next_segment).transpose()?;
         for shard in &self.shards {
             for (_, late) in shard.lock().late.iter_mut() {
                 late.seal(|| self.out_of_order.next_number());

@@ -234,7 +234,9 @@ impl Compaction {
         let outcome = self.write_late_samples(cut, &mut written);
         if let Err(e) = outcome {
             // The next attempt writes all of them again.
-            written.into_iter().for_each(|ulid| self.blocks.discard(ulid));
+            for ulid in written {
+                self.blocks.discard(ulid);
+            }
             return Err(e);
         }
         self.head.end_out_of_order_cut(&cut)?;

@@ -139,7 +139,7 @@ proptest! {
             let t = now + step.min(0);
             let newest = list.iter().filter(|e| e.0 == of).map(|e| e.1).max();
             let takes = newest.is_none_or(|newest| t > newest || (t < newest && t > newest - window));
-            let there = list.iter().any(|e| *e == (of, t));
+            let there = list.contains(&(of, t));
             offer(&mut ring, &exemplar(of, "a", t, 1.0));
             if takes && !there && max > 0 {
                 list.push((of, t));

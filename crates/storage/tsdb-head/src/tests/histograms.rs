@@ -84,7 +84,7 @@ fn compact(value: Value) -> Value {
             h.compact(0);
             Value::FloatHistogram(h)
         }
-        float => float,
+        float @ Value::Float(_) => float,
     }
 }
 
@@ -120,7 +120,9 @@ fn answer(querier: &HeadQuerier) -> Answer {
     for (i, entry) in selected.series().iter().enumerate() {
         let (mut chunks, mut samples) = (Vec::new(), Vec::new());
         selected.chunks(i, &mut chunks).expect("chunks are there");
-        chunks.iter().for_each(|chunk| decode(chunk, &mut samples));
+        for chunk in &chunks {
+            decode(chunk, &mut samples);
+        }
         samples.sort_by_key(|s| s.0);
         samples.dedup_by_key(|s| s.0);
         if !samples.is_empty() {
@@ -275,7 +277,7 @@ proptest! {
         let head = Head::new(options, Log::default());
         let sets: Vec<Labels> = (0..4).map(|i| labels(&[("i", &i.to_string())])).collect();
         let mut model: Vec<BTreeMap<i64, Value>> = vec![BTreeMap::new(); 4];
-        let mut all_times: Vec<std::collections::BTreeSet<i64>> = vec![Default::default(); 4];
+        let mut all_times: Vec<std::collections::BTreeSet<i64>> = vec![std::collections::BTreeSet::default(); 4];
         let mut last: Vec<Option<i64>> = vec![None; 4];
         let mut stones = vec![firesteel_storage::TimeRanges::default(); 4];
         let (mut now_t, mut newest, mut n) = (BASE, i64::MIN, 0u64);
