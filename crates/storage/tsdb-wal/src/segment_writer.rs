@@ -41,6 +41,8 @@ pub(super) struct Unsynced {
     file: Arc<dyn VfsFile>,
     index: u64,
     bytes: u64,
+    /// How far the file went.
+    end: u64,
     name: bool,
 }
 
@@ -193,6 +195,7 @@ impl SegmentWriter {
             file: Arc::clone(&self.file),
             index: self.index,
             bytes: self.unsynced_bytes,
+            end: self.good_len,
             name: self.name_unsynced,
         }
     }
@@ -200,7 +203,8 @@ impl SegmentWriter {
     /// Notes that what was taken out has been synced.
     pub(super) fn synced(&mut self, what: &Unsynced) {
         if what.index == self.index {
-            self.unsynced_bytes -= what.bytes;
+            // Two may have synced the same bytes side by side.
+            self.unsynced_bytes = self.unsynced_bytes.min(self.good_len.saturating_sub(what.end));
             self.name_unsynced = false;
             set(&self.counters.unsynced_bytes, self.unsynced_bytes);
         }
