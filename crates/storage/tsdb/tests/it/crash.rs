@@ -206,7 +206,7 @@ fn no_crash_loses_what_was_synced_or_brings_back_what_was_deleted() {
     let dir = tempfile::tempdir().expect("a directory");
     let (from, n) = match std::env::var("FIRESTEEL_CRASH_SEED").ok().and_then(|s| s.parse().ok()) {
         Some(seed) => (seed, 1),
-        None => (1, 300),
+        None => (1, 500),
     };
     (from..from + n).for_each(|seed| live(seed, dir.path()));
 }
