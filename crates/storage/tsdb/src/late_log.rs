@@ -22,7 +22,10 @@ pub(crate) fn open_if_wanted(
     let dir = db_dir.join(DIR);
     let wanted = head.out_of_order_window() > 0 || !list_segments(vfs.as_ref(), &dir)?.is_empty();
     if wanted && head.late_log().wal().is_none() {
-        let log = head.late_log().attach(Wal::open(Arc::clone(vfs), &dir, options)?);
+        let opened = Wal::open(Arc::clone(vfs), &dir, options)?;
+        // Else a loss of power may take the directory's name, and the log with it.
+        vfs.sync_dir(db_dir).map_err(DbError::io("sync", db_dir))?;
+        let log = head.late_log().attach(opened);
         if head.settle_lost_markers()? {
             log.truncate(log.current_segment())?;
         }

@@ -1,9 +1,11 @@
 //! A disk that fails: what is in memory goes on, and is logged when writing works again.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use firesteel_base::TimestampMs;
 use firesteel_base::vfs::{Crash, FaultVfs, Faults, Vfs};
+use firesteel_base::{TimeRange, TimestampMs};
+use firesteel_model::Matcher;
 use firesteel_storage::{AppendOptions, Appendable as _, SampleBatch, SeriesMeta, StorageError};
 use firesteel_tsdb::{Db, DbOptions};
 
@@ -66,4 +68,51 @@ fn what_must_be_durable_is_refused_while_the_log_fails() {
     assert!(push(1000).expect("there is room again").durable);
     let again = Db::open(DbOptions { no_lockfile: true, ..options(dir.path(), &vfs.crash(Crash::LoseNothing)) });
     assert_eq!(answer(&again.expect("opens")), answer(&db));
+}
+
+/// Late samples have a log of their own: what was synced of both is there after a loss of power, what was deleted is not.
+#[test]
+fn power_is_lost_while_samples_come_late() {
+    for seed in 0..40u64 {
+        let dir = tempfile::tempdir().expect("a directory");
+        let vfs = FaultVfs::new();
+        let options = |vfs: &FaultVfs| DbOptions {
+            out_of_order_window: std::time::Duration::from_mins(60),
+            out_of_order_cap: 4,
+            no_lockfile: true,
+            ..options(dir.path(), vfs)
+        };
+        // The directory itself is there for long.
+        vfs.create_dir_all(dir.path()).expect("creates");
+        for part in dir.path().ancestors() {
+            vfs.sync_dir(part).expect("syncs");
+        }
+        let db = Db::open(options(&vfs)).expect("opens");
+        let (mut model, mut synced) = (Model::default(), Answer::new());
+        let mut deleted: Vec<i64> = Vec::new();
+        for n in 0..60i64 {
+            let t = 10_000_000 + n * 1000;
+            let rows = [(1, t, n as f64), (1, t - 1_000_001 - (n * 7 % 60) * 11, -1.0)];
+            append(&db, &rows);
+            model.add(&rows);
+            if n == 20 {
+                let range = TimeRange { min: TimestampMs(10_005_000), max: TimestampMs(10_008_000) };
+                assert_eq!(db.delete(range, &[Matcher::equal("i", "1")]).expect("is logged"), 1);
+                deleted = (5..=8).map(|n| 10_000_000 + n * 1000).collect();
+            }
+            if n as u64 == 21 + seed % 39 {
+                db.sync().expect("syncs");
+                synced = model.0.clone();
+            }
+        }
+        let after = vfs.crash(Crash::Dice { seed });
+        let again = Db::open(options(&after)).expect("opens");
+        let (got, key) = (answer(&again), format!("{:?}", series(1)));
+        let of = |answer: &Answer| -> BTreeSet<(i64, u64)> {
+            answer.get(&key).into_iter().flatten().copied().filter(|s| !deleted.contains(&s.0)).collect()
+        };
+        let all: BTreeSet<(i64, u64)> = got[&key].iter().copied().collect();
+        assert!(of(&synced).is_subset(&all), "seed {seed}: synced samples are missing");
+        assert!(all.is_subset(&of(&model.0)), "seed {seed}: something came from nowhere, or came back");
+    }
 }
