@@ -1,6 +1,6 @@
 //! Whole records are compressed, and only where that makes them smaller.
 
-use std::io::Read;
+use zstd::stream::raw::{InBuffer, Operation, OutBuffer};
 
 /// How records are compressed (`--storage.tsdb.wal-compression-type`).
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -16,7 +16,9 @@ pub(super) const SNAPPY_FLAG: u8 = 1 << 3;
 pub(super) const ZSTD_FLAG: u8 = 1 << 4;
 
 /// A record that claims to be larger than this is not unpacked.
-const MAX_RECORD_BYTES: u64 = 256 * 1024 * 1024;
+const MAX_RECORD_BYTES: usize = 256 * 1024 * 1024;
+/// The least room for what a zstd frame yields; it doubles from there.
+const UNPACK_STEP_BYTES: usize = 64 * 1024;
 /// The densest snappy element makes 64 bytes of 3.
 const MAX_SNAPPY_RATIO: usize = 22;
 
@@ -73,23 +75,72 @@ impl Compressor {
     }
 }
 
-/// Unpacks `stored` into `plain`, which is cleared. Memory is bounded by what `stored` can really hold, not by its claims.
-pub(super) fn unpack(flags: u8, stored: &[u8], plain: &mut Vec<u8>) -> Result<(), String> {
-    plain.clear();
-    if flags & SNAPPY_FLAG != 0 {
+/// Unpacks records one after the other; keeps its tables.
+#[derive(Default)]
+pub(super) struct Decompressor {
+    snappy: snap::raw::Decoder,
+    zstd: Option<zstd::stream::raw::Decoder<'static>>,
+}
+
+impl std::fmt::Debug for Decompressor {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Decompressor").finish_non_exhaustive()
+    }
+}
+
+impl Decompressor {
+    /// Unpacks `stored` into `plain`, which is cleared. Memory grows with what really comes out of `stored`, not with its
+    /// claims, and ends at a bound. Nothing stored is an empty record, as upstream reads it.
+    pub(super) fn unpack(&mut self, flags: u8, stored: &[u8], plain: &mut Vec<u8>) -> Result<(), String> {
+        plain.clear();
+        if stored.is_empty() {
+            Ok(())
+        } else if flags & SNAPPY_FLAG != 0 {
+            self.snappy(stored, plain)
+        } else {
+            self.zstd(stored, plain)
+        }
+    }
+
+    fn snappy(&mut self, stored: &[u8], plain: &mut Vec<u8>) -> Result<(), String> {
         let len = snap::raw::decompress_len(stored).map_err(|e| e.to_string())?;
         if len > stored.len().saturating_mul(MAX_SNAPPY_RATIO) {
             return Err(format!("snappy: {} bytes cannot hold {len}", stored.len()));
         }
         plain.resize(len, 0);
-        let n = snap::raw::Decoder::new().decompress(stored, plain).map_err(|e| e.to_string())?;
+        let n = self.snappy.decompress(stored, plain).map_err(|e| e.to_string())?;
         plain.truncate(n);
-    } else {
-        let decoder = zstd::stream::read::Decoder::with_buffer(stored).map_err(|e| format!("zstd: {e}"))?;
-        let n = decoder.take(MAX_RECORD_BYTES + 1).read_to_end(plain).map_err(|e| format!("zstd: {e}"))?;
-        if n as u64 > MAX_RECORD_BYTES {
-            return Err(format!("zstd: record is larger than {MAX_RECORD_BYTES} bytes"));
+        Ok(())
+    }
+
+    /// Any number of frames, as upstream's decoder takes them.
+    fn zstd(&mut self, stored: &[u8], plain: &mut Vec<u8>) -> Result<(), String> {
+        let wrong = |e: std::io::Error| format!("zstd: {e}");
+        let decoder = match &mut self.zstd {
+            Some(decoder) => {
+                decoder.reinit().map_err(wrong)?;
+                decoder
+            }
+            none => none.insert(zstd::stream::raw::Decoder::new().map_err(wrong)?),
+        };
+        let mut input = InBuffer::around(stored);
+        loop {
+            let done = plain.len();
+            if done > MAX_RECORD_BYTES {
+                return Err(format!("zstd: record is larger than {MAX_RECORD_BYTES} bytes"));
+            }
+            plain.reserve_exact(done.max(UNPACK_STEP_BYTES).min(MAX_RECORD_BYTES + 1 - done));
+            let room = plain.capacity();
+            let read = input.pos();
+            let hint = decoder.run(&mut input, &mut OutBuffer::around_pos(plain, done)).map_err(wrong)?;
+            let all_read = input.pos() == stored.len();
+            if all_read && hint == 0 {
+                return Ok(());
+            }
+            let full = plain.len() == room;
+            if (all_read && !full) || (input.pos() == read && plain.len() == done) {
+                return Err("zstd: incomplete frame".to_owned());
+            }
         }
     }
-    Ok(())
 }

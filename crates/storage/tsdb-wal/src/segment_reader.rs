@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use firesteel_base::vfs::{Vfs, VfsFile};
 
-use super::compression::{SNAPPY_FLAG, ZSTD_FLAG, unpack};
+use super::compression::{Decompressor, SNAPPY_FLAG, ZSTD_FLAG};
 use super::frame::{FIRST, FULL, HEADER_BYTES, LAST, MIDDLE, PAGE_END, TYPE_MASK};
 use super::{Corruption, PAGE_BYTES, Segment, WalError};
 
@@ -38,6 +38,7 @@ pub struct SegmentReader {
     at: u64,
     stored: Vec<u8>,
     plain: Vec<u8>,
+    decompressor: Decompressor,
     newest: bool,
     /// A page was left with room for a header.
     ended: bool,
@@ -77,6 +78,7 @@ impl SegmentReader {
             at: 0,
             stored: Vec::new(),
             plain: Vec::new(),
+            decompressor: Decompressor::default(),
             newest,
             ended: false,
             offset: 0,
@@ -134,7 +136,7 @@ impl SegmentReader {
             return Ok(true);
         }
         let stored = if last.kind == FULL { self.pages.get(in_page).unwrap_or(&[]) } else { &self.stored };
-        if let Err(why) = unpack(last.flags, stored, &mut self.plain) {
+        if let Err(why) = self.decompressor.unpack(last.flags, stored, &mut self.plain) {
             return Err(self.corrupt(offset, why));
         }
         self.found = Found::Unpacked;

@@ -3,3 +3,4 @@
 mod crash;
 mod hostile;
 mod log;
+mod zstd;

@@ -11,3 +11,4 @@ mod kinds_peer;
 mod peers;
 mod restarts;
 mod wal_peer;
+mod zstd_logs;

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -15,7 +16,14 @@ use firesteel_testkit::{Page, PageServer, Server, peer};
 use firesteel_tsdb_wal::records::*;
 use firesteel_tsdb_wal::*;
 
+const ZSTD_FLAG: &str = "--storage.tsdb.wal-compression-type";
 const NO_TARGETS: &str = "global: {scrape_interval: 1h}\n";
+
+/// Returns whether a reference can be told to log with zstd; Debian's cannot.
+fn knows_zstd(prometheus: &Path) -> bool {
+    let help = Command::new(prometheus).arg("--help-long").output().expect("its help");
+    String::from_utf8_lossy(&[help.stdout, help.stderr].concat()).contains(ZSTD_FLAG)
+}
 
 /// What a log says: samples by metric name and `i`, and how many records of each type there are.
 #[derive(Debug, Default)]
@@ -73,7 +81,9 @@ fn a_references_log_is_read_whole() {
         "global: {{scrape_interval: 200ms, scrape_timeout: 200ms}}\nscrape_configs:\n- job_name: t\n  static_configs:\n  - targets: [\"{}\"]\n",
         target.address()
     );
-    let server = Server::start(&prometheus, &[], dir.path(), &config).expect("a server");
+    let zstd = format!("{ZSTD_FLAG}=zstd");
+    let flags: &[&str] = if knows_zstd(&prometheus) { &[&zstd] } else { &[] };
+    let server = Server::start(&prometheus, flags, dir.path(), &config).expect("a server");
     server.wait_for("ten scrapes", Duration::from_secs(30), |_| scrapes.load(Ordering::Relaxed) > 10);
     let answered = server.query("page_metric{i=\"2999\"}[1h]").expect("an answer");
     let answered: Vec<(i64, f64)> = answered[0]["values"]
@@ -96,7 +106,8 @@ fn a_references_log_is_read_whole() {
 #[test]
 fn a_reference_answers_from_our_log() {
     let Some(prometheus) = peer("prometheus") else { return };
-    for compression in [Compression::Snappy, Compression::None] {
+    let zstd = knows_zstd(&prometheus).then_some(Compression::Zstd);
+    for compression in [Compression::Snappy, Compression::None].into_iter().chain(zstd) {
         let dir = tempfile::tempdir().expect("a directory");
         let wal_dir = dir.path().join("data/wal");
         let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_millis() as i64;
