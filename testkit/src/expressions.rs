@@ -25,13 +25,15 @@ const RANGES: [&str; 7] = ["31s", "1m", "100s", "4m", "5m", "10m", "1h"];
 const OFFSETS: [&str; 5] = ["30s", "1m", "7m", "-1m", "1h"];
 const STEPS: [&str; 4] = ["10s", "30s", "1m", "3m"];
 const NUMBERS: [&str; 14] = ["0", "1", "2", "3", "-1", "0.5", "10", "100", "1e3", "0.1", "NaN", "Inf", "-Inf", "1e-3"];
+/// The first ones give the same to the last bit, whatever maths library is beneath.
 const ELEMENTWISE: [&str; 19] = [
-    "abs", "ceil", "floor", "sqrt", "sgn", "round", "exp", "ln", "log2", "log10", "deg", "rad", "sin", "cos", "atan",
+    "abs", "ceil", "floor", "sqrt", "sgn", "round", "deg", "rad", "exp", "ln", "log2", "log10", "sin", "cos", "atan",
     "tanh", "asinh", "cosh", "sinh",
 ];
+const ELEMENTWISE_OF_BOTH: usize = 8;
 const CALENDAR: [&str; 8] =
     ["day_of_month", "day_of_week", "day_of_year", "days_in_month", "hour", "minute", "month", "year"];
-/// The first ones give the same in 2.x; 3.x extrapolates and sums otherwise.
+/// The first ones give the same in 2.x to the last bit; 3.x extrapolates and averages otherwise.
 const OVER_RANGES: [&str; 20] = [
     "irate",
     "idelta",
@@ -43,8 +45,8 @@ const OVER_RANGES: [&str; 20] = [
     "last_over_time",
     "present_over_time",
     "absent_over_time",
-    "avg_over_time",
     "sum_over_time",
+    "avg_over_time",
     "deriv",
     "rate",
     "increase",
@@ -54,7 +56,7 @@ const OVER_RANGES: [&str; 20] = [
     "stddev_over_time",
     "stdvar_over_time",
 ];
-const OVER_RANGES_OF_BOTH: usize = 13;
+const OVER_RANGES_OF_BOTH: usize = 11;
 const OVER_RANGES_OF_3: [&str; 6] = [
     "first_over_time",
     "mad_over_time",
@@ -63,9 +65,9 @@ const OVER_RANGES_OF_3: [&str; 6] = [
     "ts_of_max_over_time",
     "ts_of_min_over_time",
 ];
-/// The first ones give the same in 2.x, where a deviation has no NaN.
-const AGGREGATIONS: [&str; 9] = ["sum", "avg", "min", "max", "count", "group", "sum", "stddev", "stdvar"];
-const AGGREGATIONS_OF_BOTH: usize = 7;
+/// The first ones give the same in 2.x to the last bit; there a deviation has no NaN.
+const AGGREGATIONS: [&str; 9] = ["sum", "min", "max", "count", "group", "sum", "avg", "stddev", "stdvar"];
+const AGGREGATIONS_OF_BOTH: usize = 6;
 const COMPARISONS: [&str; 6] = ["==", "!=", "<", "<=", ">", ">="];
 const ARITHMETIC: [&str; 7] = ["+", "-", "*", "/", "%", "^", "atan2"];
 const METRICS: [&str; 6] = ["events_total", "level", "level", "events_total", "size_bucket", "about"];
@@ -95,9 +97,19 @@ impl Expressions {
         self.random.pick(all)
     }
 
-    /// 2.x keeps the name of a metric after `atan2`.
+    fn fold(&mut self) -> &'static str {
+        let all = if self.whole() { ["sum", "avg", "max", "min"] } else { ["sum", "count", "max", "min"] };
+        self.pick(&all)
+    }
+
+    fn elementwise(&mut self) -> &'static str {
+        let n = if self.whole() { ELEMENTWISE.len() } else { ELEMENTWISE_OF_BOTH };
+        self.pick(&ELEMENTWISE[..n])
+    }
+
+    /// 2.x keeps the name of a metric after `atan2`; powers go by the maths library.
     fn arithmetic(&mut self) -> &'static str {
-        let n = ARITHMETIC.len() - usize::from(!self.whole());
+        let n = if self.whole() { ARITHMETIC.len() } else { ARITHMETIC.len() - 2 };
         self.pick(&ARITHMETIC[..n])
     }
 
@@ -181,7 +193,7 @@ impl Expressions {
 
     fn over_range(&mut self, depth: usize) -> String {
         match self.random.below(20) {
-            0 => format!("quantile_over_time({}, {})", self.scalar(depth.min(1)), self.matrix(depth)),
+            0 if self.whole() => format!("quantile_over_time({}, {})", self.scalar(depth.min(1)), self.matrix(depth)),
             1 if self.whole() => format!("predict_linear({}, {})", self.matrix(depth), self.scalar(depth.min(1))),
             2 if self.whole() => {
                 format!(
@@ -227,7 +239,7 @@ impl Expressions {
             return self.native_call(depth);
         }
         match self.random.below(16) {
-            0..=4 => format!("{}({})", self.pick(&ELEMENTWISE), self.vector(depth)),
+            0..=4 => format!("{}({})", self.elementwise(), self.vector(depth)),
             5 => format!("{}({})", self.pick(&CALENDAR), self.vector(depth)),
             6 => format!("clamp({}, {}, {})", self.vector(depth), self.scalar(0), self.scalar(0)),
             7 => format!(
@@ -236,7 +248,7 @@ impl Expressions {
                 self.vector(depth),
                 self.scalar(0)
             ),
-            8 => format!("timestamp({})", self.vector(depth)),
+            8 if self.whole() => format!("timestamp({})", self.vector(depth)),
             9 => format!("{}({})", self.pick(&["sort", "sort_desc", "absent"]), self.vector(depth)),
             10 => format!("vector({})", self.scalar(depth)),
             11 => format!("histogram_quantile({}, {})", self.scalar(0), self.buckets()),
@@ -254,7 +266,7 @@ impl Expressions {
             14 if self.whole() => {
                 format!("histogram_fraction({}, {}, {})", self.scalar(0), self.scalar(0), self.buckets())
             }
-            _ => format!("{}({})", self.pick(&ELEMENTWISE), self.vector(depth)),
+            _ => format!("{}({})", self.elementwise(), self.vector(depth)),
         }
     }
 
@@ -288,7 +300,8 @@ impl Expressions {
     fn binary(&mut self, depth: usize) -> String {
         let comparison = self.random.chance(30);
         let op = if comparison { self.pick(&COMPARISONS) } else { self.arithmetic() };
-        let modifier = if comparison && self.random.chance(40) { " bool" } else { "" };
+        // 2.x lets what a comparison filters out match again.
+        let modifier = if comparison && (!self.whole() || self.random.chance(40)) { " bool" } else { "" };
         match self.random.below(8) {
             0 | 1 => format!("({} {op}{modifier} {})", self.vector(depth), self.scalar(depth.min(1))),
             2 => format!("({} {op}{modifier} {})", self.scalar(depth.min(1)), self.vector(depth)),
@@ -308,7 +321,7 @@ impl Expressions {
             6 if self.whole() => {
                 let fill =
                     self.pick(&["fill (0)", "fill_left (1)", "fill_right (2)", "fill_left (1) fill_right (NaN)"]);
-                let (l, r) = (self.pick(&["sum", "avg", "max"]), self.pick(&["sum", "avg", "min"]));
+                let (l, r) = (self.fold(), self.fold());
                 format!(
                     "({l} by (job, code) ({}) {op}{modifier} on (job, code) {fill} {r} by (job, code) ({}))",
                     self.vector(depth),
@@ -316,7 +329,7 @@ impl Expressions {
                 )
             }
             _ => {
-                let (l, r) = (self.pick(&["sum", "avg", "max"]), self.pick(&["sum", "avg", "min"]));
+                let (l, r) = (self.fold(), self.fold());
                 let by = self.pick(&["by (job) ", "by (job, instance) ", "by (code) ", ""]);
                 let on = self.pick(&["", "on (job, instance) ", "on (job) ", "ignoring (code) "]);
                 format!("({l} {by}({}) {op}{modifier} {on}{r} {by}({}))", self.vector(depth), self.vector(depth))

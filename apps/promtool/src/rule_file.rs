@@ -138,7 +138,7 @@ impl Checker {
                 let head = format!("group {}, rule {}, {}", quote(name), at + 1, quote(&rule.name));
                 // upstream puts the place of the fault before the names (model/rulefmt, Error.Error).
                 self.faults.extend(faults.into_iter().map(|(place, fault)| format!("{place}{head}: {fault}")));
-                rule.group = name.to_owned();
+                name.clone_into(&mut rule.group);
                 rule.interval = interval;
                 file.rules.push(rule);
             }

@@ -166,6 +166,8 @@ fn mask_federated(text: &str) -> String {
     let mask =
         |line: &str| match line.rsplit_once("} ").and_then(|(series, rest)| Some((series, rest.split_once(' ')?))) {
             Some((series, _)) if series.starts_with("scrape_duration") => format!("{series}}} SECONDS MOMENT"),
+            // None at the second scrape, which may have come.
+            Some((series, _)) if series.starts_with("scrape_series_added") => format!("{series}}} SERIES MOMENT"),
             Some((series, (value, _))) => format!("{series}}} {value} MOMENT"),
             None => line.to_owned(),
         };

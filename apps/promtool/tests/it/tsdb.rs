@@ -25,8 +25,8 @@ fn openmetrics() -> String {
 /// Returns what the reference prints, its lines sorted.
 fn reference(program: &Path, command: &str, dir: &Path) -> Vec<String> {
     // It wants a log, which blocks alone do not have.
-    std::fs::create_dir_all(dir.join("wal")).unwrap();
-    let output = Command::new(program).args(["tsdb", command]).arg(dir).output().unwrap();
+    std::fs::create_dir_all(dir.join("wal")).expect("a directory");
+    let output = Command::new(program).args(["tsdb", command]).arg(dir).output().expect("promtool runs");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let mut lines: Vec<String> = String::from_utf8_lossy(&output.stdout).lines().map(str::to_owned).collect();
     lines.sort();
@@ -59,7 +59,9 @@ fn blocks_from_openmetrics() {
     assert!(again.status.success(), "{}", String::from_utf8_lossy(&again.stderr));
     let mut want = reference(&program, "dump", &theirs);
     // The label that was attached to ours.
-    want.iter_mut().for_each(|line| *line = line.replacen(", ", ", dc=\"x\", ", 1));
+    for line in &mut want {
+        *line = line.replacen(", ", ", dc=\"x\", ", 1);
+    }
     let labels_sorted = |line: &str| {
         let (labels, rest) = line.split_once('}').unwrap();
         let mut labels: Vec<&str> = labels.trim_start_matches('{').split(", ").collect();

@@ -21,6 +21,9 @@ const FOR_DELETION: &str = ".tmp-for-deletion";
 /// What a block's or a chunk snapshot's directory ends with when it is half made or half deleted.
 const TMP: [&str; 3] = [".tmp-for-creation", FOR_DELETION, ".tmp"];
 
+/// What is wrong with the blocks that cannot be opened, by their names.
+type Corrupt = BTreeMap<String, String>;
+
 /// See the module.
 #[derive(Debug)]
 pub(crate) struct Blocks {
@@ -124,7 +127,7 @@ impl Blocks {
     }
 
     /// Opens every block of the directory, or takes it from those that are open already; returns what cannot be opened.
-    fn open_all(&self) -> Result<(Vec<Arc<Block>>, BTreeMap<String, String>), DbError> {
+    fn open_all(&self) -> Result<(Vec<Arc<Block>>, Corrupt), DbError> {
         let known = self.list();
         let (mut loadable, mut corrupt) = (Vec::new(), BTreeMap::new());
         for entry in self.vfs.list(&self.dir).map_err(DbError::io("list", &self.dir))? {

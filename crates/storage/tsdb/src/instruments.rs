@@ -15,7 +15,6 @@ pub(crate) struct Instruments {
     pub(crate) blocks_bytes: Gauge,
     pub(crate) triggered: Counter,
     pub(crate) failed: Counter,
-    pub(crate) skipped: Counter,
     pub(crate) ran: Counter,
     pub(crate) vertical: Counter,
     pub(crate) populating: Gauge,
@@ -78,10 +77,6 @@ impl Instruments {
             failed: r.counter(
                 "prometheus_tsdb_compactions_failed_total",
                 "Total number of compactions that failed for the partition.",
-            ),
-            skipped: r.counter(
-                "prometheus_tsdb_compactions_skipped_total",
-                "Total number of skipped compactions due to disabled auto compaction.",
             ),
             ran: r.counter(
                 "prometheus_tsdb_compactions_total",
@@ -157,6 +152,11 @@ impl Instruments {
             let took = format!("Duration of {took}.");
             r.histogram(&name("compaction_duration_seconds"), &took, &exponential(1.0, 2.0, 14));
         }
+        // Compaction cannot be switched off here, so this one stays at zero.
+        r.counter(
+            "prometheus_tsdb_compactions_skipped_total",
+            "Total number of skipped compactions due to disabled auto compaction.",
+        );
         Self { registry: Inside(r), ..new }
     }
 

@@ -98,7 +98,7 @@ mod tests {
     fn bounds_are_upstreams() {
         let time = |ms| Retention::of_time(Duration::from_millis(ms));
         let size = |size_bytes| Retention { size_bytes, ..Retention::UNLIMITED };
-        let share = |percentage, size_bytes| Retention { percentage, size_bytes, ..Retention::UNLIMITED };
+        let share = |percentage, size_bytes| Retention { size_bytes, percentage, ..Retention::UNLIMITED };
         check(Retention::UNLIMITED, 100, &[], (false, false));
         check(time(2001), 0, &[], (false, false));
         check(time(2000), 0, &[1], (true, false));

@@ -108,7 +108,7 @@ fn series_are_merged_by_labels_and_chunks_sorted() {
     check(&[head.clone(), old, late], 4, merged);
     check(&[], 0, &[]);
     // One part alone is not sorted: nobody asked for it.
-    check(&[head.clone()], 0, &[("b", &[30, 40]), ("a", &[20]), ("d", &[50])]);
+    check(std::slice::from_ref(&head), 0, &[("b", &[30, 40]), ("a", &[20]), ("d", &[50])]);
     // Two parts are, even if one has nothing.
     check(&[head, Part::default()], 0, &[("a", &[20]), ("b", &[30, 40]), ("d", &[50])]);
 }

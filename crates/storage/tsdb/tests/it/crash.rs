@@ -133,7 +133,9 @@ fn live(seed: u64, dir: &Path) {
     let dice = &mut Dice(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
     let mut vfs = FaultVfs::new();
     (&vfs as &dyn Vfs).create_dir_all(dir).expect("a directory");
-    dir.ancestors().for_each(|dir| vfs.sync_dir(dir).expect("syncs"));
+    for dir in dir.ancestors() {
+        vfs.sync_dir(dir).expect("syncs");
+    }
     let mut history = History { t: 1_700_000_000_000, ..History::default() };
     for life in 0..3 {
         let what = format!("seed {seed}, life {life}");
