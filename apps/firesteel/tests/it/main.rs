@@ -19,6 +19,7 @@ mod refusals;
 mod remote;
 mod running_queries;
 mod seed_examples;
+mod status;
 mod up;
 mod web_config;
 
