@@ -54,6 +54,7 @@ pub fn run_on(args: impl IntoIterator<Item = String>, console: &mut Console<'_>)
         "query series" => query::series(&matches, console),
         "query labels" => query::labels(&matches, console),
         "test promql" => script::run(&matches, console),
+        "tsdb bench write" => tsdb::bench_write(&matches, console),
         "tsdb analyze" => tsdb::analyze(&matches, console),
         "tsdb dump" => tsdb::dump(&matches, console),
         "tsdb dump-openmetrics" => tsdb::dump_openmetrics(&matches, console),
@@ -76,10 +77,10 @@ pub fn run_on(args: impl IntoIterator<Item = String>, console: &mut Console<'_>)
 
 /// Flags of a group of commands may stand before the subcommand: `query -o json instant`.
 fn subcommand_first(args: &mut [String]) {
-    let is_group = |word: &String| ["query", "check", "create-blocks-from"].contains(&word.as_str());
+    let is_group = |word: &String| ["query", "check", "create-blocks-from", "bench"].contains(&word.as_str());
     let Some(group) = args.iter().position(is_group) else { return };
     let prefix = args.get(group).map_or(String::new(), |word| match word.as_str() {
-        "create-blocks-from" => "tsdb create-blocks-from ".to_owned(),
+        group @ ("create-blocks-from" | "bench") => format!("tsdb {group} "),
         word => format!("{word} "),
     });
     let is_second = |word: &String| PROGRAM.commands.iter().any(|c| c.name.strip_prefix(&prefix) == Some(word));

@@ -273,6 +273,21 @@ pub(crate) static PROGRAM: ProgramDef = ProgramDef {
             hidden: false,
         },
         CommandDef {
+            name: "tsdb bench write",
+            help: "Run a write performance benchmark.",
+            flags: &[
+                FlagDef::new("out", FlagKind::Text, "Set the output path.").default(&["benchout"]),
+                FlagDef::new("metrics", FlagKind::Int, "Number of metrics to read.").default(&["10000"]),
+                FlagDef::new("scrapes", FlagKind::Int, "Number of scrapes to simulate.").default(&["3000"]),
+            ],
+            args: &[ArgDef::optional(
+                "file",
+                "Input file with samples data, default is (../../tsdb/testdata/20kseries.json).",
+            )
+            .default("../../tsdb/testdata/20kseries.json")],
+            hidden: false,
+        },
+        CommandDef {
             name: "tsdb list",
             help: "List tsdb blocks.",
             flags: &[HUMAN_READABLE],
@@ -357,5 +372,4 @@ pub(crate) const NOT_BUILT: &[&str] = &[
     "debug all",
     "push metrics",
     "test rules",
-    "tsdb bench",
 ];

@@ -1,6 +1,7 @@
 //! The program as a whole: what it prints and how it ends, beside what promtool 3.14 answered to the same words.
 
 mod analyze;
+mod bench_write;
 mod check_metrics;
 mod dump;
 mod tsdb;
