@@ -182,6 +182,9 @@ impl<'a> HeadAppender<'a> {
         } else {
             shard.histogram_follows(place.slot, sample.t.0, &sample.value).map(|_| ())
         };
+        if in_order == Err(AppendError::OutOfOrder) {
+            head.counts.late_by.note(head.max_time.load(Ordering::Relaxed).saturating_sub(sample.t.0));
+        }
         match in_order {
             Err(AppendError::OutOfOrder) if takes_late && sample.t.0 < self.late_min => {
                 return Err(AppendError::TooOld);
@@ -276,6 +279,7 @@ impl Appender for HeadAppender<'_> {
         let (mut not_found, mut out_of_bounds, mut out_of_order, mut too_old) = (0, 0, 0, 0);
         let late_min = self.late_min;
         let takes_late = late_min != i64::MAX;
+        let newest = head.max_time.load(Ordering::Relaxed);
         let places = head.refs.read();
         for (i, ((&series, &t), &v)) in batch.refs.iter().zip(&batch.t).zip(&batch.v).enumerate() {
             let row = i as u32;
@@ -321,6 +325,9 @@ impl Appender for HeadAppender<'_> {
                 } else {
                     hot.follows(row.t, row.v).map(|_| ())
                 };
+                if outcome == Err(AppendError::OutOfOrder) {
+                    head.counts.late_by.note(newest.saturating_sub(row.t));
+                }
                 let outcome = match outcome {
                     Err(AppendError::OutOfOrder) if takes_late && row.t < late_min => Err(AppendError::TooOld),
                     Err(AppendError::OutOfOrder) if takes_late && !how.refuse_out_of_order => Ok(()),

@@ -14,6 +14,7 @@ use crate::chunks_head::{ChunkFiles, Loaded};
 use crate::deletion::Stones;
 use crate::exemplars::{ExemplarRing, ExemplarStats};
 use crate::growth::Growth;
+use crate::late_by::LateBy;
 use crate::log::Log;
 use crate::mapping::MappingState;
 use crate::metadata::MetadataTable;
@@ -133,9 +134,14 @@ pub struct Counts {
     pub too_old: AtomicU64,
     /// Out-of-order samples that were taken.
     pub late_appended: AtomicU64,
+    /// How far all out-of-order samples were behind, taken or not.
+    pub late_by: LateBy,
     pub appenders_created: AtomicU64,
     pub appenders_active: AtomicU64,
     pub truncations: AtomicU64,
+    pub truncations_failed: AtomicU64,
+    /// What truncations took once no query held them back.
+    pub gc_nanos: AtomicU64,
     pub not_durable: AtomicU64,
     pub checkpoints: AtomicU64,
     pub checkpoints_failed: AtomicU64,

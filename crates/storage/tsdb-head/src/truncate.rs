@@ -1,6 +1,7 @@
 //! Giving back what is older than it need be: chunks by time, then series without chunks, then pairs without series.
 
 use std::sync::atomic::Ordering;
+use std::time::Instant;
 
 use firesteel_model::SeriesRef;
 
@@ -35,6 +36,7 @@ impl Head {
                 "Queries hold the head back from truncation; going on without them"
             );
         }
+        let began = Instant::now();
         self.generation.fetch_add(1, Ordering::AcqRel);
         let mut oldest = i64::MAX;
         let mut done = Truncated::default();
@@ -74,6 +76,7 @@ impl Head {
             let of_shard = |shard: &Shard| shard.sealed.oldest_file().into_iter().chain(shard.late.oldest_file()).min();
             let oldest = self.shards.iter().filter_map(|shard| of_shard(&shard.lock())).min();
             if let Err(e) = files.truncate(oldest.unwrap_or(u32::MAX)) {
+                count(&self.counts.truncations_failed, 1);
                 tracing::error!(component = "tsdb", err = %e, "Truncating head chunk files failed; trying again later");
             }
         }
@@ -81,6 +84,7 @@ impl Head {
         count(&self.counts.series_removed, done.dead.len() as u64);
         count(&self.counts.chunks_removed, done.chunks as u64);
         count(&self.counts.truncations, 1);
+        count(&self.counts.gc_nanos, began.elapsed().as_nanos() as u64);
         done
     }
 

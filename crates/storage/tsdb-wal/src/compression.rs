@@ -11,6 +11,17 @@ pub enum Compression {
     Zstd,
 }
 
+impl Compression {
+    /// Returns upstream's name for it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Snappy => "snappy",
+            Self::Zstd => "zstd",
+        }
+    }
+}
+
 /// Set in the type byte of every fragment of a compressed record.
 pub(super) const SNAPPY_FLAG: u8 = 1 << 3;
 pub(super) const ZSTD_FLAG: u8 = 1 << 4;

@@ -14,12 +14,13 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use firesteel_base::vfs::Vfs;
+use firesteel_model::Summary;
 use parking_lot::{Condvar, Mutex};
 
 use super::batch::Batch;
 use super::segment_writer::SegmentWriter;
 use super::stats::{Counters, count, set};
-use super::{Compression, DEFAULT_SEGMENT_BYTES, WalError, WalStats, list_segments};
+use super::{Compression, DEFAULT_SEGMENT_BYTES, WalError, WalStats, delete_checkpoints, list_segments};
 
 /// How a log is kept.
 #[derive(Clone, Copy, Debug)]
@@ -249,6 +250,20 @@ impl Wal {
     /// Returns what the log counted so far.
     pub fn stats(&self) -> WalStats {
         self.shared.counters.snapshot()
+    }
+
+    /// Returns how long syncs took, in seconds.
+    pub fn sync_durations(&self) -> Summary {
+        self.shared.counters.sync_durations.read()
+    }
+
+    /// Removes the checkpoints below `index`.
+    pub(super) fn delete_checkpoints(&self, index: u64) -> Result<(), WalError> {
+        let shared = &self.shared;
+        count(&shared.counters.checkpoint_deletions, 1);
+        let outcome = delete_checkpoints(shared.vfs.as_ref(), &shared.dir, index);
+        count(&shared.counters.checkpoint_deletions_failed, u64::from(outcome.is_err()));
+        outcome
     }
 
     /// Writes what waits, fills the last page, syncs, and ends the syncing thread. Further calls of `log` are refused.

@@ -235,7 +235,7 @@ impl Unsynced {
             if self.name { vfs.sync_dir(dir).map_err(WalError::io("sync directory", dir)) } else { Ok(()) }
         });
         count(&counters.syncs, 1);
-        count(&counters.sync_nanos, begin.elapsed().as_nanos() as u64);
+        counters.sync_durations.observe(begin.elapsed());
         count(&counters.syncs_failed, u64::from(outcome.is_err()));
         outcome
     }

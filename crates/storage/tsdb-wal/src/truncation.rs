@@ -3,7 +3,7 @@
 use firesteel_base::TimestampMs;
 use firesteel_model::SeriesRef;
 
-use super::{CheckpointStats, Wal, WalError, delete_checkpoints, list_segments, write_checkpoint};
+use super::{CheckpointStats, Wal, WalError, list_segments, write_checkpoint};
 
 impl Wal {
     /// Makes a checkpoint of the first two thirds of the segments, at least two, and removes them; as upstream's head does
@@ -27,7 +27,7 @@ impl Wal {
         }
         let stats = write_checkpoint(self.vfs(), self.dir(), to, self.compression(), keep, min_t)?;
         self.truncate(to + 1)?;
-        delete_checkpoints(self.vfs().as_ref(), self.dir(), to)?;
+        self.delete_checkpoints(to)?;
         Ok(Some(stats))
     }
 }

@@ -376,6 +376,7 @@ impl Compaction {
     }
 
     fn checkpoint(&self, state: &mut State, wal: &Wal, min_t: i64) -> Result<(), DbError> {
+        let began = Instant::now();
         count(&self.head.counts.checkpoints, 1);
         let mut keep = |series| self.head.is_live(series) || state.gone.contains_key(&series);
         if let Err(e) = wal.checkpoint(&mut keep, TimestampMs(min_t)) {
@@ -385,6 +386,7 @@ impl Compaction {
         if let Some(first) = wal::list_segments(self.vfs.as_ref(), wal.dir())?.first() {
             state.gone.retain(|_, segment| *segment >= first.index);
         }
+        self.instruments.log_truncation.observe_duration(began.elapsed());
         Ok(())
     }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use firesteel_client::{Collect, Counter, Gauge, Histogram, Registry};
+use firesteel_client::{Collect, Counter, Gauge, Histogram, Registry, Summary};
 use firesteel_model::MetricFamily;
 
 /// Counters that exist from the opening on, whoever shows them later.
@@ -28,6 +28,7 @@ pub(crate) struct Instruments {
     pub(crate) limit_seconds: Gauge,
     pub(crate) limit_percentage: Gauge,
     pub(crate) tombstone_cleanup: Histogram,
+    pub(crate) log_truncation: Summary,
 }
 
 /// A registry within the one that is shown.
@@ -133,8 +134,16 @@ impl Instruments {
                 "The time taken to recompact blocks to remove tombstones.",
                 &[],
             ),
+            log_truncation: r.summary(
+                "prometheus_tsdb_wal_truncate_duration_seconds",
+                "Duration of WAL truncation.",
+                &[],
+            ),
             registry: Inside(Registry::new()),
         };
+        // The reference's snapshots of chunks are not read here.
+        let help = "Total number snapshot replays that failed.";
+        r.counter("prometheus_tsdb_snapshot_replay_error_total", help);
         // Nothing triggers these here; dashboards find the names.
         let listed = "compactions triggered for an explicit caller-provided list of series references";
         for (kind, triggered, failed, took) in [

@@ -17,6 +17,7 @@ mod health;
 mod instruments;
 mod late_log;
 mod lock;
+mod log_metrics;
 mod maintenance;
 mod metrics;
 mod options;

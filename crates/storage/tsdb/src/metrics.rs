@@ -4,10 +4,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 
 use firesteel_client::{Collect, Registry};
-use firesteel_model::{Labels, Metric, MetricFamily, MetricType, MetricValue};
+use firesteel_model::{Bucket, ClassicHistogram, Labels, Metric, MetricFamily, MetricType, MetricValue};
 
-use firesteel_tsdb_head::{Counts, ExemplarStats, Head, HistogramCounts, ReplayStats};
-use firesteel_tsdb_wal::WalStats;
+use crate::log_metrics;
+use firesteel_tsdb_head::{Counts, ExemplarStats, Head, HistogramCounts, LATE_BOUNDS, ReplayStats};
 
 /// A counter that upstream splits by the type of sample.
 struct Typed {
@@ -37,13 +37,43 @@ impl Collect for Typed {
     }
 }
 
+/// How far late samples were behind.
+struct Late(Weak<Head>);
+
+impl Collect for Late {
+    fn collect(&self, out: &mut Vec<MetricFamily>) {
+        let Some(head) = self.0.upgrade() else { return };
+        let (counts, sum) = head.counts.late_by.read();
+        let mut count = 0;
+        let mut cumulate = |n: u64| {
+            count += n;
+            count
+        };
+        let buckets = LATE_BOUNDS.iter().zip(counts).map(|(&bound, n)| Bucket {
+            upper_bound: bound as f64,
+            cumulative_count: cumulate(n),
+            exemplar: None,
+        });
+        let buckets = buckets.collect();
+        let histogram = ClassicHistogram { count: counts.iter().sum(), sum, buckets };
+        out.push(MetricFamily {
+            name: "prometheus_tsdb_sample_ooo_delta".to_owned(),
+            help: "Delta in seconds by which a sample is considered out of order (reported regardless of OOO time window and whether sample is accepted or not).".to_owned(),
+            unit: String::new(),
+            metric_type: MetricType::Histogram,
+            metrics: vec![Metric::new(Labels::empty(), MetricValue::Histogram(histogram))],
+        });
+    }
+}
+
 /// Registers everything. A database that is gone reads as zero.
 pub(super) fn register(registry: &Registry, head: &Arc<Head>, clean_start: Option<bool>, replay: &ReplayStats) {
     let head = Arc::downgrade(head);
     gauges(registry, &head);
     counters(registry, &head);
-    of_log(registry, &head);
+    log_metrics::register(registry, &head);
     exemplars(registry, &head);
+    registry.register(Arc::new(Late(Weak::clone(&head))));
     let clean = match clean_start {
         None => -1.0,
         Some(clean) => f64::from(u8::from(clean)),
@@ -145,6 +175,9 @@ fn counters(registry: &Registry, head: &Weak<Head>) {
     c("prometheus_tsdb_head_chunks_created_total", "Total number of chunks created in the head", |c| &c.chunks_created);
     c("prometheus_tsdb_head_chunks_removed_total", "Total number of chunks removed in the head", |c| &c.chunks_removed);
     c("prometheus_tsdb_head_truncations_total", "Total number of head truncations attempted.", |c| &c.truncations);
+    c("prometheus_tsdb_head_truncations_failed_total", "Total number of head truncations that failed.", |c| {
+        &c.truncations_failed
+    });
     c("prometheus_tsdb_mmap_chunks_total", "Total number of chunks that were memory-mapped.", |c| &c.mmap_chunks);
     c("prometheus_tsdb_mmap_chunk_corruptions_total", "Total number of memory-mapped chunk corruptions.", |c| {
         &c.mmap_chunk_corruptions
@@ -234,31 +267,4 @@ fn exemplars(registry: &Registry, head: &Weak<Head>) {
         "Total number of exemplars the exemplar storage can store, resizeable.",
         |s| s.max as f64,
     );
-}
-
-fn of_log(registry: &Registry, head: &Weak<Head>) {
-    let reader = |read: fn(&WalStats) -> u64| {
-        let head = Weak::clone(head);
-        move || head.upgrade().and_then(|h| Some(read(&h.log.wal()?.stats()) as f64)).unwrap_or(0.0)
-    };
-    let c = |name: &str, help: &str, read| registry.counter_fn(name, help, reader(read));
-    c("prometheus_tsdb_wal_page_flushes_total", "Total number of page flushes.", |s| s.page_flushes);
-    c("prometheus_tsdb_wal_completed_pages_total", "Total number of completed pages.", |s| s.completed_pages);
-    c("prometheus_tsdb_wal_truncations_total", "Total number of write log truncations attempted.", |s| s.truncations);
-    c("prometheus_tsdb_wal_truncations_failed_total", "Total number of write log truncations that failed.", |s| {
-        s.truncations_failed
-    });
-    c("prometheus_tsdb_wal_writes_failed_total", "Total number of write log writes that failed.", |s| s.writes_failed);
-    c("prometheus_tsdb_wal_record_part_writes_total", "Total number of record parts written before flushing.", |s| {
-        s.record_parts
-    });
-    c(
-        "prometheus_tsdb_wal_record_parts_bytes_written_total",
-        "Total number of record part bytes written before flushing, including CRC and compression headers.",
-        |s| s.record_part_bytes,
-    );
-    let help = "Write log segment index that TSDB is currently writing to.";
-    registry.gauge_fn("prometheus_tsdb_wal_segment_current", help, reader(|s| s.segment_current));
-    let help = "Bytes of log records that wait in memory until the log can be written.";
-    registry.gauge_fn("firesteel_tsdb_wal_backlog_bytes", help, reader(|s| s.backlog_bytes));
 }

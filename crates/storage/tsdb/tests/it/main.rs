@@ -8,6 +8,7 @@ mod faults;
 mod head_chunks;
 mod kinds;
 mod kinds_peer;
+mod metrics;
 mod peers;
 mod restarts;
 mod wal_peer;
