@@ -74,6 +74,16 @@ impl Blocks {
         Arc::clone(&self.open.read())
     }
 
+    /// Returns whether a block serves.
+    pub(crate) fn is_open(&self, ulid: Ulid) -> bool {
+        self.list().iter().any(|block| block.ulid() == ulid)
+    }
+
+    /// Returns why a block of the directory does not serve, if it could not be read.
+    pub(crate) fn why_set_aside(&self, ulid: Ulid) -> Option<String> {
+        self.set_aside.lock().get(&ulid.to_string()).cloned()
+    }
+
     /// Returns where the head begins: the greatest end of a block that holds samples in order.
     pub(crate) fn in_order_end(&self) -> Option<i64> {
         use firesteel_tsdb_block::Hint::{OutOfOrder, SelectedSeries, StaleSeries};
@@ -123,7 +133,7 @@ impl Blocks {
             self.tell_of_overlaps(&kept);
         }
         *self.open.write() = Arc::from(kept);
-        self.delete(&deletable)
+        self.delete(&parents_first(deletable, metas.iter().map(|(meta, _)| meta.as_ref())))
     }
 
     /// Opens every block of the directory, or takes it from those that are open already; returns what cannot be opened.
@@ -183,8 +193,9 @@ impl Blocks {
         *before = detail;
     }
 
-    /// Deletes the directories of these blocks, where they exist. A query that reads one goes on: its files are mapped.
-    fn delete(&self, ulids: &BTreeSet<Ulid>) -> Result<(), DbError> {
+    /// Deletes the directories of these blocks in their order, where they exist, up to the first that cannot be deleted. A
+    /// query that reads one goes on: its files are mapped.
+    fn delete(&self, ulids: &[Ulid]) -> Result<(), DbError> {
         for ulid in ulids {
             let path = self.dir.join(ulid.to_string());
             let gone = self.dir.join(format!("{ulid}{FOR_DELETION}"));
@@ -203,13 +214,69 @@ impl Blocks {
 
     /// Deletes a block that was written and could not be loaded, as far as that goes.
     pub(crate) fn discard(&self, ulid: Ulid) {
-        if let Err(e) = self.delete(&BTreeSet::from([ulid])) {
+        if let Err(e) = self.delete(&[ulid]) {
             tracing::error!(component = "tsdb", block = %ulid, err = %e, "Deleting a block that could not be loaded failed");
         }
     }
 }
 
+/// Returns the blocks in the order in which they may go: each behind its parents, which would serve again if it went before.
+fn parents_first<'a>(mut deletable: BTreeSet<Ulid>, metas: impl Iterator<Item = &'a BlockMeta> + Clone) -> Vec<Ulid> {
+    let mut order = Vec::with_capacity(deletable.len());
+    while !deletable.is_empty() {
+        let mut waiting = BTreeSet::new();
+        for meta in metas.clone().filter(|meta| deletable.contains(&meta.ulid)) {
+            let parents = &meta.compaction.parents;
+            if parents.iter().any(|parent| parent.ulid != meta.ulid && deletable.contains(&parent.ulid)) {
+                waiting.insert(meta.ulid);
+            }
+        }
+        if waiting.len() == deletable.len() {
+            // Parents of each other, which nobody writes.
+            waiting.clear();
+        }
+        order.extend(deletable.difference(&waiting));
+        deletable = waiting;
+    }
+    order
+}
+
 /// Returns whether a directory of this name is a block.
 fn is_block_name(name: &str) -> bool {
     Ulid::from_string(name).is_ok_and(|ulid| ulid.to_string() == name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(blocks: &[(u128, &[u128])], deletable: &[u128], expected: &[u128]) {
+        let metas: Vec<BlockMeta> = blocks
+            .iter()
+            .map(|(ulid, parents)| {
+                let desc = |p: &u128| format!(r#"{{"ulid":"{}","minTime":0,"maxTime":1}}"#, Ulid::from(*p));
+                let parents: Vec<String> = parents.iter().map(desc).collect();
+                let text = format!(
+                    r#"{{"ulid":"{}","minTime":0,"maxTime":1,"version":1,"compaction":{{"parents":[{}]}}}}"#,
+                    Ulid::from(*ulid),
+                    parents.join(",")
+                );
+                BlockMeta::parse(text.as_bytes(), Path::new("x")).expect("a meta")
+            })
+            .collect();
+        let deletable = deletable.iter().map(|&ulid| Ulid::from(ulid)).collect();
+        let expected: Vec<Ulid> = expected.iter().map(|&ulid| Ulid::from(ulid)).collect();
+        assert_eq!(parents_first(deletable, metas.iter()), expected, "{blocks:?}");
+    }
+
+    #[test]
+    fn parents_go_first() {
+        check(&[], &[], &[]);
+        // The names of one millisecond are in no order.
+        check(&[(1, &[2]), (2, &[3]), (3, &[]), (4, &[1])], &[1, 2, 3], &[3, 2, 1]);
+        // Parents that are gone, or that stay, hold nobody back.
+        check(&[(1, &[7]), (2, &[3]), (3, &[])], &[1, 2, 7], &[2, 7, 1]);
+        // Of foreign making: itself, and each other.
+        check(&[(1, &[1]), (2, &[3]), (3, &[2])], &[1, 2, 3], &[1, 2, 3]);
+    }
 }

@@ -252,7 +252,7 @@ impl Compaction {
             let spec = BlockSpec::of_out_of_order_head(Ulid::generate(), min, end);
             written.extend(self.write(spec, &mut source)?.map(|meta| meta.ulid));
         }
-        if written.is_empty() { Ok(()) } else { self.reload_locked() }
+        if written.is_empty() { Ok(()) } else { self.load_all(written) }
     }
 
     /// Writes one block of level 1.
@@ -298,13 +298,31 @@ impl Compaction {
         Ok(written)
     }
 
-    /// Loads a block that was just written; without that it must not stay, for the head still holds its samples.
+    /// Loads a block that was just written; if that fails it does not stay, for those it was made of still serve.
     pub(crate) fn load_written(&self, ulid: Ulid) -> Result<(), DbError> {
-        let loaded = self.reload_locked();
+        let loaded = self.load_all(&[ulid]);
         if loaded.is_err() {
             self.blocks.discard(ulid);
         }
         loaded
+    }
+
+    /// Loads blocks that were just written. Once they serve there is no way back, whatever else fails: parents of theirs
+    /// may be gone already. Those that could not be deleted are out of sight, and the next reload tries again.
+    ///
+    /// Error: one of them does not serve.
+    fn load_all(&self, written: &[Ulid]) -> Result<(), DbError> {
+        match self.reload_locked() {
+            Ok(()) => match written.iter().find_map(|ulid| Some((*ulid, self.blocks.why_set_aside(*ulid)?))) {
+                Some((block, why)) => Err(DbError::NotLoaded { block, why }),
+                None => Ok(()),
+            },
+            Err(e) if written.iter().all(|ulid| self.blocks.is_open(*ulid)) => {
+                tracing::error!(component = "tsdb", err = %e, "Deleting obsolete blocks failed; trying again later");
+                Ok(())
+            }
+            Err(e) => Err(e),
+        }
     }
 
     fn compact_blocks(&self, state: &State) -> Result<(), DbError> {
@@ -411,5 +429,29 @@ impl Compaction {
                 state.gone.extend(done.dead.into_iter().map(|series| (series, segment)));
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_block_that_cannot_be_read_is_an_error_and_does_not_stay() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let options = DbOptions::new(dir.path());
+        let head = Head::new(options.head_options(), firesteel_tsdb_head::Log::default());
+        let blocks = Blocks::new(Arc::clone(&options.vfs), dir.path()).expect("lists");
+        let compaction = Compaction::new(head, Arc::new(blocks), &options);
+        let (ulid, other) = (Ulid::from(7), Ulid::from(8));
+        for block in [ulid, other] {
+            std::fs::create_dir(dir.path().join(block.to_string())).expect("creates");
+        }
+        let loaded = compaction.load_written(ulid);
+        assert!(matches!(loaded, Err(DbError::NotLoaded { block, .. }) if block == ulid), "{loaded:?}");
+        assert!(!dir.path().join(ulid.to_string()).exists());
+        // Another block is nobody's fault.
+        assert!(dir.path().join(other.to_string()).exists());
+        compaction.load_all(&[]).expect("loads");
     }
 }

@@ -25,6 +25,9 @@ pub enum DbError {
     /// A block cannot be read or written.
     #[error(transparent)]
     Block(#[from] firesteel_tsdb_block::BlockError),
+    /// A block that was just written cannot be read.
+    #[error("block {block} cannot be read back: {why}")]
+    NotLoaded { block: firesteel_tsdb_block::Ulid, why: String },
     /// The head cannot do what was asked.
     #[error(transparent)]
     Storage(#[from] firesteel_storage::StorageError),

@@ -2,6 +2,7 @@
 //! what was synced is there again, nothing is made up, and nothing deleted returns.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::RangeInclusive;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -203,12 +204,24 @@ fn live(seed: u64, dir: &Path) {
     history.check(&answer(&db), &format!("seed {seed}, at the end"));
 }
 
+/// Those that run beside each other take every n-th seed.
+fn seeds(all: RangeInclusive<u64>) {
+    let n = std::thread::available_parallelism().map_or(2, |n| n.get().clamp(2, 8));
+    std::thread::scope(|scope| {
+        for first in 0..n {
+            let mine = all.clone().skip(first).step_by(n);
+            scope.spawn(move || {
+                let dir = tempfile::tempdir().expect("a directory");
+                mine.for_each(|seed| live(seed, dir.path()));
+            });
+        }
+    });
+}
+
 #[test]
 fn no_crash_loses_what_was_synced_or_brings_back_what_was_deleted() {
-    let dir = tempfile::tempdir().expect("a directory");
-    let (from, n) = match std::env::var("FIRESTEEL_CRASH_SEED").ok().and_then(|s| s.parse().ok()) {
-        Some(seed) => (seed, 1),
-        None => (1, 500),
-    };
-    (from..from + n).for_each(|seed| live(seed, dir.path()));
+    match std::env::var("FIRESTEEL_CRASH_SEED").ok().and_then(|s| s.parse().ok()) {
+        Some(seed) => seeds(seed..=seed),
+        None => seeds(1..=1000),
+    }
 }

@@ -2,12 +2,13 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use firesteel_base::vfs::{Crash, FaultVfs, Faults, Vfs};
 use firesteel_base::{TimeRange, TimestampMs};
 use firesteel_model::Matcher;
 use firesteel_storage::{AppendOptions, Appendable as _, SampleBatch, SeriesMeta, StorageError};
-use firesteel_tsdb::{Db, DbOptions};
+use firesteel_tsdb::{Db, DbOptions, Retention};
 
 use crate::database::{Answer, Model, answer, append, series};
 
@@ -77,7 +78,7 @@ fn power_is_lost_while_samples_come_late() {
         let dir = tempfile::tempdir().expect("a directory");
         let vfs = FaultVfs::new();
         let options = |vfs: &FaultVfs| DbOptions {
-            out_of_order_window: std::time::Duration::from_mins(60),
+            out_of_order_window: Duration::from_mins(60),
             out_of_order_cap: 4,
             no_lockfile: true,
             ..options(dir.path(), vfs)
@@ -114,5 +115,65 @@ fn power_is_lost_while_samples_come_late() {
         let all: BTreeSet<(i64, u64)> = got[&key].iter().copied().collect();
         assert!(of(&synced).is_subset(&all), "seed {seed}: synced samples are missing");
         assert!(all.is_subset(&of(&model.0)), "seed {seed}: something came from nowhere, or came back");
+    }
+}
+
+/// Blocks are rewritten and merged while one call of the disk fails, each in its turn: they or their parents stay.
+#[test]
+fn no_failed_call_takes_a_block_along_with_its_parents() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let options = |vfs: &FaultVfs| DbOptions {
+        retention: Retention::UNLIMITED,
+        max_block_duration: Duration::from_hours(18),
+        background: false,
+        no_lockfile: true,
+        ..options(dir.path(), vfs)
+    };
+    let hours = |n: i64| n * 3_600_000;
+    for nth in 0.. {
+        let vfs = FaultVfs::new();
+        vfs.create_dir_all(dir.path()).expect("creates");
+        dir.path().ancestors().for_each(|part| vfs.sync_dir(part).expect("syncs"));
+        let db = Db::open(options(&vfs)).expect("opens");
+        let mut model = Model::default();
+        let fill = |model: &mut Model, from: i64, to: i64| {
+            for t in (from..to).step_by(600_000) {
+                let rows = [(1, t, t as f64), (2, t, 1.0)];
+                append(&db, &rows);
+                model.add(&rows);
+            }
+        };
+        fill(&mut model, 0, hours(9));
+        db.compact().expect("compacts");
+        assert_eq!(db.blocks().len(), 3);
+        for block in 0..3 {
+            let from = hours(2 * block);
+            let range = TimeRange { min: TimestampMs(from), max: TimestampMs(from + 900_000) };
+            db.delete(range, &[Matcher::equal("i", "1")]).expect("deletes");
+            let of_series = model.0.get_mut(&format!("{:?}", series(1))).expect("is there");
+            of_series.retain(|(t, _)| !(range.min.0..=range.max.0).contains(t));
+        }
+        // One more block, after which the three are merged.
+        fill(&mut model, hours(9), hours(11));
+        db.sync().expect("syncs");
+        assert_eq!(answer(&db), model.0);
+
+        vfs.set_faults(Faults { eio_at: Some(nth), ..Faults::default() });
+        // Whether they fail or not.
+        let _ = db.clean_tombstones();
+        let _ = db.compact();
+        let through = vfs.calls() <= nth;
+        vfs.set_faults(Faults::default());
+        assert_eq!(answer(&db), model.0, "call {nth} failed");
+        for how in [Crash::LoseAll, Crash::LoseNothing] {
+            let again = Db::open(options(&vfs.crash(how))).expect("opens");
+            assert_eq!(answer(&again), model.0, "call {nth} failed, {how:?}");
+        }
+        db.reload_blocks().expect("reloads");
+        assert_eq!(answer(&db), model.0, "call {nth} failed, read again");
+        if through {
+            assert_eq!(db.blocks().len(), 2, "the three were merged");
+            break;
+        }
     }
 }
