@@ -1,4 +1,5 @@
-//! Go's accents: how upstream reads and writes floats, integers, durations, times, quoted strings and byte sizes.
+//! Go's accents: how upstream reads and writes floats, integers, durations, times, quoted strings and byte sizes,
+//! and what its `math` computes.
 //!
 //! Everything here answers exactly as the Go function named in its documentation, errors included; the tables in the
 //! tests are answers of Go itself.
@@ -17,6 +18,7 @@ mod golden;
 mod hex_float;
 mod int_parse;
 mod integer;
+pub mod math;
 mod number_error;
 mod printable;
 mod quote;
