@@ -1,5 +1,7 @@
 //! Durations in `[…]` and after `offset`: literals, and expressions that are computed when a query is prepared.
 
+use firesteel_go_compat::math;
+
 use crate::{expr::NumberLiteral, span::Span};
 
 /// A length of time: known from the text, or computed for each query.
@@ -167,7 +169,7 @@ impl DurationExpr {
                     DurationArithmetic::Div => left / right,
                     DurationArithmetic::Mod if right == 0.0 => return Err(DurationError::ModuloByZero(self.span)),
                     DurationArithmetic::Mod => left % right,
-                    DurationArithmetic::Pow => left.powf(right),
+                    DurationArithmetic::Pow => math::pow(left, right),
                 }
             }
         })

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::slice;
 
+use firesteel_go_compat::math::log2;
+
 use super::bound::bound;
 use super::schema::is_custom_schema;
 use super::{FloatHistogram, Histogram, Span};
@@ -40,7 +42,7 @@ impl Bucket {
         if linear {
             return (v - self.lower) / (self.upper - self.lower);
         }
-        let (lower, upper, at) = (self.lower.abs().log2(), self.upper.abs().log2(), v.abs().log2());
+        let (lower, upper, at) = (log2(self.lower.abs()), log2(self.upper.abs()), log2(v.abs()));
         if v > 0.0 { (at - lower) / (upper - lower) } else { 1.0 - (at - upper) / (lower - upper) }
     }
 }

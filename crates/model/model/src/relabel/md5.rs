@@ -1,5 +1,7 @@
 //! MD5 (RFC 1321), for the `hashmod` action alone; nothing here is about security.
 
+use firesteel_go_compat::math::sin;
+
 const SHIFTS: [[u32; 4]; 4] = [[7, 12, 17, 22], [5, 9, 14, 20], [4, 11, 16, 23], [6, 10, 15, 21]];
 
 /// Returns the digest of `message`.
@@ -21,7 +23,7 @@ pub(super) fn md5(message: &[u8]) -> [u8; 16] {
                 _ => (c ^ (b | !d), (7 * i) % 16),
             };
             // The constants are the digits of sines, by the definition.
-            let constant = (((i + 1) as f64).sin().abs() * 4_294_967_296.0) as u32;
+            let constant = (sin((i + 1) as f64).abs() * 4_294_967_296.0) as u32;
             let sum = a.wrapping_add(mixed).wrapping_add(constant).wrapping_add(words[at]);
             (a, d, c) = (d, c, b);
             b = b.wrapping_add(sum.rotate_left(SHIFTS[i / 16][i % 4]));

@@ -1,5 +1,6 @@
 //! Arithmetic and comparison of floats.
 
+use firesteel_go_compat::math;
 use firesteel_promql_syntax::BinaryOp;
 
 use crate::tile::RowMut;
@@ -19,8 +20,8 @@ pub(crate) fn arithmetic(op: BinaryOp, a: f64, b: f64) -> f64 {
         BinaryOp::Div => a / b,
         // fmod: the sign of the dividend.
         BinaryOp::Mod => a % b,
-        BinaryOp::Pow => a.powf(b),
-        BinaryOp::Atan2 => a.atan2(b),
+        BinaryOp::Pow => math::pow(a, b),
+        BinaryOp::Atan2 => math::atan2(a, b),
         _ => f64::NAN,
     }
 }

@@ -1,5 +1,7 @@
 //! Functions of single values, applied to whole rows. Absent points are computed too: that costs less than asking.
 
+use firesteel_go_compat::math;
+
 use crate::binary::scalar::{go_max, go_min};
 use crate::functions::calendar;
 use crate::grid::Grid;
@@ -12,21 +14,21 @@ pub(crate) fn apply(function: MapFunction, grid: Grid, params: &[Vec<f64>], row:
     let param = |i: usize| params.get(i).map_or(&[][..], Vec::as_slice);
     match function {
         F::Abs => each(row, f64::abs),
-        F::Acos => each(row, f64::acos),
-        F::Acosh => each(row, |v| if v < 1.0 { f64::NAN } else { v.acosh() }),
-        F::Asin => each(row, f64::asin),
-        F::Asinh => each(row, f64::asinh),
-        F::Atan => each(row, f64::atan),
-        F::Atanh => each(row, f64::atanh),
+        F::Acos => each(row, math::acos),
+        F::Acosh => each(row, math::acosh),
+        F::Asin => each(row, math::asin),
+        F::Asinh => each(row, math::asinh),
+        F::Atan => each(row, math::atan),
+        F::Atanh => each(row, math::atanh),
         F::Ceil => each(row, f64::ceil),
-        F::Cos => each(row, f64::cos),
-        F::Cosh => each(row, f64::cosh),
+        F::Cos => each(row, math::cos),
+        F::Cosh => each(row, math::cosh),
         F::Deg => each(row, |v| v * 180.0 / std::f64::consts::PI),
-        F::Exp => each(row, f64::exp),
+        F::Exp => each(row, math::exp),
         F::Floor => each(row, f64::floor),
-        F::Ln => each(row, f64::ln),
-        F::Log10 => each(row, f64::log10),
-        F::Log2 => each(row, f64::log2),
+        F::Ln => each(row, math::ln),
+        F::Log10 => each(row, math::log10),
+        F::Log2 => each(row, math::log2),
         F::Rad => each(row, |v| v * std::f64::consts::PI / 180.0),
         F::Sgn => each(row, |v| {
             if v < 0.0 {
@@ -37,11 +39,11 @@ pub(crate) fn apply(function: MapFunction, grid: Grid, params: &[Vec<f64>], row:
                 v
             }
         }),
-        F::Sin => each(row, f64::sin),
-        F::Sinh => each(row, f64::sinh),
+        F::Sin => each(row, math::sin),
+        F::Sinh => each(row, math::sinh),
         F::Sqrt => each(row, f64::sqrt),
-        F::Tan => each(row, f64::tan),
-        F::Tanh => each(row, f64::tanh),
+        F::Tan => each(row, math::tan),
+        F::Tanh => each(row, math::tanh),
         F::Timestamp => {
             for (step, v) in row.values.iter_mut().enumerate() {
                 *v = grid.at(step) as f64 / 1000.0;

@@ -1,6 +1,7 @@
 //! Quantiles and fractions of native histograms (`promql/quantile.go`, 3.14): linear within custom and zero buckets,
 //! exponential within the others.
 
+use firesteel_go_compat::math;
 use firesteel_model::FloatHistogram;
 use firesteel_model::histogram::Bucket;
 
@@ -114,11 +115,11 @@ fn interpolate(h: &FloatHistogram, bucket: Bucket, fraction: f64) -> f64 {
     if h.uses_custom_buckets() || (bucket.lower <= 0.0 && bucket.upper >= 0.0) {
         return bucket.lower + (bucket.upper - bucket.lower) * fraction;
     }
-    let (lower, upper) = (bucket.lower.abs().log2(), bucket.upper.abs().log2());
+    let (lower, upper) = (math::log2(bucket.lower.abs()), math::log2(bucket.upper.abs()));
     if bucket.lower > 0.0 {
-        (lower + (upper - lower) * fraction).exp2()
+        math::exp2(lower + (upper - lower) * fraction)
     } else {
-        -(upper + (lower - upper) * (1.0 - fraction)).exp2()
+        -math::exp2(upper + (lower - upper) * (1.0 - fraction))
     }
 }
 

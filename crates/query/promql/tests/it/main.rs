@@ -5,4 +5,5 @@ mod corpus_scripts;
 mod engine;
 mod naive;
 mod own_scripts;
+mod transcendental;
 mod upstream_answers;
