@@ -15,6 +15,10 @@ impl Compaction {
     /// of each block for themselves. What is hidden stays so after a crash.
     pub(crate) fn delete(&self, range: TimeRange, matchers: &[Matcher]) -> Result<usize, DbError> {
         let _one = self.exclusive();
+        // A failed compaction may have left a whole block that is not open yet, or whose name came or went without being
+        // synced: loaded later or back after a loss of power, it would know nothing of this deletion.
+        self.vfs().sync_dir(self.dir()).map_err(DbError::io("sync", self.dir()))?;
+        self.reload_locked()?;
         let mut n = 0;
         for block in self.blocks.list().iter().filter(|b| b.range().overlaps(range)) {
             n += block.delete(self.vfs(), range, matchers)?;

@@ -177,3 +177,47 @@ fn no_failed_call_takes_a_block_along_with_its_parents() {
         }
     }
 }
+
+/// A block was named and the name could not be synced; then something is deleted, and power is lost.
+#[test]
+fn what_is_deleted_after_a_failed_compaction_does_not_return() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let options = |vfs: &FaultVfs| DbOptions {
+        retention: Retention::UNLIMITED,
+        background: false,
+        no_lockfile: true,
+        ..options(dir.path(), vfs)
+    };
+    for nth in 0.. {
+        let vfs = FaultVfs::new();
+        vfs.create_dir_all(dir.path()).expect("creates");
+        dir.path().ancestors().for_each(|part| vfs.sync_dir(part).expect("syncs"));
+        let db = Db::open(options(&vfs)).expect("opens");
+        let mut model = Model::default();
+        for t in (0..5 * 3_600_000).step_by(600_000) {
+            let rows = [(1, t, t as f64), (2, t, 1.0)];
+            append(&db, &rows);
+            model.add(&rows);
+        }
+        db.sync().expect("syncs");
+        vfs.set_faults(Faults { eio_at: Some(nth), ..Faults::default() });
+        let _ = db.compact();
+        let through = vfs.calls() <= nth;
+        vfs.set_faults(Faults::default());
+        let range = TimeRange { min: TimestampMs(600_000), max: TimestampMs(3_000_000) };
+        db.delete(range, &[Matcher::equal("i", "1")]).expect("deletes");
+        let of_series = model.0.get_mut(&format!("{:?}", series(1))).expect("is there");
+        of_series.retain(|(t, _)| !(range.min.0..=range.max.0).contains(t));
+        assert_eq!(answer(&db), model.0, "call {nth} failed");
+        db.reload_blocks().expect("reloads");
+        assert_eq!(answer(&db), model.0, "call {nth} failed, read again");
+        for seed in 0..6 {
+            let again = Db::open(options(&vfs.crash(Crash::Dice { seed }))).expect("opens");
+            assert_eq!(answer(&again), model.0, "call {nth} failed, seed {seed}");
+        }
+        if through {
+            assert_eq!(db.blocks().len(), 1);
+            break;
+        }
+    }
+}
