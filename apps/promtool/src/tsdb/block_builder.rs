@@ -26,7 +26,9 @@ pub(crate) fn block_range_ms(max: Duration) -> i64 {
 /// One block to be.
 #[derive(Debug, Default)]
 pub(crate) struct BlockBuilder {
-    series: FastHashMap<Labels, Building>,
+    /// Where a series stands in `series`.
+    places: FastHashMap<Labels, usize>,
+    series: Vec<Building>,
 }
 
 /// A series' samples: in order they are encoded as they come, what comes late waits to be sorted.
@@ -100,18 +102,20 @@ impl Building {
 impl BlockBuilder {
     /// Returns a series, beginning it when it is new.
     pub(crate) fn series(&mut self, labels: &Labels) -> &mut Building {
-        if !self.series.contains_key(labels) {
-            self.series.insert(labels.clone(), Building::default());
-        }
-        self.series.entry(labels.clone()).or_default()
+        let at = self.places.get(labels).copied().unwrap_or_else(|| {
+            self.places.insert(labels.clone(), self.series.len());
+            self.series.push(Building::default());
+            self.series.len() - 1
+        });
+        &mut self.series[at]
     }
 
     /// Writes a block below `dir`, its range that of its samples as upstream has it; none when there is no sample.
-    pub(crate) fn write(self, dir: &Path) -> Result<Option<BlockMeta>, String> {
+    pub(crate) fn write(mut self, dir: &Path) -> Result<Option<BlockMeta>, String> {
         let mut series = Vec::with_capacity(self.series.len());
         let (mut min_time, mut max_time) = (i64::MAX, i64::MIN);
-        for (labels, building) in self.series {
-            let chunks = building.chunks().map_err(|error| error.to_string())?;
+        for (labels, at) in self.places {
+            let chunks = std::mem::take(&mut self.series[at]).chunks().map_err(|error| error.to_string())?;
             min_time = chunks.iter().map(|chunk| chunk.min.0).fold(min_time, i64::min);
             max_time = chunks.iter().map(|chunk| chunk.max.0.saturating_add(1)).fold(max_time, i64::max);
             series.push((labels, chunks));

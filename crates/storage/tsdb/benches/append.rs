@@ -5,6 +5,8 @@
 
 #![expect(clippy::print_stdout, reason = "a bench prints its figures")]
 
+mod population;
+
 use std::time::{Duration, Instant};
 
 use firesteel_base::{TimeRange, TimestampMs};
@@ -13,6 +15,7 @@ use firesteel_storage::chunkenc::XorDecoder;
 use firesteel_storage::{AppendOptions, Appendable, Queryable, SampleBatch, Selection, SeriesMeta};
 use firesteel_tsdb::{Db, DbOptions};
 use firesteel_tsdb_wal::Compression;
+use population::{labels, step};
 
 const PER_TARGET: usize = 1000;
 
@@ -118,37 +121,6 @@ fn run(n_series: usize, rounds: usize, wal_compression: Compression) {
     let db = Db::open(options).expect("opens again");
     let replay = db.replay_stats();
     println!("  replay: {} samples in {:?} ({:?} to open)", replay.samples, replay.duration, start.elapsed());
-}
-
-fn labels(target: usize, i: usize) -> Labels {
-    let name = match i % 20 {
-        0..8 => format!("http_request_duration_seconds_bucket_{}", i / 200),
-        8..15 => format!("http_requests_total_{}", i / 100),
-        _ => format!("process_gauge_{}", i / 50),
-    };
-    let (le, path) = (format!("{}", i % 8), format!("/api/v1/resource/{}", i / 8));
-    Labels::from_pairs([
-        ("__name__", name.as_str()),
-        ("cluster", "eu-west-1-production"),
-        ("env", "production"),
-        ("instance", &format!("10.0.{}.{}:9100", target / 250, target % 250)),
-        ("job", "node"),
-        ("le", &le),
-        ("method", ["GET", "POST", "PUT", "DELETE"][i % 4]),
-        ("path", &path),
-        ("pod", &format!("frontend-7d9f8b6c5-{target:05}")),
-        ("status", ["200", "404", "500"][i % 3]),
-    ])
-}
-
-fn step(value: &mut f64, i: usize, round: i64) {
-    match i % 20 {
-        // Buckets and counters: whole numbers that grow, a third of them rarely.
-        0..8 if (i as i64 + round) % 3 == 0 => *value += ((i as i64 * 31 + round * 17) % 23) as f64,
-        8..15 => *value += ((i as i64 * 13 + round * 7) % 101) as f64,
-        15..20 => *value = ((i as i64 * 7919 + round * 104_729) % 10_007) as f64 / 16.0,
-        _ => {}
-    }
 }
 
 fn rss_bytes() -> u64 {
