@@ -10,7 +10,7 @@ mod population;
 use std::time::{Duration, Instant};
 
 use firesteel_base::{TimeRange, TimestampMs};
-use firesteel_model::{Labels, Matcher, SeriesRef};
+use firesteel_model::{Matcher, SeriesRef};
 use firesteel_storage::chunkenc::XorDecoder;
 use firesteel_storage::{AppendOptions, Appendable, Queryable, SampleBatch, Selection, SeriesMeta};
 use firesteel_tsdb::{Db, DbOptions};
