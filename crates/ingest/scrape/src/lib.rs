@@ -1,11 +1,10 @@
-//! Discovery, scrape pools, loops, targets and the scrape cache.
+//! Scrape pools, loops, targets and the scrape cache.
 //!
 //! [`ScrapeManager`] runs a pool a job, a pool runs a loop a target. Loops run on threads of their own, where
 //! pages are fetched, unpacked, parsed and appended ([`Ingester`] and [`TargetCache`] need no runtime).
 #![forbid(unsafe_code)]
 
 mod cache;
-mod discovery;
 mod family;
 mod fetch;
 mod fnv;

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use firesteel_client::Registry;
 use firesteel_config::{Config, ScrapeConfig};
+use firesteel_discovery::{DiscoveryManager, DiscoveryOptions};
 use firesteel_model::Labels;
 use firesteel_net::client::{Answer, ClientError};
 use firesteel_re2::RegexError;
@@ -114,6 +115,7 @@ impl Shared {
 /// Scrapes what the configuration names, until stopped.
 pub struct ScrapeManager {
     shared: Arc<Shared>,
+    discovery: DiscoveryManager,
     pools: Mutex<BTreeMap<String, PoolHandle>>,
     /// One configuration at a time.
     applying: tokio::sync::Mutex<()>,
@@ -151,7 +153,13 @@ impl ScrapeManager {
             seed: AtomicU64::new(0),
             buffers: Mutex::default(),
         };
-        Ok(Self { shared: Arc::new(shared), pools: Mutex::default(), applying: tokio::sync::Mutex::default() })
+        let discovery = DiscoveryManager::new(DiscoveryOptions::default(), registry);
+        Ok(Self {
+            shared: Arc::new(shared),
+            discovery,
+            pools: Mutex::default(),
+            applying: tokio::sync::Mutex::default(),
+        })
     }
 
     /// Puts a configuration in force. Pools whose configuration is the same go on untouched. Goes on past a pool that
@@ -170,6 +178,8 @@ impl ScrapeManager {
         self.shared.seed.store(offset_seed(external_labels), Ordering::Relaxed);
         let mut first_error = Ok(());
         let wanted: BTreeSet<&str> = jobs.iter().map(|config| config.job_name.as_str()).collect();
+        // A pool takes what is found for its new configuration only when it is reloaded.
+        self.discovery.apply(jobs.iter().map(|job| (job.job_name.clone(), &job.discovery)));
         // The API goes on seeing pools while they are reloaded.
         let gone: Vec<PoolHandle> = {
             let mut pools = self.pools.lock();
@@ -192,7 +202,7 @@ impl ScrapeManager {
                         first_error = first_error.and(Err(err));
                     }
                 },
-                None => match PoolHandle::start(Arc::clone(config), &self.shared) {
+                None => match self.start_pool(config) {
                     Ok(pool) => drop(self.pools.lock().insert(name.clone(), pool)),
                     Err(err) => {
                         tracing::error!(%err, scrape_pool = name, "error creating new scrape pool");
@@ -205,6 +215,11 @@ impl ScrapeManager {
             pool.stop().await;
         }
         first_error
+    }
+
+    fn start_pool(&self, config: &Arc<ScrapeConfig>) -> Result<PoolHandle, ScrapeError> {
+        let found = self.discovery.watch(&config.job_name).ok_or(ScrapeError::Stopped)?;
+        PoolHandle::start(Arc::clone(config), &self.shared, found)
     }
 
     /// Returns the names of the pools, sorted.
@@ -234,6 +249,7 @@ impl ScrapeManager {
     /// Stops all scraping without staleness markers, as for a server that will be back; returns when all loops have
     /// ended and what they had in hand is stored.
     pub async fn stop(&self) {
+        self.discovery.stop().await;
         self.shared.shutdown.cancel();
         self.shared.tasks.close();
         self.shared.tasks.wait().await;

@@ -1,4 +1,4 @@
-//! The `prometheus_target_*` and discovery metrics of the server itself.
+//! The `prometheus_target_*` metrics of the server itself.
 
 use firesteel_client::{Counter, Family, Gauge, Registry, Summary};
 
@@ -24,9 +24,6 @@ pub(crate) struct ScrapeMetrics {
     pub(crate) out_of_order: Counter,
     pub(crate) out_of_bounds: Counter,
     pub(crate) exemplars_out_of_order: Counter,
-    pub(crate) file_read_errors: Counter,
-    pub(crate) file_watcher_errors: Counter,
-    pub(crate) discovered_targets: Family<Gauge>,
 }
 
 impl ScrapeMetrics {
@@ -122,16 +119,6 @@ impl ScrapeMetrics {
                 "prometheus_target_scrapes_exemplar_out_of_order_total",
                 "Total number of exemplar rejected due to not being out of the expected order.",
             ),
-            file_read_errors: r.counter("prometheus_sd_file_read_errors_total", "The number of File-SD read errors."),
-            file_watcher_errors: r.counter(
-                "prometheus_sd_file_watcher_errors_total",
-                "The number of File-SD errors caused by filesystem watch failures.",
-            ),
-            discovered_targets: r.gauge_vec(
-                "prometheus_sd_discovered_targets",
-                "Current number of discovered targets.",
-                &["name", "config"],
-            ),
         }
     }
 
@@ -140,7 +127,6 @@ impl ScrapeMetrics {
         for family in [&self.pool_target_limit, &self.pool_targets] {
             family.remove(&[job]);
         }
-        self.discovered_targets.remove(&["scrape", job]);
         self.pool_syncs.remove(&[job]);
         self.sync_failed.remove(&[job]);
         self.sync_length.remove(&[job]);

@@ -6,26 +6,22 @@ use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
 use firesteel_config::{ScrapeConfig, ScrapeProtocol, ValidationScheme};
+use firesteel_discovery::{SetTargets, SetWatch, TargetGroup};
 use firesteel_expfmt::MediaType;
 use firesteel_model::Labels;
 use firesteel_net::client::{ClientOptions, HttpClient};
 use parking_lot::Mutex;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
-use tokio_util::sync::CancellationToken;
 use tracing::error;
 
 use crate::cache::TargetCache;
-use crate::discovery::{Group, Update, run_file_sd};
 use crate::fetch::{body_limit, headers};
 use crate::manager::{ScrapeError, Shared};
 use crate::relabel::RelabelRules;
 use crate::sample_rules::SampleRules;
 use crate::scrape_loop::{LoopHandle, LoopSetup};
 use crate::target::{Made, Target, make_target};
-
-/// Updates that may wait; a provider waits when there are more.
-const UPDATES: usize = 8;
 
 /// What others see of a pool.
 #[derive(Debug, Default)]
@@ -49,12 +45,11 @@ pub(crate) struct PoolHandle {
 }
 
 impl PoolHandle {
-    /// Starts a pool.
-    pub(crate) fn start(config: Arc<ScrapeConfig>, shared: &Arc<Shared>) -> Result<Self, ScrapeError> {
+    /// Starts a pool, whose targets `found` brings.
+    pub(crate) fn start(config: Arc<ScrapeConfig>, shared: &Arc<Shared>, found: SetWatch) -> Result<Self, ScrapeError> {
         shared.metrics.pools.inc();
         let prepared = Prepared::new(&config).inspect_err(|_| shared.metrics.pools_failed.inc())?;
         let (commands, requests) = mpsc::channel(4);
-        let (sender, updates) = mpsc::channel(UPDATES);
         let view = Arc::<Mutex<PoolView>>::default();
         let pool = Pool {
             name: config.job_name.as_str().into(),
@@ -62,14 +57,14 @@ impl PoolHandle {
             prepared,
             shared: Arc::clone(shared),
             view: Arc::clone(&view),
-            groups: BTreeMap::new(),
+            groups: Vec::new(),
+            revision: 0,
+            first_words: 0,
             loops: BTreeMap::new(),
             unix_clients: BTreeMap::new(),
             forced_error: Arc::new(ArcSwapOption::empty()),
-            providers: CancellationToken::new(),
-            sender,
         };
-        shared.tasks.spawn(pool.run(requests, updates));
+        shared.tasks.spawn(pool.run(requests, found));
         Ok(Self { config, view, commands })
     }
 
@@ -133,25 +128,27 @@ struct Pool {
     prepared: Prepared,
     shared: Arc<Shared>,
     view: Arc<Mutex<PoolView>>,
-    /// By provider.
-    groups: BTreeMap<usize, Vec<Group>>,
+    groups: Vec<Arc<TargetGroup>>,
+    /// Of the configuration in force: what was found for a later one waits for its reload.
+    revision: u64,
+    /// How many providers the groups know.
+    first_words: u64,
     /// By the target's hash.
     loops: BTreeMap<u64, LoopHandle>,
     /// Connections are pooled by host; targets behind sockets need a client each.
     unix_clients: BTreeMap<String, Arc<HttpClient>>,
     forced_error: Arc<ArcSwapOption<String>>,
-    providers: CancellationToken,
-    sender: mpsc::Sender<Update>,
 }
 
 impl Pool {
-    async fn run(mut self, mut requests: mpsc::Receiver<Command>, mut updates: mpsc::Receiver<Update>) {
-        self.start_providers();
+    async fn run(mut self, mut requests: mpsc::Receiver<Command>, mut found: SetWatch) {
+        self.take(&found.current(), true);
         self.sync(None).await;
         // What changes is applied at most once an interval; the first word of a provider at once.
         let pause = self.shared.options.discovery_reload_interval;
         let mut last_sync = Instant::now();
         let mut due: Option<Instant> = None;
+        let mut is_followed = true;
         loop {
             let sync_at = due.unwrap_or_else(|| Instant::now() + Duration::from_secs(3600));
             tokio::select! {
@@ -159,7 +156,7 @@ impl Pool {
                 command = requests.recv() => match command {
                     Some(Command::Reload(config, done)) => {
                         // The manager waits for it; if it does not, the result is of no use.
-                        let _unwanted = done.send(self.reload(config).await);
+                        let _unwanted = done.send(self.reload(config, &found.current()).await);
                     }
                     Some(Command::Stop(done)) => {
                         self.stop_loops().await;
@@ -169,10 +166,13 @@ impl Pool {
                     }
                     None => break,
                 },
-                Some(update) = updates.recv() => {
-                    let is_first = self.groups.insert(update.provider, update.groups).is_none();
-                    let at = if is_first { Instant::now() } else { last_sync + pause };
-                    due = Some(due.map_or(at, |due| due.min(at)));
+                goes_on = found.changed(), if is_followed => {
+                    is_followed = goes_on;
+                    let knew = self.first_words;
+                    if goes_on && self.take(&found.current(), false) {
+                        let at = if self.first_words > knew { Instant::now() } else { last_sync + pause };
+                        due = Some(due.map_or(at, |due| due.min(at)));
+                    }
                 }
                 () = tokio::time::sleep_until(sync_at), if due.is_some() => {
                     due = None;
@@ -181,32 +181,25 @@ impl Pool {
                 }
             }
         }
-        self.providers.cancel();
     }
 
-    fn start_providers(&mut self) {
-        let discovery = &self.config.discovery;
-        self.groups.clear();
-        let configured = discovery.static_configs.iter().enumerate();
-        self.groups.insert(0, configured.map(|(at, group)| Group::new(at.to_string(), group, &[])).collect());
-        self.providers.cancel();
-        self.providers = self.shared.shutdown.child_token();
-        for (at, config) in discovery.file_sd_configs.iter().enumerate() {
-            let (sender, stop) = (self.sender.clone(), self.providers.clone());
-            let metrics = self.shared.metrics.clone();
-            self.shared.tasks.spawn(run_file_sd(config.clone(), at + 1, sender, metrics, stop));
+    /// Takes what was found, unless it is for a configuration that is not in force yet and not being put in force.
+    fn take(&mut self, found: &SetTargets, is_reload: bool) -> bool {
+        let fits = is_reload || found.revision == self.revision;
+        if fits {
+            self.groups.clone_from(&found.groups);
+            (self.revision, self.first_words) = (found.revision, found.first_words);
         }
+        fits
     }
 
-    async fn reload(&mut self, config: Arc<ScrapeConfig>) -> Result<(), ScrapeError> {
+    async fn reload(&mut self, config: Arc<ScrapeConfig>, found: &SetTargets) -> Result<(), ScrapeError> {
         let start = Instant::now();
         self.shared.metrics.pool_reloads.inc();
         self.prepared = Prepared::new(&config).inspect_err(|_| self.shared.metrics.pool_reloads_failed.inc())?;
         let old = std::mem::replace(&mut self.config, config);
         self.unix_clients.clear();
-        if old.discovery != self.config.discovery {
-            self.start_providers();
-        }
+        self.take(found, true);
         self.sync(Some(is_cache_reusable(&old, &self.config))).await;
         let interval = firesteel_go_compat::format_go_duration(self.config.scrape_interval.as_nanos() as i64);
         self.shared.metrics.reload_length.with(&[&interval]).observe(start.elapsed().as_secs_f64());
@@ -270,10 +263,9 @@ impl Pool {
     /// Returns the targets of all groups without duplicates, and the view of those that were dropped.
     fn targets(&self) -> (Vec<Target>, PoolView) {
         let (mut targets, mut view, mut seen) = (Vec::new(), PoolView::default(), BTreeSet::new());
-        let (keep, mut discovered) = (self.config.keep_dropped_targets, 0usize);
-        for group in self.groups.values().flatten() {
+        let keep = self.config.keep_dropped_targets;
+        for group in &self.groups {
             for (at, own) in group.targets.iter().enumerate() {
-                discovered += 1;
                 match make_target(&self.config, &self.prepared.relabel, own, &group.labels) {
                     Ok(Made::Target(target)) => {
                         if seen.insert(target.hash) {
@@ -294,7 +286,6 @@ impl Pool {
                 }
             }
         }
-        self.shared.metrics.discovered_targets.with(&["scrape", &self.name]).set(discovered as f64);
         (targets, view)
     }
 
@@ -344,7 +335,6 @@ impl Pool {
     }
 
     async fn stop_loops(&mut self) {
-        self.providers.cancel();
         let loops = std::mem::take(&mut self.loops);
         for handle in loops.values() {
             handle.stop();

@@ -1,0 +1,64 @@
+//! The kinds that act, and the one place where a configuration becomes a provider.
+
+use firesteel_config::{SdConfigs, sd};
+
+use crate::discoverer::{BoxedDiscoverer, BuildContext, Kind};
+use crate::error::DiscoveryError;
+use crate::group::TargetGroup;
+
+macro_rules! kinds {
+    ($( $(#[$meta:meta])* $variant:ident($config:ty) = $field:ident ),* $(,)?) => {
+        /// The configuration of one provider.
+        #[derive(Clone, PartialEq, Debug)]
+        #[non_exhaustive]
+        pub enum ProviderConfig {
+            /// All `static_configs` of a set.
+            Static(Vec<firesteel_config::TargetGroup>),
+            $( $(#[$meta])* $variant(Box<$config>), )*
+        }
+
+        impl ProviderConfig {
+            /// Keys of the configuration whose kinds act.
+            pub const KEYS: &[&str] = &["static_configs", $( $(#[$meta])* stringify!($field), )*];
+
+            /// Returns all providers that a set asks for and that act.
+            pub fn all_of(configs: &SdConfigs) -> Vec<Self> {
+                let mut all = Vec::new();
+                $( $(#[$meta])* all.extend(configs.$field.iter().map(|config| Self::$variant(Box::new(config.clone())))); )*
+                if !configs.static_configs.is_empty() {
+                    all.push(Self::Static(configs.static_configs.clone()));
+                }
+                all
+            }
+
+            /// Returns upstream's name of the kind.
+            pub fn name(&self) -> &'static str {
+                match self {
+                    Self::Static(_) => "static",
+                    $( $(#[$meta])* Self::$variant(_) => <$config as Kind>::NAME, )*
+                }
+            }
+
+            /// Makes the provider; `None` where all is said by [`Self::known_at_once`].
+            pub(crate) fn discoverer(&self, context: &BuildContext) -> Result<Option<BoxedDiscoverer>, DiscoveryError> {
+                match self {
+                    Self::Static(_) => Ok(None),
+                    $( $(#[$meta])* Self::$variant(config) => config.discoverer(context).map(Some), )*
+                }
+            }
+        }
+    };
+}
+
+kinds! {
+    File(sd::FileSd) = file_sd_configs,
+}
+
+impl ProviderConfig {
+    /// Returns the groups that need no asking.
+    pub(crate) fn known_at_once(&self) -> Option<Vec<TargetGroup>> {
+        let Self::Static(groups) = self else { return None };
+        let group = |(at, group): (usize, _)| TargetGroup::of_config(at.to_string(), group, &[]);
+        Some(groups.iter().enumerate().map(group).collect())
+    }
+}

@@ -1,0 +1,172 @@
+//! The `prometheus_sd_*` metrics. Names and texts are upstream's (`discovery/metrics*.go` and those of each kind).
+
+use std::time::Duration;
+
+use firesteel_client::{Counter, Family, Gauge, Histogram, Registry, Summary};
+
+/// Instruments of one manager.
+#[derive(Clone, Debug)]
+pub(crate) struct ManagerMetrics {
+    name: &'static str,
+    pub(crate) failed_configs: Gauge,
+    discovered_targets: Family<Gauge>,
+    last_updated: Family<Gauge>,
+    pub(crate) received_updates: Counter,
+    pub(crate) sent_updates: Counter,
+}
+
+impl ManagerMetrics {
+    pub(crate) fn new(r: &Registry, name: &'static str) -> Self {
+        let label = &["name"];
+        // Sets are handed their latest state, so that no update ever waits for its reader.
+        let _always_zero = r
+            .counter_vec(
+                "prometheus_sd_updates_delayed_total",
+                "Total number of update events that couldn't be sent immediately.",
+                label,
+            )
+            .with(&[name]);
+        Self {
+            name,
+            failed_configs: r
+                .gauge_vec(
+                    "prometheus_sd_failed_configs",
+                    "Current number of service discovery configurations that failed to load.",
+                    label,
+                )
+                .with(&[name]),
+            discovered_targets: r.gauge_vec(
+                "prometheus_sd_discovered_targets",
+                "Current number of discovered targets.",
+                &["name", "config"],
+            ),
+            last_updated: r.gauge_vec(
+                "prometheus_sd_last_update_timestamp_seconds",
+                "Timestamp of the last update sent to the SD consumers.",
+                &["name", "config"],
+            ),
+            received_updates: r
+                .counter_vec(
+                    "prometheus_sd_received_updates_total",
+                    "Total number of update events received from the SD providers.",
+                    label,
+                )
+                .with(&[name]),
+            sent_updates: r
+                .counter_vec(
+                    "prometheus_sd_updates_total",
+                    "Total number of update events sent to the SD consumers.",
+                    label,
+                )
+                .with(&[name]),
+        }
+    }
+
+    /// Notes what a set was told.
+    pub(crate) fn told(&self, set: &str, targets: usize) {
+        self.discovered_targets.with(&[self.name, set]).set(targets as f64);
+        self.last_updated.with(&[self.name, set]).set_to_current_time();
+    }
+
+    /// Takes a set's series away.
+    pub(crate) fn forget(&self, set: &str) {
+        self.discovered_targets.remove(&[self.name, set]);
+        self.last_updated.remove(&[self.name, set]);
+    }
+}
+
+/// Instruments of the kinds; managers share them.
+#[derive(Clone, Debug)]
+pub struct SdMetrics {
+    refresh_failures: Family<Counter>,
+    refresh_duration: Family<Summary>,
+    refresh_duration_histogram: Family<Histogram>,
+    pub(crate) file: FileMetrics,
+}
+
+impl SdMetrics {
+    /// Makes the instruments, or finds those made before.
+    pub fn new(r: &Registry) -> Self {
+        Self {
+            refresh_failures: r.counter_vec(
+                "prometheus_sd_refresh_failures_total",
+                "Number of refresh failures for the given SD mechanism.",
+                &["mechanism", "config"],
+            ),
+            refresh_duration: r.summary_vec(
+                "prometheus_sd_refresh_duration_seconds",
+                "The duration of a refresh in seconds for the given SD mechanism.",
+                &["mechanism", "config"],
+                &[0.5, 0.9, 0.99],
+            ),
+            refresh_duration_histogram: r.histogram_vec(
+                "prometheus_sd_refresh_duration_histogram_seconds",
+                "The duration of a refresh for the given SD mechanism.",
+                &["mechanism"],
+                &[0.01, 0.1, 1.0, 10.0],
+            ),
+            file: FileMetrics::new(r),
+        }
+    }
+
+    /// Returns the instruments of one refreshing provider.
+    pub(crate) fn refresh(&self, mechanism: &str, set: &str) -> RefreshMetrics {
+        RefreshMetrics {
+            failures: self.refresh_failures.with(&[mechanism, set]),
+            duration: self.refresh_duration.with(&[mechanism, set]),
+            histogram: self.refresh_duration_histogram.with(&[mechanism]),
+        }
+    }
+
+    /// Takes a provider's series away.
+    pub(crate) fn forget(&self, mechanism: &str, set: &str) {
+        self.refresh_failures.remove(&[mechanism, set]);
+        self.refresh_duration.remove(&[mechanism, set]);
+    }
+}
+
+/// How refreshes went.
+#[derive(Clone, Debug)]
+pub(crate) struct RefreshMetrics {
+    pub(crate) failures: Counter,
+    duration: Summary,
+    histogram: Histogram,
+}
+
+impl RefreshMetrics {
+    pub(crate) fn observe(&self, took: Duration) {
+        self.duration.observe(took.as_secs_f64());
+        self.histogram.observe(took.as_secs_f64());
+    }
+}
+
+/// Instruments of `file_sd_configs`.
+#[derive(Clone, Debug)]
+pub(crate) struct FileMetrics {
+    pub(crate) read_errors: Counter,
+    pub(crate) watcher_errors: Counter,
+    pub(crate) scan_duration: Summary,
+    pub(crate) mtime: Family<Gauge>,
+}
+
+impl FileMetrics {
+    fn new(r: &Registry) -> Self {
+        Self {
+            read_errors: r.counter("prometheus_sd_file_read_errors_total", "The number of File-SD read errors."),
+            watcher_errors: r.counter(
+                "prometheus_sd_file_watcher_errors_total",
+                "The number of File-SD errors caused by filesystem watch failures.",
+            ),
+            scan_duration: r.summary(
+                "prometheus_sd_file_scan_duration_seconds",
+                "The duration of the File-SD scan in seconds.",
+                &[0.5, 0.9, 0.99],
+            ),
+            mtime: r.gauge_vec(
+                "prometheus_sd_file_mtime_seconds",
+                "Timestamp (mtime) of files read by FileSD. Timestamp is set at read time.",
+                &["filename"],
+            ),
+        }
+    }
+}

@@ -1,0 +1,3 @@
+//! Discovery through its public face.
+
+mod manager;
