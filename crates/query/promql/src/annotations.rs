@@ -1,7 +1,8 @@
 //! Warnings and infos: what an answer's reader should know. They never change values.
 //!
 //! Texts are upstream's (`util/annotations/annotations.go`, 3.14). Two of the same text are one, whatever their place in
-//! the query; the last one added keeps its place.
+//! the query. Upstream evaluates operands from left to right and then the operator, and the last one to say something gives
+//! its place: the place that ends last, and of those that end together the widest.
 
 use firesteel_go_compat::{FloatForm, Instant, format_float_as, push_float_precision, quote};
 use firesteel_promql_syntax::Span;
@@ -266,6 +267,11 @@ impl Note {
     }
 }
 
+/// Returns the place of the operator that is evaluated later.
+fn later(a: Span, b: Span) -> Span {
+    if (b.end, std::cmp::Reverse(b.start)) > (a.end, std::cmp::Reverse(a.start)) { b } else { a }
+}
+
 fn with_metric(text: String, metric: &str) -> String {
     if metric.is_empty() { text } else { format!("{text} for metric name {}", quote(metric)) }
 }
@@ -288,9 +294,9 @@ impl Annotations {
             (Note::ForcedMonotonicity { fixed: old, .. }, Note::ForcedMonotonicity { fixed, .. }) => old.merge(fixed),
             (Note::StartOverlap { count: old, .. }, Note::StartOverlap { count, .. }) => {
                 *old += count;
-                *place = span;
+                *place = later(*place, span);
             }
-            _ => *place = span,
+            _ => *place = later(*place, span),
         }
     }
 

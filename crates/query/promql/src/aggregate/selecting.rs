@@ -198,7 +198,7 @@ fn check_param(selection: Selection, cx: &Context<'_>, values: &[f64], span: Spa
     let any_nan = values.iter().any(|v| v.is_nan());
     let general = |v: f64| format_float_as(v, FloatForm::General);
     if selection == Selection::LimitRatio {
-        if max == 0.0 && min == 0.0 {
+        if !any_nan && max == 0.0 && min == 0.0 {
             return Ok(());
         }
         if any_nan {

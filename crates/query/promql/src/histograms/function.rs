@@ -27,15 +27,15 @@ impl HistogramFunction {
         })
     }
 
-    pub(crate) fn of(self, h: &FloatHistogram) -> f64 {
-        match self {
+    pub(crate) fn of(self, h: &FloatHistogram) -> Option<f64> {
+        Some(match self {
             Self::Count => h.count,
             Self::Sum => h.sum,
             Self::Avg => h.sum / h.count,
             Self::Stddev => variance(h).sqrt(),
             Self::Stdvar => variance(h),
-            Self::Nothing => f64::NAN,
-        }
+            Self::Nothing => return None,
+        })
     }
 }
 

@@ -134,7 +134,10 @@ impl Info {
                     && float.is_none_or(|t| t < point.t.0)
                     && !point.h.is_stale()
                 {
-                    return Err(QueryError::Execution("info sample should be float".to_owned()));
+                    let metric = selected.series().get(i).map(|entry| entry.labels.to_string()).unwrap_or_default();
+                    return Err(QueryError::Execution(format!(
+                        "this should be an info metric, with float samples: {metric}"
+                    )));
                 }
                 let stale = at.is_some_and(|i| firesteel_model::is_stale_nan(v[i]));
                 Ok(float.filter(|_| !stale))

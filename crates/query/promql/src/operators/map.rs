@@ -73,7 +73,7 @@ impl Map {
             RowChange::Histogram(function) => {
                 row.present.fill(0);
                 for step in 0..self.grid.n {
-                    if let Some(v) = row.as_row().histogram(step).map(|h| function.of(h)) {
+                    if let Some(v) = row.as_row().histogram(step).and_then(|h| function.of(h)) {
                         row.set(step, v);
                     }
                 }

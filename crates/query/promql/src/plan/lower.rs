@@ -264,14 +264,11 @@ impl PlanContext {
             let Some(Expr::String(label)) = param else {
                 return Err(QueryError::Execution("count_values needs a label name".to_owned()));
             };
-            let label = label.text();
-            if label.is_empty() || label.contains('\u{fffd}') {
-                return Err(QueryError::Execution(format!(
-                    "invalid label name {}",
-                    firesteel_go_compat::quote(label.as_ref())
-                )));
-            }
-            Plan::CountValues { label: label.into_owned(), input, grouping, without }
+            let Some(name) = std::str::from_utf8(&label.value).ok().filter(|name| !name.is_empty()) else {
+                let quoted = firesteel_go_compat::quote(&label.value);
+                return Err(QueryError::Execution(format!("invalid label name {quoted}")));
+            };
+            Plan::CountValues { label: name.to_owned(), input, grouping, without }
         } else {
             let param_span = param.map_or(aggregate.span, Expr::span);
             let param = match param {
@@ -448,7 +445,10 @@ fn wrong_argument() -> QueryError {
 fn build_call(call: &Call, args: &[&Expr], mut inputs: Inputs) -> Result<Plan, QueryError> {
     let name = call.function.name;
     // upstream puts what it says of a subquery at the query's start (promql/engine.go, evalSubquery, 3.14).
-    let place = |arg: &&Expr| if matches!(arg, Expr::Subquery(_)) { Span::default() } else { arg.span() };
+    let place = |arg: &&Expr| match arg {
+        Expr::Subquery(subquery) => Span { start: 0, ..subquery.span },
+        arg => arg.span(),
+    };
     let arg = args.first().map_or(call.span, place);
     check_range_mode(name, args)?;
     Ok(match name {
@@ -463,11 +463,11 @@ fn build_call(call: &Call, args: &[&Expr], mut inputs: Inputs) -> Result<Plan, Q
         "absent" => Plan::Absent { labels: absent_labels(args), input: inputs.boxed()? },
         "absent_over_time" => Plan::AbsentOverTime { labels: absent_labels(args), source: inputs.range()? },
         "timestamp" => match inputs.steps()? {
-            Plan::Selector(selector) => Plan::Timestamp(selector),
+            Plan::Selector(selector) => Plan::Timestamp(without_offset_from_at(selector)),
             input => Plan::Map { function: MapFunction::Timestamp, input: Box::new(input), params: Vec::new() },
         },
         "start_timestamp" => match inputs.steps()? {
-            Plan::Selector(selector) => Plan::StartTimestamp(selector),
+            Plan::Selector(selector) => Plan::StartTimestamp(without_offset_from_at(selector)),
             input => Plan::OfHistogram { function: HistogramFunction::Nothing, input: Box::new(input) },
         },
         "label_replace" => {
@@ -567,6 +567,12 @@ fn absent_labels(args: &[&Expr]) -> Labels {
         }
     }
     builder.build()
+}
+
+/// Under `timestamp` and `start_timestamp` upstream forgets the offset of a selector with `@` (`promql/engine.go`,
+/// rangeEvalTimestampFunctionOverVectorSelector, 3.14).
+fn without_offset_from_at(selector: SelectorPlan) -> SelectorPlan {
+    if selector.at.is_some() { SelectorPlan { offset_ms: 0, ..selector } } else { selector }
 }
 
 fn text_of(expr: &Expr) -> String {
