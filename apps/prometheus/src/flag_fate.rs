@@ -95,6 +95,8 @@ pub(crate) const FATES: &[(&str, Fate)] = &[
     ("log.format", Acts),
     ("write-documentation", Refused("the flag table is not printed yet")),
     ("storage.tsdb.head-series-limit", Acts),
+    ("query.memory-limit", Acts),
+    ("query.memory-limit-total", Acts),
     ("allow-unsupported", Acts),
 ];
 

@@ -8,7 +8,7 @@ use axum::Router;
 use firesteel_cli::{Halt, Matches, Mode};
 use firesteel_config::{ByteSize, Defaults, RetentionConfig};
 use firesteel_net::server::{Cors, Listener};
-use firesteel_promql::{EngineFeatures, EngineOptions};
+use firesteel_promql::{EngineFeatures, EngineOptions, MemoryLimits};
 use firesteel_promql_syntax::ParserOptions;
 use firesteel_re2::AnchoredRegex;
 use firesteel_remote::{MessageKind, ReadOptions, ReceiverOptions};
@@ -16,7 +16,7 @@ use firesteel_scrape::ScrapeOptions;
 use firesteel_tsdb_wal::Compression;
 
 use crate::flags::PROGRAM;
-use crate::{ConfigSource, unsupported};
+use crate::{ConfigSource, host, unsupported};
 
 /// Upstream's bound on the delay of compactions, when the one that is given makes no sense.
 const DEFAULT_DELAY_PERCENT: u8 = 10;
@@ -121,6 +121,11 @@ impl Options {
                 lookback: m.duration("query.lookback-delta"),
                 timeout: m.duration("query.timeout"),
                 max_samples: usize::try_from(m.int("query.max-samples")).unwrap_or(0),
+                memory: memory_limits(
+                    m.bytes("query.memory-limit"),
+                    m.bytes("query.memory-limit-total"),
+                    host::memory(),
+                ),
                 // The API's gate stands in front: a query never waits on a thread.
                 max_concurrent: 0,
                 features: EngineFeatures {
@@ -255,6 +260,12 @@ fn check(m: &Matches) -> Result<(), Halt> {
         return Err(Halt::error(text, 1));
     }
     Ok(())
+}
+
+/// Returns how many bytes queries may take: what the flags say, else half of what there is.
+fn memory_limits(query: u64, all: u64, there_is: Option<u64>) -> MemoryLimits {
+    let all_bytes = if all > 0 { all } else { there_is.map_or(0, |bytes| bytes / 2) };
+    MemoryLimits { query_bytes: if query > 0 { query } else { all_bytes }, all_bytes }
 }
 
 #[cfg(test)]

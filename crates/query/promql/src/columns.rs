@@ -59,6 +59,12 @@ impl Columns {
         self.len == 0 && self.histograms.is_empty()
     }
 
+    /// Returns how many bytes the columns take.
+    pub(crate) fn bytes(&self) -> u64 {
+        let histograms: u64 = self.histograms.iter().map(|point| point.h.size_bytes() as u64 + 40).sum();
+        16 * self.t.capacity() as u64 + 8 * self.starts.capacity() as u64 + histograms
+    }
+
     /// Decodes every chunk of series `i` that reaches into `min..=max`. Samples outside may come along.
     pub(crate) fn load(&mut self, selected: &dyn Selected, i: usize, min: i64, max: i64) -> Result<(), QueryError> {
         self.len = 0;

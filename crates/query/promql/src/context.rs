@@ -1,5 +1,6 @@
 //! What all operators of one query share: its querier, its limits, its notes, its counts.
 
+use std::ops::Deref;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -9,7 +10,9 @@ use firesteel_storage::{Querier, Selected, Selection, SelectionHints};
 use parking_lot::Mutex;
 
 use crate::annotations::{Annotations, Note};
+use crate::budget::{Account, Charge};
 use crate::cancel::Stop;
+use crate::trace::Node;
 use crate::{EngineFeatures, QueryError};
 
 /// Where a query is when it is told to stop.
@@ -18,14 +21,22 @@ const EVALUATION: &str = "expression evaluation";
 /// Rows are dense: this many steps take 400 MB, whatever the limit on samples says.
 const MAX_STEPS: u64 = 50_000_000;
 
+/// What one operator sees of its query: what all share, and its own node.
+#[derive(Clone, Copy)]
+pub(crate) struct Context<'a> {
+    shared: &'a Shared<'a>,
+    pub(crate) node: &'a Arc<Node>,
+}
+
 /// One query's surroundings; shared by the threads that evaluate it.
-pub(crate) struct Context<'q> {
+pub(crate) struct Shared<'q> {
     querier: &'q dyn Querier,
     pub(crate) lookback_ms: i64,
     pub(crate) features: EngineFeatures,
     /// How many threads the pool has.
     pub(crate) threads: usize,
     stop: Stop,
+    account: Arc<Account>,
     max_samples: u64,
     // Counters: nothing is published through them, so relaxed ordering is enough.
     held: AtomicU64,
@@ -38,16 +49,21 @@ pub(crate) struct Context<'q> {
 }
 
 /// A selection that was made: its matchers and its series.
-type KnownSelection = (Vec<Matcher>, Arc<dyn Selected>);
+struct KnownSelection {
+    matchers: Vec<Matcher>,
+    selected: Arc<dyn Selected>,
+    _charge: Charge,
+}
 
 /// The limits of one query.
 pub(crate) struct Limits {
     pub(crate) stop: Stop,
+    pub(crate) account: Arc<Account>,
     /// 0 = no limit.
     pub(crate) max_samples: usize,
 }
 
-impl<'q> Context<'q> {
+impl<'q> Shared<'q> {
     pub(crate) fn new(
         querier: &'q dyn Querier,
         lookback_ms: i64,
@@ -61,6 +77,7 @@ impl<'q> Context<'q> {
             features,
             threads,
             stop: limits.stop,
+            account: limits.account,
             max_samples: if limits.max_samples == 0 { u64::MAX } else { limits.max_samples as u64 },
             held: AtomicU64::new(0),
             peak: AtomicU64::new(0),
@@ -84,7 +101,7 @@ impl<'q> Context<'q> {
         if self.stop.is_late() {
             return Err(QueryError::Timeout(EVALUATION));
         }
-        Ok(())
+        self.account.check()
     }
 
     /// Returns what ends the query, for what runs long between two checks.
@@ -113,12 +130,6 @@ impl<'q> Context<'q> {
         self.held.fetch_sub(n, Ordering::Relaxed);
     }
 
-    /// Counts samples looked at, and those read for the first time.
-    pub(crate) fn count(&self, total: u64, read: u64) {
-        self.total.fetch_add(total, Ordering::Relaxed);
-        self.read.fetch_add(read, Ordering::Relaxed);
-    }
-
     /// Returns total, read and peak.
     pub(crate) fn counts(&self) -> (u64, u64, u64) {
         let load = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
@@ -134,21 +145,86 @@ impl<'q> Context<'q> {
     pub(crate) fn notes(&self, query: &str) -> (Vec<String>, Vec<String>) {
         self.notes.lock().render(query)
     }
+}
+
+impl<'a> Deref for Context<'a> {
+    type Target = Shared<'a>;
+
+    fn deref(&self) -> &Shared<'a> {
+        self.shared
+    }
+}
+
+/// What a series of a selection costs beside its labels: its entry, the head of its label set, and its share of the open
+/// chunks that the head copies.
+const SERIES_BYTES: u64 = 24 + 16 + 200;
+
+impl<'a> Context<'a> {
+    pub(crate) fn new(shared: &'a Shared<'a>, node: &'a Arc<Node>) -> Self {
+        Self { shared, node }
+    }
+
+    /// Returns the surroundings of the operator that `node` is of.
+    pub(crate) fn at<'b>(&self, node: &'b Arc<Node>) -> Context<'b>
+    where
+        'a: 'b,
+    {
+        Context { shared: self.shared, node }
+    }
+
+    /// Charges bytes that are about to be allocated.
+    pub(crate) fn charge(&self, bytes: u64) -> Result<Charge, QueryError> {
+        Charge::new(self.node, bytes)
+    }
+
+    /// Charges rows of values at so many steps.
+    pub(crate) fn charge_rows(&self, n_rows: usize, n_steps: usize) -> Result<Charge, QueryError> {
+        self.charge(row_bytes(n_steps).saturating_mul(n_rows as u64))
+    }
+
+    /// Counts samples looked at, and those read for the first time.
+    pub(crate) fn count(&self, total: u64, read: u64) {
+        self.shared.total.fetch_add(total, Ordering::Relaxed);
+        self.shared.read.fetch_add(read, Ordering::Relaxed);
+        self.node.count(total, read);
+    }
 
     /// Selects the series that satisfy the matchers, once per query.
     pub(crate) fn select(&self, matchers: &[Matcher], hints: SelectionHints) -> Result<Arc<dyn Selected>, QueryError> {
-        let known =
-            self.selections.lock().iter().find(|(of, _)| of == matchers).map(|(_, selected)| Arc::clone(selected));
+        let known = self
+            .shared
+            .selections
+            .lock()
+            .iter()
+            .find(|one| one.matchers == matchers)
+            .map(|one| Arc::clone(&one.selected));
         if let Some(selected) = known {
             return Ok(selected);
         }
         self.check()?;
-        let what = Selection { matchers, hints, limit: 0, sorted: false };
-        let selected: Arc<dyn Selected> = Arc::from(self.querier.select(&what)?);
+        // So many series would by themselves be too much: one more than that need not be looked for.
+        let limit = self.shared.account.room().map_or(0, |room| (room / SERIES_BYTES).saturating_add(1));
+        let limit = usize::try_from(limit).ok().filter(|limit| *limit < MOST_SERIES).unwrap_or(0);
+        let what = Selection { matchers, hints, limit, sorted: false };
+        let selected: Arc<dyn Selected> = Arc::from(self.shared.querier.select(&what)?);
+        let series = selected.series();
+        self.node.note_series(series.len());
+        let labels: u64 = series.iter().map(|entry| entry.labels.as_packed().len() as u64).sum();
+        let charge = self.charge(labels + SERIES_BYTES * series.len() as u64)?;
         for warning in selected.warnings() {
             self.note(Note::Storage(warning), Span::default());
         }
-        self.selections.lock().push((matchers.to_vec(), Arc::clone(&selected)));
+        let known = KnownSelection { matchers: matchers.to_vec(), selected: Arc::clone(&selected), _charge: charge };
+        self.shared.selections.lock().push(known);
         Ok(selected)
     }
+}
+
+/// More series than this are no bound worth telling the store.
+const MOST_SERIES: usize = u32::MAX as usize;
+
+/// Returns how many bytes a row of values takes.
+pub(crate) fn row_bytes(n_steps: usize) -> u64 {
+    let n_steps = n_steps as u64;
+    n_steps.saturating_mul(8).saturating_add(n_steps.div_ceil(64) * 8)
 }

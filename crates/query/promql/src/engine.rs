@@ -10,15 +10,16 @@ use firesteel_promql_syntax::{Expr, ValueType};
 use firesteel_storage::Queryable;
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
+use crate::budget::{HeldMemory, Memory};
 use crate::cancel::Stop;
-use crate::context::{Context, Limits};
+use crate::context::{Context, Limits, Shared};
+use crate::evaluate::{evaluate, extent_of};
 use crate::gate::Gate;
 use crate::grid::Grid;
 use crate::metrics::EngineMetrics;
-use crate::operators::{Flow, Input, build, build_root, inner_grid, range_samples};
-use crate::plan::{Plan, PlanContext, RangeSource, Root, Within, extent, lower};
-use crate::tile::Tile;
-use crate::{EngineOptions, MatrixSeries, QueryError, QueryOptions, QueryResult, QueryStats, Value, VectorSample};
+use crate::plan::{PlanContext, Within, lower};
+use crate::trace::Node;
+use crate::{EngineOptions, Explain, QueryError, QueryOptions, QueryResult, QueryStats, Value};
 
 /// How far below other work the query threads stand (`nice`): ingest goes first.
 const NICE: i32 = 5;
@@ -28,6 +29,7 @@ pub struct Engine {
     options: EngineOptions,
     pool: ThreadPool,
     gate: Gate,
+    memory: Arc<Memory>,
     metrics: EngineMetrics,
 }
 
@@ -53,7 +55,8 @@ impl Engine {
             .map_err(|e| QueryError::Execution(format!("cannot start query threads: {e}")))?;
         let gate = Gate::new(options.max_concurrent);
         let metrics = EngineMetrics::new(registry, options.max_concurrent);
-        Ok(Self { options, pool, gate, metrics })
+        let memory = Memory::new(options.memory, EngineMetrics::memory(registry, options.memory));
+        Ok(Self { options, pool, gate, memory, metrics })
     }
 
     /// Returns the engine's settings.
@@ -97,7 +100,14 @@ impl Engine {
         }
         let Some(grid) = Grid::range(start.0, end.0, step_ms) else {
             let value = Value::Matrix(Vec::new());
-            return Ok(QueryResult { value, warnings: Vec::new(), infos: Vec::new(), stats: QueryStats::default() });
+            return Ok(QueryResult {
+                value,
+                warnings: Vec::new(),
+                infos: Vec::new(),
+                stats: QueryStats::default(),
+                explain: Explain::default(),
+                held: HeldMemory::default(),
+            });
         };
         self.run(storage, expr, self.plan_context(start.0, end.0, step_ms), grid, options, false)
     }
@@ -151,15 +161,18 @@ impl Engine {
         let lookback_ms = to_ms(lookback);
         let querier = storage.querier(extent_of(&root, times, lookback_ms))?;
         let stop = Stop { cancel: options.cancel.clone(), deadline };
-        let limits = Limits { stop, max_samples: self.options.max_samples };
+        let account = self.memory.open();
+        let limits = Limits { stop, account: Arc::clone(&account.0), max_samples: self.options.max_samples };
         let threads = self.pool.current_num_threads();
-        let cx = Context::new(querier.as_ref(), lookback_ms, self.options.features, threads, limits);
+        let shared = Shared::new(querier.as_ref(), lookback_ms, self.options.features, threads, limits);
+        let node = Node::root(&account.0, options.explain.plan);
+        let cx = Context::new(&shared, &node);
         cx.check()?;
         stats.preparation = evaluation.elapsed();
         let inner = Instant::now();
         let mut value = self.pool.install(|| evaluate(&root, expr.value_type(), grid, &cx, instant));
         stats.inner_eval = inner.elapsed();
-        if let Ok(Value::Matrix(matrix)) = &mut value {
+        if let Ok((Value::Matrix(matrix), _)) = &mut value {
             let sort = Instant::now();
             matrix.sort_by(|a, b| a.labels.cmp(&b.labels));
             stats.result_sort = sort.elapsed();
@@ -169,100 +182,28 @@ impl Engine {
         stats.exec_total = began.elapsed();
         // A query that failed has cost something too.
         self.metrics.observe(&stats);
-        let value = value?;
-        cx.check()?;
+        let value =
+            value.and_then(|value| cx.check().map(|()| value)).map_err(|e| name_dearest(e, &node, &options.text));
+        let (value, held) = value?;
         let (warnings, infos) = cx.notes(&options.text);
-        Ok(QueryResult { value, warnings, infos, stats })
+        let explain = Explain { plan: options.explain.plan.then(|| node.explain_query(&options.text)) };
+        Ok(QueryResult { value, warnings, infos, stats, explain, held: HeldMemory::new(held) })
+    }
+}
+
+/// Says in an error about memory what the most of it was for.
+fn name_dearest(error: QueryError, node: &Node, query: &str) -> QueryError {
+    match error {
+        QueryError::OverBudget(mut over) => {
+            over.dearest = node.dearest(query);
+            QueryError::OverBudget(over)
+        }
+        other => other,
     }
 }
 
 fn to_ms(duration: Duration) -> i64 {
     i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
-}
-
-/// Returns which times the query may look at.
-fn extent_of(root: &Root, times: PlanContext, lookback_ms: i64) -> firesteel_base::TimeRange {
-    let (sources, plans): (&[&RangeSource], &[&Plan]) = match root {
-        Root::Steps(plan) => (&[], &[plan]),
-        Root::Range(source) => (&[source], &[]),
-        Root::String(_) => (&[], &[]),
-    };
-    extent(sources, plans, times.start, times.end, lookback_ms)
-}
-
-fn evaluate(
-    root: &Root,
-    value_type: ValueType,
-    grid: Grid,
-    cx: &Context<'_>,
-    instant: bool,
-) -> Result<Value, QueryError> {
-    let t = TimestampMs(grid.start);
-    match root {
-        Root::String(s) => Ok(Value::String { t, s: s.clone() }),
-        Root::Range(RangeSource::Series { selector, range_ms }) => {
-            Ok(Value::Matrix(range_samples(cx, selector, *range_ms, grid.start)?))
-        }
-        Root::Range(RangeSource::Subquery(subquery)) => {
-            let Some(inner) = inner_grid(subquery, grid) else { return Ok(Value::Matrix(Vec::new())) };
-            let operator = if cx.delayed_names() {
-                build_root(&subquery.expr, inner, cx)?
-            } else {
-                build(&subquery.expr, inner, cx)?
-            };
-            Ok(Value::Matrix(matrix(Input::new(operator), inner, cx)?))
-        }
-        Root::Steps(plan) => {
-            let input = Input::new(build_root(plan, grid, cx)?);
-            if !instant {
-                return Ok(Value::Matrix(matrix(input, grid, cx)?));
-            }
-            let vector = vector(input, t, cx)?;
-            if value_type == ValueType::Scalar {
-                let v = vector.first().map_or(f64::NAN, |sample| sample.v);
-                return Ok(Value::Scalar { t, v });
-            }
-            Ok(Value::Vector(vector))
-        }
-    }
-}
-
-fn vector(mut input: Input, t: TimestampMs, cx: &Context<'_>) -> Result<Vec<VectorSample>, QueryError> {
-    let series = input.prepare(cx)?;
-    let mut vector = Vec::with_capacity(series.len());
-    let mut tile = Tile::default();
-    while input.next(cx, &mut tile)? == Flow::More {
-        for i in 0..tile.n_rows() {
-            let row = tile.row(i);
-            let histogram = row.histogram(0).cloned();
-            let Some(v) = row.get(0).or(histogram.is_some().then_some(0.0)) else { continue };
-            vector.push(VectorSample { labels: series[tile.first + i].labels.clone(), t, v, histogram });
-        }
-    }
-    Ok(vector)
-}
-
-fn matrix(mut input: Input, grid: Grid, cx: &Context<'_>) -> Result<Vec<MatrixSeries>, QueryError> {
-    let series = input.prepare(cx)?;
-    let mut matrix = Vec::new();
-    let mut tile = Tile::default();
-    while input.next(cx, &mut tile)? == Flow::More {
-        for i in 0..tile.n_rows() {
-            let row = tile.row(i);
-            if row.is_empty() {
-                continue;
-            }
-            let labels = series[tile.first + i].labels.clone();
-            let (t, v) = if row.is_full() {
-                ((0..grid.n).map(|step| TimestampMs(grid.at(step))).collect(), row.values.to_vec())
-            } else {
-                row.points().map(|(step, v)| (TimestampMs(grid.at(step)), v)).unzip()
-            };
-            let histograms = row.histogram_points().map(|(step, h)| (TimestampMs(grid.at(step)), Arc::clone(h)));
-            matrix.push(MatrixSeries { labels, t, v, histograms: histograms.collect() });
-        }
-    }
-    Ok(matrix)
 }
 
 /// An engine is shared between threads.

@@ -6,9 +6,12 @@
 //! Answers are those of Prometheus 3.14.
 #![forbid(unsafe_code)]
 
+mod advice;
+mod budget;
 mod cancel;
 mod engine;
 mod error;
+mod explain;
 mod gate;
 mod metrics;
 mod options;
@@ -22,6 +25,7 @@ mod annotations;
 mod binary;
 mod columns;
 mod context;
+mod evaluate;
 mod functions;
 mod grid;
 mod histograms;
@@ -30,10 +34,14 @@ mod operators;
 mod plan;
 mod series;
 mod tile;
+mod trace;
 
+pub use advice::{Advice, advise};
+pub use budget::{HeldMemory, MemoryLimits};
 pub use cancel::CancelFlag;
 pub use engine::Engine;
-pub use error::QueryError;
+pub use error::{Dearest, OverBudget, QueryError, Scope};
+pub use explain::{Explain, ExplainNode, ExplainPlan, ExplainWhat};
 pub use options::{EngineFeatures, EngineOptions, QueryOptions, QueryOrigin};
 pub use stats::QueryStats;
 pub use value::{MatrixSeries, QueryResult, Value, VectorSample};

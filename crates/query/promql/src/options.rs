@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::CancelFlag;
+use crate::{CancelFlag, ExplainWhat, MemoryLimits};
 
 /// Settings of an engine; the defaults are upstream's.
 #[derive(Clone, Debug)]
@@ -14,6 +14,8 @@ pub struct EngineOptions {
     pub timeout: Duration,
     /// How many samples a query may hold at once; 0 = no limit.
     pub max_samples: usize,
+    /// How many bytes queries may hold. Upstream has no such limit, so there is none by default.
+    pub memory: MemoryLimits,
     /// How many threads evaluate queries; 0 = as many as there are cores.
     pub threads: usize,
     /// How many queries may be evaluated at once; the others wait. 0 = no limit.
@@ -42,6 +44,7 @@ impl Default for EngineOptions {
             lookback: Duration::from_mins(5),
             timeout: Duration::from_mins(2),
             max_samples: 50_000_000,
+            memory: MemoryLimits::default(),
             threads: 0,
             max_concurrent: 20,
             subquery_step: Duration::from_mins(1),
@@ -62,6 +65,8 @@ pub struct QueryOptions {
     pub cancel: CancelFlag,
     /// Count samples per step, if the engine has the feature.
     pub per_step_stats: bool,
+    /// What the answer tells about how it came about.
+    pub explain: ExplainWhat,
     /// Who asks: a query log says so.
     pub origin: QueryOrigin,
 }

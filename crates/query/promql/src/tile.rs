@@ -109,6 +109,17 @@ impl Tile {
         floats + self.histograms.iter().flatten().map(|h| weight(h)).sum::<u64>()
     }
 
+    /// Returns how many rows have a point at a step.
+    pub(crate) fn n_points_at(&self, step: usize) -> u64 {
+        (0..self.n_rows).filter(|i| self.row(*i).has(step)).count() as u64
+    }
+
+    /// Returns how many bytes the histograms take, their cells included.
+    pub(crate) fn histogram_bytes(&self) -> u64 {
+        let own: u64 = self.histograms.iter().flatten().map(|h| 16 * weight(h)).sum();
+        own + size_of_val(self.histograms.as_slice()) as u64
+    }
+
     /// Returns whether any row may hold histograms.
     pub(crate) fn has_histograms(&self) -> bool {
         !self.histograms.is_empty()

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use firesteel_base::TimestampMs;
 use firesteel_model::{FloatHistogram, Labels};
 
-use crate::QueryStats;
+use crate::{Explain, HeldMemory, QueryStats};
 
 /// A query's answer with what is to be said about it.
 #[derive(Clone, Debug)]
@@ -16,6 +16,10 @@ pub struct QueryResult {
     /// `PromQL info: …`, likewise.
     pub infos: Vec<String>,
     pub stats: QueryStats,
+    /// What was asked to be explained.
+    pub explain: Explain,
+    /// The memory of `value`: counts as the query's until the answer is dropped.
+    pub held: HeldMemory,
 }
 
 /// A value of one of PromQL's four types.

@@ -7,6 +7,7 @@ use firesteel_storage::StorageError;
 use http::StatusCode;
 
 use crate::Json;
+use crate::detail::Detail;
 use crate::respond::json_response;
 
 /// A request that gets no data.
@@ -33,12 +34,23 @@ pub enum ApiError {
     /// There is no such thing (404).
     #[error("{0}")]
     NotFound(String),
+    /// Any of these, with what we have to say beside upstream's words.
+    #[error("{0}")]
+    Detailed(Box<Self>, Box<Detail>),
 }
 
 impl ApiError {
     /// Returns `invalid parameter "x": reason`.
     pub fn parameter(name: &str, why: impl std::fmt::Display) -> Self {
         Self::BadData(format!("invalid parameter {}: {why}", quote(name)))
+    }
+
+    /// Returns the error with our advice beside it.
+    pub(crate) fn with(self, detail: Option<Detail>) -> Self {
+        match detail {
+            Some(detail) => Self::Detailed(Box::new(self), Box::new(detail)),
+            None => self,
+        }
     }
 
     fn kind(&self) -> (&'static str, StatusCode) {
@@ -51,6 +63,7 @@ impl ApiError {
             Self::Internal(_) => ("internal", StatusCode::INTERNAL_SERVER_ERROR),
             Self::Unavailable(_) => ("unavailable", StatusCode::INTERNAL_SERVER_ERROR),
             Self::NotFound(_) => ("not_found", StatusCode::NOT_FOUND),
+            Self::Detailed(error, _) => error.kind(),
         }
     }
 }
@@ -82,11 +95,11 @@ impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         let (kind, code) = self.kind();
         let mut json = Json::default();
-        json.raw(r#"{"status":"error","errorType":"#)
-            .string(kind)
-            .raw(r#","error":"#)
-            .string(&self.to_string())
-            .raw("}");
+        json.raw(r#"{"status":"error","errorType":"#).string(kind).raw(r#","error":"#).string(&self.to_string());
+        if let Self::Detailed(_, detail) = &self {
+            detail.push(json.raw(r#","detail":"#));
+        }
+        json.raw("}");
         json_response(code, json.0)
     }
 }

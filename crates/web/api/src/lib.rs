@@ -10,8 +10,10 @@
 #![forbid(unsafe_code)]
 
 mod admin;
+mod detail;
 mod error;
 mod exemplars;
+mod explain_json;
 mod expression_json;
 mod federate;
 mod form;
@@ -34,6 +36,7 @@ mod state;
 mod status;
 mod targets;
 
+pub use detail::Detail;
 pub use error::ApiError;
 pub use federate::FederationMetrics;
 pub use json::Json;

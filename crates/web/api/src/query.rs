@@ -7,9 +7,10 @@ use axum::extract::State;
 use axum::response::{IntoResponse as _, Response};
 use firesteel_base::TimestampMs;
 use firesteel_go_compat::quote;
-use firesteel_promql::{CancelFlag, QueryError, QueryOptions, QueryResult, Value};
-use firesteel_promql_syntax::{Expr, parse};
+use firesteel_promql::{CancelFlag, ExplainWhat, QueryError, QueryOptions, QueryResult, Value};
+use firesteel_promql_syntax::{Expr, ParseErrors, parse};
 
+use crate::detail::Detail;
 use crate::expression_json::push_expression;
 use crate::params::Params;
 use crate::respond::{TRUNCATED, success};
@@ -56,7 +57,7 @@ pub(crate) async fn format(State(api): State<Arc<Api>>, params: Params) -> Respo
         Ok(expr) => success(&[], |json| {
             json.string(&expr.pretty());
         }),
-        Err(e) => ApiError::parameter("query", e).into_response(),
+        Err(e) => refused(params.value("query"), &e).into_response(),
     }
 }
 
@@ -64,7 +65,7 @@ pub(crate) async fn format(State(api): State<Arc<Api>>, params: Params) -> Respo
 pub(crate) async fn parsed(State(api): State<Arc<Api>>, params: Params) -> Response {
     match parse(params.value("query"), api.options.parser) {
         Ok(expr) => success(&[], |json| push_expression(json, &expr)),
-        Err(e) => ApiError::parameter("query", e).into_response(),
+        Err(e) => refused(params.value("query"), &e).into_response(),
     }
 }
 
@@ -90,7 +91,11 @@ fn grid(params: &Params) -> Result<Grid, ApiError> {
     let span_ns = i128::from(end.0.saturating_sub(start.0)) * 1_000_000;
     if span_ns / i128::from(step_ns) > i128::from(MAX_POINTS) {
         let why = "exceeded maximum resolution of 11,000 points per timeseries. Try decreasing the query resolution (?step=XX)";
-        return Err(ApiError::BadData(why.to_owned()));
+        let a_second = i128::from(MAX_POINTS) * 1_000_000_000;
+        let least = (span_ns + a_second - 1) / a_second;
+        let message = format!("ask for fewer points: a step of {least}s is the least for this range");
+        let detail = Detail::advice("FS1026", message, Some(format!("step={least}s")));
+        return Err(ApiError::BadData(why.to_owned()).with(Some(detail)));
     }
     // Upstream cuts a step to milliseconds and would loop on one below; here it becomes one.
     Ok(Grid { start, end, step_ms: (step_ns / 1_000_000).max(1) })
@@ -107,7 +112,8 @@ where
     let timeout = params.timeout()?.map_or(api.options.query_timeout, |t| t.min(api.options.query_timeout));
     let lookback = lookback(params)?;
     let text = params.value("query");
-    let expr = parse(text, api.options.parser).map_err(|e| ApiError::parameter("query", e))?;
+    let expr = parse(text, api.options.parser).map_err(|e| refused(text, &e))?;
+    let explain = explain(params)?;
     let stats = params.value("stats").to_owned();
     let began = Instant::now();
     let deadline = began + timeout;
@@ -117,6 +123,7 @@ where
         deadline: Some(deadline),
         cancel: CancelFlag::new(),
         per_step_stats: stats == "all",
+        explain,
         origin: params.origin.clone(),
     };
     let listed = api.running.list(&options, began);
@@ -132,14 +139,39 @@ where
     let body = on_thread(move || {
         // The place is given back when the evaluation ends, not when its answer has been read.
         let (_place, _listed) = (place, listed);
-        let mut result = run(&*queries, &expr, &options)?;
+        let mut result = run(&*queries, &expr, &options).map_err(|e| failed(&options.text, e))?;
         result.stats.exec_queue += queued;
         cut(&mut result, limit);
         note_stats(&mut result, &stats);
-        Ok::<_, QueryError>(ResultBody::new(result, !stats.is_empty()))
+        Ok::<_, ApiError>(ResultBody::new(result, !stats.is_empty()))
     })
     .await??;
     Ok(body.into_response())
+}
+
+fn refused(query: &str, errors: &ParseErrors) -> ApiError {
+    ApiError::parameter("query", errors).with(Detail::of_parse(query, errors))
+}
+
+fn failed(query: &str, error: QueryError) -> ApiError {
+    let detail = Detail::of_query(query, &error);
+    ApiError::from(error).with(detail)
+}
+
+/// Reads `explain`: what the answer is to tell about itself, words with commas between.
+fn explain(params: &Params) -> Result<ExplainWhat, ApiError> {
+    let mut what = ExplainWhat::default();
+    for word in params.values("explain").flat_map(|words| words.split(',')).filter(|word| !word.is_empty()) {
+        match word {
+            "plan" => what.plan = true,
+            "empty" => what.empty = true,
+            other => {
+                let why = format!("unknown value {}, use \"plan\" or \"empty\"", quote(other));
+                return Err(ApiError::parameter("explain", why));
+            }
+        }
+    }
+    Ok(what)
 }
 
 fn lookback(params: &Params) -> Result<Option<Duration>, ApiError> {

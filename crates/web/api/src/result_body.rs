@@ -18,6 +18,7 @@ use http::StatusCode;
 use http_body_util::combinators::BoxBody;
 
 use crate::Json;
+use crate::explain_json::push_explain;
 use crate::respond::{json_response, push_notes};
 
 /// A piece is sent when it has grown to this.
@@ -81,6 +82,7 @@ impl ResultBody {
                     if self.with_stats {
                         push_stats(out, &self.result.stats);
                     }
+                    push_explain(out, &self.result.explain);
                     out.raw("}");
                     push_notes(out, &self.result.warnings, &self.result.infos);
                     out.raw("}");

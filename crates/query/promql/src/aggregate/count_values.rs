@@ -8,7 +8,8 @@ use firesteel_model::{Labels, LabelsBuilder};
 
 use super::GroupBy;
 use crate::QueryError;
-use crate::context::Context;
+use crate::budget::Charge;
+use crate::context::{Context, row_bytes};
 use crate::grid::Grid;
 use crate::operators::{Emitter, Flow, Input, Operator};
 use crate::series::OutputSeries;
@@ -20,11 +21,16 @@ pub(crate) struct CountValues {
     by: GroupBy,
     input: Input,
     emitter: Emitter,
+    charge: Charge,
 }
+
+/// What a row takes beside its values and its labels.
+const ENTRY_BYTES: u64 = 128;
 
 impl CountValues {
     pub(crate) fn new(label: String, grid: Grid, by: GroupBy, input: Box<dyn Operator>) -> Self {
-        Self { label, grid, by, input: Input::new(input), emitter: Emitter::default() }
+        let (emitter, charge) = (Emitter::default(), Charge::default());
+        Self { label, grid, by, input: Input::new(input), emitter, charge }
     }
 }
 
@@ -44,22 +50,33 @@ impl Operator for CountValues {
             for i in 0..tile.n_rows() {
                 let labels = &series[tile.first + i].labels;
                 known.clear();
-                let mut row_of = |text: &str| {
+                let mut row_of = |text: &str| -> Result<usize, QueryError> {
                     builder.reset(labels);
                     builder.set(&self.label, text);
                     let group = self.by.labels(&builder.build());
-                    *rows.entry(group).or_insert_with_key(|group| {
-                        outputs.push(OutputSeries::plain(group.clone()));
-                        counts.push_row(empty.row(0));
-                        outputs.len() - 1
-                    })
+                    if let Some(row) = rows.get(&group) {
+                        return Ok(*row);
+                    }
+                    // Twice: vectors that grow have up to twice the room that they need.
+                    let bytes = 2 * row_bytes(self.grid.n) + group.as_packed().len() as u64 + ENTRY_BYTES;
+                    self.charge.add(cx.node, bytes)?;
+                    outputs.push(OutputSeries::plain(group.clone()));
+                    counts.push_row(empty.row(0));
+                    rows.insert(group, outputs.len() - 1);
+                    Ok(outputs.len() - 1)
                 };
                 let mut cells: Vec<(usize, usize)> = Vec::new();
                 for (step, v) in tile.row(i).points() {
-                    let row = *known.entry(v.to_bits()).or_insert_with(|| row_of(&format_float(v).to_string()));
+                    let row = match known.get(&v.to_bits()) {
+                        Some(row) => *row,
+                        None => row_of(&format_float(v).to_string())?,
+                    };
+                    known.insert(v.to_bits(), row);
                     cells.push((step, row));
                 }
-                cells.extend(tile.row(i).histogram_points().map(|(step, h)| (step, row_of(&h.to_string()))));
+                for (step, h) in tile.row(i).histogram_points() {
+                    cells.push((step, row_of(&h.to_string())?));
+                }
                 for (step, row) in cells {
                     let mut row = counts.row_mut(row);
                     let before = row.as_row().get(step).unwrap_or_default();

@@ -7,6 +7,7 @@ use firesteel_promql_syntax::{AggregateOp, Span};
 use super::GroupBy;
 use crate::QueryError;
 use crate::annotations::Note;
+use crate::budget::Charge;
 use crate::context::Context;
 use crate::grid::Grid;
 use crate::histograms::HistogramStates;
@@ -26,6 +27,8 @@ pub(crate) struct Fold {
     group_of: Vec<usize>,
     n_groups: usize,
     emitter: Option<Emitter>,
+    /// For the states.
+    charge: Charge,
 }
 
 impl Fold {
@@ -33,10 +36,17 @@ impl Fold {
     pub(crate) fn new(of: (AggregateOp, Span), grid: Grid, by: GroupBy, input: Box<dyn Operator>) -> Self {
         let (op, span) = of;
         let (input, series) = (Input::new(input), Arc::default());
-        Self { op, span, grid, by, input, series, group_of: Vec::new(), n_groups: 0, emitter: None }
+        let (group_of, charge) = (Vec::new(), Charge::default());
+        Self { op, span, grid, by, input, series, group_of, n_groups: 0, emitter: None, charge }
     }
 
     fn fold(&mut self, cx: &Context<'_>) -> Result<Tile, QueryError> {
+        let columns = match self.op {
+            AggregateOp::Avg | AggregateOp::Stddev | AggregateOp::Stdvar => 3,
+            AggregateOp::Sum | AggregateOp::Count => 2,
+            _ => 1,
+        };
+        self.charge = cx.charge_rows(self.n_groups.saturating_mul(columns), self.grid.n)?;
         let mut states = States::new(self.op, self.n_groups, self.grid.n);
         let mut histograms = HistogramStates::new(self.op == AggregateOp::Avg);
         let mut tile = Tile::default();

@@ -7,7 +7,8 @@ use firesteel_promql_syntax::Span;
 use super::GroupBy;
 use crate::QueryError;
 use crate::annotations::Note;
-use crate::context::Context;
+use crate::budget::Charge;
+use crate::context::{Context, row_bytes};
 use crate::grid::Grid;
 use crate::kernels::quantile::quantile;
 use crate::operators::{Emitter, Flow, Input, Operator};
@@ -25,6 +26,7 @@ pub(crate) struct QuantileOf {
     group_of: Vec<usize>,
     n_groups: usize,
     emitter: Option<Emitter>,
+    charge: Charge,
 }
 
 impl QuantileOf {
@@ -42,14 +44,20 @@ impl QuantileOf {
             group_of: Vec::new(),
             n_groups: 0,
             emitter: None,
+            charge: Charge::default(),
         }
     }
 
     fn compute(&mut self, cx: &Context<'_>) -> Result<Tile, QueryError> {
         let n_steps = self.grid.n;
+        let cells = self.n_groups.saturating_mul(n_steps) as u64;
+        self.charge = cx.charge(cells.saturating_mul(size_of::<Vec<f64>>() as u64))?;
+        self.charge.add(cx.node, row_bytes(n_steps).saturating_mul(self.n_groups as u64))?;
         let mut values: Vec<Vec<f64>> = vec![Vec::new(); self.n_groups * n_steps];
         let mut tile = Tile::default();
         while self.input.next(cx, &mut tile)? == Flow::More {
+            // Vectors that grow have up to twice the room that they need.
+            self.charge.add(cx.node, 16 * tile.n_points())?;
             for i in 0..tile.n_rows() {
                 let group = self.group_of[tile.first + i];
                 if tile.row(i).has_histograms() {

@@ -9,6 +9,7 @@ use firesteel_promql_syntax::Span;
 use super::GroupBy;
 use crate::QueryError;
 use crate::annotations::Note;
+use crate::budget::Charge;
 use crate::context::Context;
 use crate::grid::Grid;
 use crate::operators::{Emitter, Flow, Input, Operator};
@@ -38,6 +39,7 @@ pub(crate) struct Selecting {
     /// What was picked, by row and step.
     picked: Option<Picked>,
     instant: Option<Emitter>,
+    charge: Charge,
 }
 
 impl Selecting {
@@ -62,6 +64,7 @@ impl Selecting {
             series: Arc::default(),
             picked: None,
             instant: None,
+            charge: Charge::default(),
         }
     }
 
@@ -69,6 +72,8 @@ impl Selecting {
     fn pick(&mut self, cx: &Context<'_>) -> Result<Vec<Vec<Entry>>, QueryError> {
         let (group_of, groups) = self.by.groups(&self.series);
         let n_steps = self.grid.n;
+        let n_cells = groups.len().saturating_mul(n_steps) as u64;
+        self.charge = cx.charge(n_cells.saturating_mul(size_of::<Vec<Entry>>() as u64))?;
         let mut cells: Vec<Vec<Entry>> = vec![Vec::new(); groups.len() * n_steps];
         let nothing = match self.selection {
             Selection::LimitRatio => self.param_values.iter().all(|r| *r == 0.0),
@@ -79,6 +84,7 @@ impl Selecting {
             if nothing {
                 continue;
             }
+            let mut kept = 0;
             for i in 0..tile.n_rows() {
                 let row = tile.first + i;
                 let cells = &mut cells[group_of[row] * n_steps..(group_of[row] + 1) * n_steps];
@@ -93,6 +99,7 @@ impl Selecting {
                     let entry = Entry { row, v, h };
                     let param = self.param_values[step];
                     let cell = &mut cells[step];
+                    let before = cell.len();
                     match self.selection {
                         Selection::TopK | Selection::BottomK if is_histogram => {
                             if param >= 1.0 {
@@ -106,8 +113,10 @@ impl Selecting {
                         Selection::LimitRatio if takes(param, offset) => cell.push(entry),
                         Selection::LimitK | Selection::LimitRatio => {}
                     }
+                    kept += cell.len() - before;
                 }
             }
+            self.charge.add(cx.node, KEPT_BYTES * kept as u64)?;
         }
         if matches!(self.selection, Selection::TopK | Selection::BottomK) {
             let descending = self.selection == Selection::TopK;
@@ -118,6 +127,9 @@ impl Selecting {
         Ok(cells)
     }
 }
+
+/// What a picked element takes: in its cell, which may have twice the room it needs, and in the list of all.
+const KEPT_BYTES: u64 = 3 * size_of::<Entry>() as u64 + 8;
 
 /// A picked element.
 #[derive(Clone, Debug)]

@@ -6,6 +6,7 @@ use firesteel_promql_syntax::{BinaryOp, VectorMatching};
 
 use super::matching::Signatures;
 use crate::QueryError;
+use crate::budget::Charge;
 use crate::context::Context;
 use crate::grid::Grid;
 use crate::operators::{Flow, Input, Operator};
@@ -23,6 +24,7 @@ pub(crate) struct SetOperation {
     /// One bitmap of steps a signature: `and` and `unless` fill it from the right, `or` from the left.
     seen: Vec<u64>,
     state: State,
+    charge: Charge,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -51,6 +53,7 @@ impl SetOperation {
             n_left: 0,
             seen: Vec::new(),
             state: State::Start,
+            charge: Charge::default(),
         }
     }
 
@@ -78,6 +81,8 @@ impl Operator for SetOperation {
     fn prepare(&mut self, cx: &Context<'_>) -> Result<Arc<[OutputSeries]>, QueryError> {
         let (lhs, rhs) = (self.lhs.prepare(cx)?, self.rhs.prepare(cx)?);
         let signatures = Signatures::new(&self.matching, &lhs, &rhs);
+        let bytes = 8 * (signatures.n * words_for(self.grid.n) + lhs.len() + rhs.len());
+        self.charge = cx.charge(bytes as u64)?;
         self.seen = vec![0; signatures.n * words_for(self.grid.n)];
         self.signatures = Some(signatures);
         self.n_left = lhs.len();

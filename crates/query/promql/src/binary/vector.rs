@@ -14,7 +14,8 @@ use super::matching::{Signatures, match_labels};
 use super::scalar;
 use crate::QueryError;
 use crate::annotations::Note;
-use crate::context::Context;
+use crate::budget::Charge;
+use crate::context::{Context, row_bytes};
 use crate::grid::Grid;
 use crate::histograms::{Answer, Cell, Refused, element};
 use crate::operators::{Flow, Input, Operator};
@@ -47,7 +48,11 @@ pub(crate) struct VectorOperation {
     taken: Vec<u64>,
     scratch: Tile,
     filled: bool,
+    charge: Charge,
 }
+
+/// What a row of the output takes while rows are laid out, beside its labels.
+const PAIR_BYTES: u64 = size_of::<OutputSeries>() as u64 + 16 + 4 * 8;
 
 /// Which row goes where.
 struct Layout {
@@ -92,6 +97,7 @@ impl VectorOperation {
             taken: Vec::new(),
             scratch: Tile::default(),
             filled: false,
+            charge: Charge::default(),
         }
     }
 
@@ -117,34 +123,34 @@ impl VectorOperation {
 
     /// Lays out the output: a row for each element of the many side and each set of labels that it may include.
     fn lay_out(
-        &self,
+        &mut self,
         cx: &Context<'_>,
         many: &[OutputSeries],
         one: Arc<[OutputSeries]>,
         signatures: Signatures,
-    ) -> (Layout, Vec<OutputSeries>) {
+    ) -> Result<(Layout, Vec<OutputSeries>), QueryError> {
         let matching = &self.what.matching;
         let swapped = matching.cardinality == MatchCardinality::OneToMany;
         let (many_signatures, one_signatures) =
             if swapped { (signatures.rhs, signatures.lhs) } else { (signatures.lhs, signatures.rhs) };
         // Sets of included labels: by signature, each with one of the series that have it.
         let mut variants: Vec<Vec<usize>> = vec![Vec::new(); signatures.n];
-        let included = |row: usize| {
-            matching.include.iter().map(String::as_str).map({
-                let labels = &one[row].labels;
-                move |name| labels.value(name)
-            })
-        };
+        let included =
+            |row: usize| -> Vec<&str> { matching.include.iter().map(|name| one[row].labels.value(name)).collect() };
         let mut variant_of_one = Vec::with_capacity(one.len());
+        let mut numbers: FastHashMap<(usize, Vec<&str>), usize> = FastHashMap::default();
         for (row, &signature) in one_signatures.iter().enumerate() {
             let known = &mut variants[signature];
-            let at = known.iter().position(|&other| included(other).eq(included(row)));
-            variant_of_one.push(at.unwrap_or_else(|| {
+            let number = numbers.entry((signature, included(row))).or_insert_with(|| {
                 known.push(row);
                 known.len() - 1
-            }));
+            });
+            variant_of_one.push(*number);
         }
+        drop(numbers);
         let fills_one = matching.fill.rhs.is_some();
+        let per_row = 8 * (many.len() + 2 * one.len() + 4 * signatures.n) as u64;
+        let mut charge = cx.charge(per_row)?;
         let n_variants: Vec<usize> = variants.iter().map(|known| known.len() + usize::from(fills_one)).collect();
         let mut first_out = Vec::with_capacity(many.len() + 1);
         let mut outputs = Vec::new();
@@ -152,6 +158,12 @@ impl VectorOperation {
         for (row, &signature) in many_signatures.iter().enumerate() {
             first_out.push(outputs.len());
             let labels = &many[row].labels;
+            // Every element with every set of labels that it may include: this is where a join explodes.
+            let n_new = variants[signature].len() + usize::from(fills_one);
+            charge.add(cx.node, n_new as u64 * (PAIR_BYTES + labels.as_packed().len() as u64))?;
+            if row % 1024 == 0 {
+                cx.check()?;
+            }
             for &one_row in &variants[signature] {
                 outputs.push(self.result(labels, &one[one_row].labels, cx));
             }
@@ -179,12 +191,16 @@ impl VectorOperation {
             shared,
             n_shared,
         };
-        (layout, outputs)
+        self.charge = charge;
+        Ok((layout, outputs))
     }
 
     /// Reads the one side.
     fn read_ones(&mut self, cx: &Context<'_>, layout: &Layout) -> Result<Ones, QueryError> {
         let n_steps = self.grid.n;
+        // Its values, and from which row they come.
+        let per_signature = row_bytes(n_steps) + 4 * n_steps as u64;
+        self.charge.add(cx.node, per_signature.saturating_mul(layout.n_signatures as u64))?;
         let mut ones = Ones {
             rows: Tile::default(),
             source: vec![0; layout.n_signatures * n_steps],
@@ -194,6 +210,7 @@ impl VectorOperation {
         ones.rows.reset(0, layout.n_signatures, n_steps);
         let mut tile = Tile::default();
         while self.one.next(cx, &mut tile)? == Flow::More {
+            self.charge.add(cx.node, tile.histogram_bytes())?;
             for i in 0..tile.n_rows() {
                 let row = tile.first + i;
                 let signature = layout.one_signatures[row];
@@ -463,8 +480,10 @@ impl Operator for VectorOperation {
         } else {
             Signatures::new(&self.what.matching, &many, &one)
         };
-        let (layout, outputs) = self.lay_out(cx, &many, one, signatures);
+        let (layout, outputs) = self.lay_out(cx, &many, one, signatures)?;
         let words = words_for(self.grid.n);
+        let bitmaps = (layout.n_signatures + layout.n_shared).saturating_mul(8 * words);
+        self.charge.add(cx.node, bitmaps as u64)?;
         self.many_steps = vec![0; words];
         self.matched = vec![0; layout.n_signatures * words];
         self.taken = vec![0; layout.n_shared * words];

@@ -10,6 +10,7 @@ use firesteel_promql_syntax::Span;
 use super::classic_histogram::{Bucket, Raised, fraction, quantile};
 use crate::QueryError;
 use crate::annotations::{Monotonicity, Note};
+use crate::budget::Charge;
 use crate::context::Context;
 use crate::grid::Grid;
 use crate::histograms;
@@ -50,6 +51,7 @@ pub(crate) struct ClassicHistogram {
     natives: Vec<(usize, Option<usize>)>,
     rows: Tile,
     emitter: Option<Emitter>,
+    charge: Charge,
 }
 
 /// The bucket series of one histogram.
@@ -73,6 +75,7 @@ impl ClassicHistogram {
             natives: Vec::new(),
             rows: Tile::default(),
             emitter: None,
+            charge: Charge::default(),
         }
     }
 
@@ -263,6 +266,12 @@ impl Operator for ClassicHistogram {
     fn next(&mut self, cx: &Context<'_>, out: &mut Tile) -> Result<Flow, QueryError> {
         if self.emitter.is_none() {
             let rows = std::mem::take(&mut self.rows);
+            let n_answers = match &self.asked {
+                Some(Asked::Quantiles(quantiles)) => quantiles.len(),
+                _ => 1,
+            };
+            let n_rows = n_answers.saturating_mul(self.histograms.len() + self.natives.len());
+            self.charge = cx.charge_rows(n_rows, self.grid.n)?;
             self.emitter = Some(Emitter::new(self.compute(cx, &rows)));
         }
         Ok(self.emitter.as_mut().map_or(Flow::End, |rows| rows.next(self.grid, out)))

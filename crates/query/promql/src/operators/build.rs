@@ -10,6 +10,7 @@ use super::labels::{LabelChange, Relabel};
 use super::leaf::Leaf;
 use super::map::{Map, RowChange};
 use super::merge::{Clash, Merge};
+use super::probe::Probe;
 use super::range_call::{RangeCall, RangeSelector, windows};
 use super::scalars::{Scalar, ScalarSource};
 use super::selector::{InstantSelector, Wanted};
@@ -25,6 +26,7 @@ use crate::functions::label_functions::{LabelJoin, LabelReplace};
 use crate::grid::Grid;
 use crate::kernels::window::Windows;
 use crate::plan::{Plan, RangeFunction, RangeSource};
+use crate::trace::About;
 
 /// What a node's output is known for.
 enum Output {
@@ -47,16 +49,25 @@ pub(crate) fn build_root(plan: &Plan, grid: Grid, cx: &Context<'_>) -> Result<Bo
 /// Builds the operators of a plan.
 pub(crate) fn build(plan: &Plan, grid: Grid, cx: &Context<'_>) -> Result<Box<dyn Operator>, QueryError> {
     cx.check_steps(grid.n)?;
-    let builder = Builder { grid, cx };
-    let (operator, output) = builder.node(plan)?;
-    if let Output::Scalar = output {
-        return Ok(operator);
+    let (span, plan) = plan.place();
+    if let Plan::Number(_) = plan {
+        return Ok(Builder { grid, cx }.node(plan)?.0);
     }
-    let operator: Box<dyn Operator> = if grid.is_instant() { Box::new(Exact::new(operator)) } else { operator };
-    Ok(match output {
+    let about = About { operator: plan.describe(), span: span.unwrap_or(cx.node.span), selector: plan.selector_span() };
+    let node = cx.node.child(about);
+    let builder = Builder { grid, cx: &cx.at(&node) };
+    let (operator, output) = builder.node(plan)?;
+    let operator: Box<dyn Operator> = match output {
+        Output::Distinct | Output::MayClash(_) if grid.is_instant() => Box::new(Exact::new(operator)),
+        _ => operator,
+    };
+    let operator = match output {
         Output::MayClash(clash) if builder.checks(clash) => Box::new(Merge::new(operator, grid, clash)),
         _ => operator,
-    })
+    };
+    let shares_labels =
+        matches!(plan, Plan::Selector(_) | Plan::Set { .. } | Plan::Sort { .. } | Plan::StepInvariant(_));
+    Ok(Box::new(Probe::new(operator, node, grid.n, shares_labels)))
 }
 
 struct Builder<'a, 'q> {
@@ -139,8 +150,10 @@ impl Builder<'_, '_> {
                 (Box::new(Map::new(RowChange::Histogram(*function), grid, self.build(input)?, Vec::new())), renamed)
             }
             Plan::Negate(input) => {
-                let is_scalar =
-                    matches!(**input, Plan::Number(_) | Plan::Time | Plan::Scalar(_) | Plan::ScalarScalar { .. });
+                let is_scalar = matches!(
+                    input.place().1,
+                    Plan::Number(_) | Plan::Time | Plan::Scalar(_) | Plan::ScalarScalar { .. }
+                );
                 let map = Box::new(Map::new(RowChange::Negate, grid, self.build(input)?, Vec::new()));
                 // upstream joins here whether or not the query is an instant one, but not with delayed names.
                 (map, if is_scalar || self.cx.delayed_names() { Output::Distinct } else { renamed })
@@ -194,6 +207,7 @@ impl Builder<'_, '_> {
                 let by = GroupBy::new(&grouping, *without);
                 (Box::new(CountValues::new(label.clone(), grid, by, self.build(input)?)), Output::Distinct)
             }
+            Plan::At(_, input) => return self.node(input),
             Plan::StepInvariant(input) => {
                 let once = Grid { n: 1, ..grid };
                 (Box::new(Broadcast::new(build(input, once, self.cx)?, grid)), Output::Distinct)

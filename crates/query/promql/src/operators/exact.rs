@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use super::{Flow, Input, Operator};
 use crate::QueryError;
-use crate::context::Context;
+use crate::budget::Charge;
+use crate::context::{Context, row_bytes};
 use crate::series::OutputSeries;
 use crate::tile::Tile;
 
@@ -12,11 +13,12 @@ use crate::tile::Tile;
 pub(crate) struct Exact {
     input: Input,
     rows: Option<Tile>,
+    charge: Charge,
 }
 
 impl Exact {
     pub(crate) fn new(operator: Box<dyn Operator>) -> Self {
-        Self { input: Input::new(operator), rows: None }
+        Self { input: Input::new(operator), rows: None, charge: Charge::default() }
     }
 }
 
@@ -27,6 +29,8 @@ impl Operator for Exact {
         let mut rows = Tile::default();
         let mut tile = Tile::default();
         while self.input.next(cx, &mut tile)? == Flow::More {
+            let per_row = row_bytes(1) + size_of::<OutputSeries>() as u64;
+            self.charge.add(cx.node, tile.n_rows() as u64 * per_row + tile.histogram_bytes())?;
             for i in 0..tile.n_rows() {
                 let row = tile.row(i);
                 if !row.is_empty() {

@@ -11,8 +11,9 @@ use firesteel_storage::{Selected, SelectionHints};
 use super::merge::same_labelset;
 use super::{Emitter, Flow, Input, Operator};
 use crate::QueryError;
+use crate::budget::Charge;
 use crate::columns::Columns;
-use crate::context::Context;
+use crate::context::{Context, row_bytes};
 use crate::grid::Grid;
 use crate::series::OutputSeries;
 use crate::tile::{SharedHistogram, Tile};
@@ -36,7 +37,11 @@ pub(crate) struct Info {
     when: InfoTime,
     grid: Grid,
     emitter: Emitter,
+    charge: Charge,
 }
+
+/// What a point of the output takes while all are collected.
+const CELL_BYTES: u64 = 64;
 
 /// An info series: its labels, what finds it, and the time of its newest sample at each step.
 struct InfoSeries {
@@ -57,7 +62,8 @@ impl Info {
                 data.entry(matcher.name().to_owned()).or_default().push(matcher);
             }
         }
-        Self { input: Input::new(input), data, names, when, grid, emitter: Emitter::default() }
+        let (emitter, charge) = (Emitter::default(), Charge::default());
+        Self { input: Input::new(input), data, names, when, grid, emitter, charge }
     }
 
     /// Returns what info metrics are called: `target_info` unless something else is said, `.+_info` under conditions that
@@ -78,7 +84,7 @@ impl Info {
     }
 
     /// Selects the info series of the targets of `series`.
-    fn fetch(&self, cx: &Context<'_>, series: &[&OutputSeries]) -> Result<Vec<InfoSeries>, QueryError> {
+    fn fetch(&mut self, cx: &Context<'_>, series: &[&OutputSeries]) -> Result<Vec<InfoSeries>, QueryError> {
         let mut matchers = Vec::new();
         for label in IDENTIFYING {
             let mut values: Vec<&str> =
@@ -104,6 +110,7 @@ impl Info {
             cx.check()?;
             let next = names.len();
             let name = *names.entry(entry.labels.metric_name().to_owned()).or_insert(next);
+            self.charge.add(cx.node, (size_of::<InfoSeries>() + 16 * self.grid.n) as u64)?;
             let newest = self.newest(cx, selected.as_ref(), i, &mut columns)?;
             all.push(InfoSeries { labels: entry.labels.clone(), name, target: target(&entry.labels), newest });
         }
@@ -238,6 +245,8 @@ impl Operator for Info {
         let mut cells: Vec<(usize, usize, Result<f64, SharedHistogram>)> = Vec::new();
         let mut taken: FastHashSet<(usize, usize)> = FastHashSet::default();
         for step in 0..self.grid.n {
+            cx.check()?;
+            self.charge.add(cx.node, CELL_BYTES * rows.n_points_at(step))?;
             let found = Self::at_step(&info, step)?;
             for (i, one) in series.iter().enumerate() {
                 let row = rows.row(i);
@@ -264,6 +273,7 @@ impl Operator for Info {
                 cells.push((number, step, point));
             }
         }
+        self.charge.add(cx.node, row_bytes(self.grid.n).saturating_mul(outputs.len() as u64))?;
         let mut out = Tile::default();
         out.reset(0, outputs.len(), self.grid.n);
         for (number, step, point) in cells {

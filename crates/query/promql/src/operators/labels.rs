@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::{Flow, Input, Operator};
 use crate::QueryError;
+use crate::budget::Charge;
 use crate::context::Context;
 use crate::functions::label_functions::{LabelJoin, LabelReplace};
 use crate::series::{OutputSeries, without_metadata};
@@ -20,26 +21,34 @@ pub(crate) enum LabelChange {
 pub(crate) struct Relabel {
     input: Input,
     change: LabelChange,
+    /// For the labels.
+    charge: Charge,
 }
 
 impl Relabel {
     pub(crate) fn new(input: Box<dyn Operator>, change: LabelChange) -> Self {
-        Self { input: Input::new(input), change }
+        Self { input: Input::new(input), change, charge: Charge::default() }
     }
 }
 
 impl Operator for Relabel {
     fn prepare(&mut self, cx: &Context<'_>) -> Result<Arc<[OutputSeries]>, QueryError> {
         let series = self.input.prepare(cx)?;
-        Ok(series
-            .iter()
-            .map(|one| match &self.change {
+        let mut charge = cx.charge(0)?;
+        let mut relabelled = Vec::with_capacity(series.len());
+        for one in series.iter() {
+            let one = match &self.change {
                 LabelChange::Replace(replace) => replace.apply(one),
                 LabelChange::Join(join) => join.apply(one),
                 LabelChange::DropNames if one.drop_name => OutputSeries::plain(without_metadata(&one.labels)),
                 LabelChange::DropNames => one.clone(),
-            })
-            .collect())
+            };
+            // A replacement may be of any length.
+            charge.add(cx.node, one.labels.as_packed().len() as u64)?;
+            relabelled.push(one);
+        }
+        self.charge = charge;
+        Ok(relabelled.into())
     }
 
     fn next(&mut self, cx: &Context<'_>, out: &mut Tile) -> Result<Flow, QueryError> {

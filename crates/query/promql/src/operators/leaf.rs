@@ -9,8 +9,9 @@ use rayon::prelude::*;
 
 use super::{Flow, Operator};
 use crate::QueryError;
+use crate::budget::Charge;
 use crate::columns::Columns;
-use crate::context::Context;
+use crate::context::{Context, row_bytes};
 use crate::grid::Grid;
 use crate::series::OutputSeries;
 use crate::tile::{RowMut, Tile, rows_per_tile};
@@ -27,6 +28,13 @@ pub(crate) struct Scratch {
     pub(crate) columns: Columns,
     pub(crate) resets: Vec<u32>,
     pub(crate) values: Vec<f64>,
+}
+
+impl Scratch {
+    /// Returns how many bytes it takes.
+    fn bytes(&self) -> u64 {
+        self.columns.bytes() + 4 * self.resets.capacity() as u64 + 8 * self.values.capacity() as u64
+    }
 }
 
 /// Rows that do not depend on each other.
@@ -47,6 +55,8 @@ pub(crate) struct Leaf<S> {
     batch: Vec<Slot>,
     next_slot: usize,
     filled: usize,
+    /// For the tiles of the batch.
+    charge: Charge,
 }
 
 #[derive(Default)]
@@ -54,11 +64,22 @@ struct Slot {
     tile: Tile,
     scratch: Scratch,
     rows: Range<usize>,
+    /// For the scratch.
+    charge: Charge,
 }
 
 impl<S: RowSource> Leaf<S> {
     pub(crate) fn new(source: S, grid: Grid) -> Self {
-        Self { source, grid, n_rows: 0, next_row: 0, batch: Vec::new(), next_slot: 0, filled: 0 }
+        Self {
+            source,
+            grid,
+            n_rows: 0,
+            next_row: 0,
+            batch: Vec::new(),
+            next_slot: 0,
+            filled: 0,
+            charge: Charge::default(),
+        }
     }
 
     /// Makes the next tiles, each by one thread.
@@ -69,6 +90,8 @@ impl<S: RowSource> Leaf<S> {
         self.filled = if parallel { left.min(cx.threads * TILES_AHEAD) } else { 1 };
         self.next_slot = 0;
         if self.batch.len() < self.filled {
+            let rows = per_tile.min(self.n_rows) as u64;
+            self.charge.grow_to(cx.node, row_bytes(self.grid.n) * rows * self.filled as u64)?;
             self.batch.resize_with(self.filled, Slot::default);
         }
         let slots = &mut self.batch[..self.filled];
@@ -81,10 +104,13 @@ impl<S: RowSource> Leaf<S> {
         let make = |slot: &mut Slot| -> Result<(), QueryError> {
             cx.check()?;
             slot.tile.reset(slot.rows.start, slot.rows.len(), grid.n);
-            for (at, i) in slot.rows.clone().enumerate() {
-                source.fill(cx, i, &mut slot.scratch, &mut slot.tile.row_mut(at))?;
-            }
-            Ok(())
+            cx.node.time_part(|| {
+                for (at, i) in slot.rows.clone().enumerate() {
+                    source.fill(cx, i, &mut slot.scratch, &mut slot.tile.row_mut(at))?;
+                    slot.charge.grow_to(cx.node, slot.scratch.bytes())?;
+                }
+                Ok(())
+            })
         };
         if parallel { slots.par_iter_mut().try_for_each(make) } else { slots.iter_mut().try_for_each(make) }
     }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::{Emitter, Flow, Input, Operator};
 use crate::QueryError;
+use crate::budget::Charge;
 use crate::context::Context;
 use crate::grid::Grid;
 use crate::series::{OutputSeries, number_label_sets};
@@ -26,18 +27,21 @@ pub(crate) struct Merge {
     target: Option<Vec<usize>>,
     n_out: usize,
     merged: Option<Emitter>,
+    charge: Charge,
 }
 
 impl Merge {
     pub(crate) fn new(input: Box<dyn Operator>, grid: Grid, clash: Clash) -> Self {
-        Self { input: Input::new(input), grid, clash, target: None, n_out: 0, merged: None }
+        Self { input: Input::new(input), grid, clash, target: None, n_out: 0, merged: None, charge: Charge::default() }
     }
 
     fn merge(&mut self, cx: &Context<'_>, target: &[usize]) -> Result<Tile, QueryError> {
+        self.charge = cx.charge_rows(self.n_out, self.grid.n)?;
         let mut all = Tile::default();
         all.reset(0, self.n_out, self.grid.n);
         let mut tile = Tile::default();
         while self.input.next(cx, &mut tile)? == Flow::More {
+            self.charge.add(cx.node, tile.histogram_bytes())?;
             for i in 0..tile.n_rows() {
                 let row = tile.row(i);
                 let mut out = all.row_mut(target[tile.first + i]);

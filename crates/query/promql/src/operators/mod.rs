@@ -13,6 +13,7 @@ mod labels;
 mod leaf;
 mod map;
 mod merge;
+mod probe;
 mod range_call;
 mod scalars;
 mod selector;
@@ -27,6 +28,7 @@ pub(crate) use sort::nan_last;
 pub(crate) use subquery::inner_grid;
 
 use crate::QueryError;
+use crate::budget::Charge;
 use crate::context::Context;
 use crate::grid::Grid;
 use crate::series::OutputSeries;
@@ -51,11 +53,13 @@ pub(crate) trait Operator: Send + Sync {
 pub(crate) struct Input {
     operator: Box<dyn Operator>,
     held: u64,
+    /// For what was gathered.
+    gathered: Charge,
 }
 
 impl Input {
     pub(crate) fn new(operator: Box<dyn Operator>) -> Self {
-        Self { operator, held: 0 }
+        Self { operator, held: 0, gathered: Charge::default() }
     }
 
     pub(crate) fn prepare(&mut self, cx: &Context<'_>) -> Result<Arc<[OutputSeries]>, QueryError> {
@@ -77,12 +81,14 @@ impl Input {
         Ok(flow)
     }
 
-    /// Pulls everything into one tile of all rows.
+    /// Pulls everything into one tile of all rows, charged to whoever has this input.
     pub(crate) fn gather(&mut self, cx: &Context<'_>, n_rows: usize, grid: Grid) -> Result<Tile, QueryError> {
+        self.gathered = cx.charge_rows(n_rows, grid.n)?;
         let mut all = Tile::default();
         all.reset(0, n_rows, grid.n);
         let mut tile = Tile::default();
         while self.next(cx, &mut tile)? == Flow::More {
+            self.gathered.add(cx.node, tile.histogram_bytes())?;
             for i in 0..tile.n_rows() {
                 all.row_mut(tile.first + i).copy_from(tile.row(i));
             }

@@ -10,6 +10,7 @@ use firesteel_storage::{Selected, SelectionHints};
 use super::Input;
 use super::leaf::{RowSource, Scratch};
 use crate::annotations::Note;
+use crate::budget::Charge;
 use crate::columns::Columns;
 use crate::context::Context;
 use crate::grid::Grid;
@@ -278,6 +279,7 @@ pub(crate) fn range_samples(
     plan: &SelectorPlan,
     range_ms: i64,
     at: i64,
+    held: &mut Charge,
 ) -> Result<Vec<MatrixSeries>, QueryError> {
     let grid = Grid::instant(TimestampMs(at));
     let windows = windows(plan.at, plan.offset_ms, range_ms, grid, cx);
@@ -312,6 +314,7 @@ pub(crate) fn range_samples(
             let n = t.len() as u64 + histograms.iter().map(|(_, h)| weight(h)).sum::<u64>();
             cx.count(n, n);
             cx.hold(n)?;
+            held.add(cx.node, size_of::<MatrixSeries>() as u64 + 16 * n)?;
             matrix.push(MatrixSeries { labels: entry.labels.clone(), t, v, histograms });
         }
     }

@@ -87,6 +87,8 @@ impl Operator for Scalar {
         if std::mem::replace(&mut self.done, true) {
             return Ok(Flow::End);
         }
+        // The values, those of the other operand, and the row that they become.
+        let _held = cx.charge_rows(3, self.grid.n)?;
         let values = self.values(cx)?;
         let mut row = Tile::default();
         row.reset(0, 1, self.grid.n);

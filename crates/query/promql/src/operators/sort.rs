@@ -8,6 +8,7 @@ use firesteel_promql_syntax::Span;
 use super::{Emitter, Flow, Input, Operator};
 use crate::QueryError;
 use crate::annotations::Note;
+use crate::budget::Charge;
 use crate::context::Context;
 use crate::functions::natural_order;
 use crate::grid::Grid;
@@ -28,11 +29,12 @@ pub(crate) struct Sort {
     descending: bool,
     span: Span,
     sorted: Option<Emitter>,
+    charge: Charge,
 }
 
 impl Sort {
     pub(crate) fn new(input: Box<dyn Operator>, grid: Grid, key: SortKey, descending: bool, span: Span) -> Self {
-        Self { input: Input::new(input), grid, key, descending, span, sorted: None }
+        Self { input: Input::new(input), grid, key, descending, span, sorted: None, charge: Charge::default() }
     }
 
     fn compare(&self, a: &(OutputSeries, Point), b: &(OutputSeries, Point)) -> Ordering {
@@ -76,6 +78,7 @@ impl Operator for Sort {
             None if self.key == SortKey::Value => None,
             None => all.row(i).histogram(0).map(|h| Point { float: 0.0, histogram: Some(Arc::clone(h)) }),
         };
+        self.charge = cx.charge((size_of::<(OutputSeries, Point)>() + 32) as u64 * series.len() as u64)?;
         let mut rows: Vec<(OutputSeries, Point)> =
             series.iter().enumerate().filter_map(|(i, one)| Some((one.clone(), point(i)?))).collect();
         rows.sort_by(|a, b| self.compare(a, b));

@@ -6,6 +6,7 @@ use super::leaf::Scratch;
 use super::range_call::RangeCall;
 use super::{Flow, Input, Operator};
 use crate::QueryError;
+use crate::budget::Charge;
 use crate::context::Context;
 use crate::grid::Grid;
 use crate::plan::SubqueryPlan;
@@ -26,6 +27,9 @@ pub(crate) fn inner_grid(plan: &SubqueryPlan, parent: Grid) -> Option<Grid> {
     Grid::range(start, last.saturating_sub(plan.offset_ms), step)
 }
 
+/// What a point of the inner expression takes as a sample: time, value, and what functions note of it.
+const SAMPLE_BYTES: u64 = 8 + 8 + 4 + 8;
+
 pub(crate) struct SubqueryCall {
     call: RangeCall,
     /// `None`: the grid holds no step.
@@ -34,17 +38,23 @@ pub(crate) struct SubqueryCall {
     inner_series: Arc<[OutputSeries]>,
     tile: Tile,
     scratch: Scratch,
+    /// For the scratch.
+    charge: Charge,
 }
 
 impl SubqueryCall {
     pub(crate) fn new(call: RangeCall, input: Option<Input>, inner: Option<Grid>) -> Self {
-        Self { call, input, inner, inner_series: Arc::default(), tile: Tile::default(), scratch: Scratch::default() }
+        let (tile, scratch, charge) = (Tile::default(), Scratch::default(), Charge::default());
+        Self { call, input, inner, inner_series: Arc::default(), tile, scratch, charge }
     }
 }
 
 impl Operator for SubqueryCall {
     fn prepare(&mut self, cx: &Context<'_>) -> Result<Arc<[OutputSeries]>, QueryError> {
         self.call.prepare(cx)?;
+        if let Some(inner) = self.inner {
+            self.charge = cx.charge(SAMPLE_BYTES.saturating_mul(inner.n as u64))?;
+        }
         if let Some(input) = &mut self.input {
             self.inner_series = input.prepare(cx)?;
         }

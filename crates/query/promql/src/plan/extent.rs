@@ -96,6 +96,7 @@ impl Plan {
             | Self::Scalar(input)
             | Self::Vector(input)
             | Self::Negate(input)
+            | Self::At(_, input)
             | Self::StepInvariant(input) => vec![input],
             Self::HistogramQuantile { quantiles, input, .. } => {
                 quantiles.iter().map(|(plan, _)| plan).chain([&**input]).collect()

@@ -114,7 +114,18 @@ impl PlanContext {
     }
 
     fn plan(&self, expr: &Expr) -> Result<Lowered, QueryError> {
-        match expr.unwrap_parens() {
+        let expr = expr.unwrap_parens();
+        let Lowered { plan, invariant, wrap } = self.bare_plan(expr)?;
+        let plan = match plan {
+            // Selectors know their place, and literals need none.
+            Plan::Number(_) | Plan::Selector(_) | Plan::At(..) => plan,
+            plan => Plan::At(expr.span(), Box::new(plan)),
+        };
+        Ok(Lowered { plan, invariant, wrap })
+    }
+
+    fn bare_plan(&self, expr: &Expr) -> Result<Lowered, QueryError> {
+        match expr {
             Expr::Number(number) => Ok(Lowered::literal(number.value)),
             Expr::Vector(selector) => {
                 let selector = self.selector(selector)?;

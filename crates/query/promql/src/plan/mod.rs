@@ -3,6 +3,7 @@
 //! [`lower`](lower::lower) makes it from the syntax tree: modifiers and durations become numbers, constants are folded,
 //! and what does not depend on the step is marked. Operators are built from it for a grid of steps.
 
+mod describe;
 mod extent;
 mod functions;
 mod lower;
@@ -174,6 +175,8 @@ pub(crate) enum Plan {
     },
     /// Evaluated at the first step only and copied to all.
     StepInvariant(Box<Plan>),
+    /// A node and where its expression stands.
+    At(Span, Box<Plan>),
 }
 
 /// What `sort*` orders by.

@@ -13,7 +13,8 @@ use super::{
     Command, Eval, EvalReport, Load, LoadedSeries, Point, Report, Script, TestStorage, TextMatch, Verdict, When, nhcb,
 };
 use crate::{
-    Engine, EngineFeatures, EngineOptions, MatrixSeries, QueryError, QueryOptions, QueryResult, Value, VectorSample,
+    Engine, EngineFeatures, EngineOptions, MatrixSeries, MemoryLimits, QueryError, QueryOptions, QueryResult, Value,
+    VectorSample,
 };
 
 /// Why an eval did not pass.
@@ -35,6 +36,7 @@ impl Script {
             lookback: Duration::from_mins(5),
             timeout: Duration::from_secs(100),
             max_samples: 10_000,
+            memory: MemoryLimits::default(),
             threads: 1,
             max_concurrent: 0,
             subquery_step: Duration::from_mins(1),

@@ -4,12 +4,24 @@ use firesteel_base::TimestampMs;
 use std::sync::Arc;
 
 use firesteel_model::{FloatHistogram, Labels, Span};
-use firesteel_promql::{MatrixSeries, VectorSample};
+use firesteel_promql::{Explain, HeldMemory, MatrixSeries, VectorSample};
 
 use super::*;
 
+fn result(value: Value) -> QueryResult {
+    let stats = QueryStats::default();
+    QueryResult {
+        value,
+        warnings: vec![],
+        infos: vec![],
+        stats,
+        explain: Explain::default(),
+        held: HeldMemory::default(),
+    }
+}
+
 fn written(value: Value) -> String {
-    let result = QueryResult { value, warnings: vec![], infos: vec![], stats: QueryStats::default() };
+    let result = result(value);
     let mut body = ResultBody::new(result, false);
     let mut out = body.first.take().expect("a first piece").0;
     while body.next != Next::Nothing {
@@ -74,10 +86,10 @@ fn large_answers_come_in_pieces_that_join() {
 #[test]
 fn notes_and_stats() {
     let result = QueryResult {
-        value: Value::Vector(vec![]),
         warnings: vec!["w<".into()],
         infos: vec!["i".into()],
         stats: QueryStats { samples_total: 3, samples_read: 2, samples_peak: 1, ..QueryStats::default() },
+        ..result(Value::Vector(vec![]))
     };
     let mut body = ResultBody::new(result, true);
     let text = String::from_utf8(body.first.take().expect("a piece").0).expect("JSON is UTF-8");

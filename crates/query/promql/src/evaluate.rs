@@ -1,0 +1,124 @@
+//! From a plan to an answer: builds the operators, pulls their tiles, keeps the points.
+
+use std::sync::Arc;
+
+use firesteel_base::{TimeRange, TimestampMs};
+use firesteel_promql_syntax::ValueType;
+
+use crate::budget::Charge;
+use crate::context::Context;
+use crate::grid::Grid;
+use crate::operators::{Flow, Input, build, build_root, inner_grid, range_samples};
+use crate::plan::{Plan, PlanContext, RangeSource, Root, extent};
+use crate::tile::{Row, Tile, weight};
+use crate::{MatrixSeries, QueryError, Value, VectorSample};
+
+/// What a point of an answer takes: its time and its value.
+const POINT_BYTES: u64 = 16;
+
+/// Returns which times the query may look at.
+pub(crate) fn extent_of(root: &Root, times: PlanContext, lookback_ms: i64) -> TimeRange {
+    let (sources, plans): (&[&RangeSource], &[&Plan]) = match root {
+        Root::Steps(plan) => (&[], &[plan]),
+        Root::Range(source) => (&[source], &[]),
+        Root::String(_) => (&[], &[]),
+    };
+    extent(sources, plans, times.start, times.end, lookback_ms)
+}
+
+/// Evaluates a query; also returns what the answer's memory is charged to.
+pub(crate) fn evaluate(
+    root: &Root,
+    value_type: ValueType,
+    grid: Grid,
+    cx: &Context<'_>,
+    instant: bool,
+) -> Result<(Value, Charge), QueryError> {
+    let mut held = cx.charge(0)?;
+    let t = TimestampMs(grid.start);
+    let value = match root {
+        Root::String(s) => Value::String { t, s: s.clone() },
+        Root::Range(RangeSource::Series { selector, range_ms }) => {
+            Value::Matrix(range_samples(cx, selector, *range_ms, grid.start, &mut held)?)
+        }
+        Root::Range(RangeSource::Subquery(subquery)) => {
+            let Some(inner) = inner_grid(subquery, grid) else { return Ok((Value::Matrix(Vec::new()), held)) };
+            let operator = if cx.delayed_names() {
+                build_root(&subquery.expr, inner, cx)?
+            } else {
+                build(&subquery.expr, inner, cx)?
+            };
+            Value::Matrix(matrix(Input::new(operator), inner, cx, &mut held)?)
+        }
+        Root::Steps(plan) => {
+            let input = Input::new(build_root(plan, grid, cx)?);
+            if instant {
+                let vector = vector(input, t, cx, &mut held)?;
+                match value_type {
+                    ValueType::Scalar => Value::Scalar { t, v: vector.first().map_or(f64::NAN, |sample| sample.v) },
+                    _ => Value::Vector(vector),
+                }
+            } else {
+                Value::Matrix(matrix(input, grid, cx, &mut held)?)
+            }
+        }
+    };
+    Ok((value, held))
+}
+
+fn vector(
+    mut input: Input,
+    t: TimestampMs,
+    cx: &Context<'_>,
+    held: &mut Charge,
+) -> Result<Vec<VectorSample>, QueryError> {
+    let series = input.prepare(cx)?;
+    held.add(cx.node, (size_of::<VectorSample>() * series.len()) as u64)?;
+    let mut vector = Vec::with_capacity(series.len());
+    let mut tile = Tile::default();
+    while input.next(cx, &mut tile)? == Flow::More {
+        for i in 0..tile.n_rows() {
+            let row = tile.row(i);
+            let histogram = row.histogram(0).cloned();
+            let Some(v) = row.get(0).or(histogram.is_some().then_some(0.0)) else { continue };
+            vector.push(VectorSample { labels: series[tile.first + i].labels.clone(), t, v, histogram });
+        }
+    }
+    Ok(vector)
+}
+
+fn matrix(mut input: Input, grid: Grid, cx: &Context<'_>, held: &mut Charge) -> Result<Vec<MatrixSeries>, QueryError> {
+    let series = input.prepare(cx)?;
+    let mut matrix = Vec::new();
+    let mut tile = Tile::default();
+    while input.next(cx, &mut tile)? == Flow::More {
+        for i in 0..tile.n_rows() {
+            let row = tile.row(i);
+            if row.is_empty() {
+                continue;
+            }
+            held.add(cx.node, answer_bytes(row))?;
+            let labels = series[tile.first + i].labels.clone();
+            let (t, v) = if row.is_full() {
+                ((0..grid.n).map(|step| TimestampMs(grid.at(step))).collect(), row.values.to_vec())
+            } else {
+                let n = row.n_floats();
+                let (mut t, mut v) = (Vec::with_capacity(n), Vec::with_capacity(n));
+                row.points().for_each(|(step, value)| {
+                    t.push(TimestampMs(grid.at(step)));
+                    v.push(value);
+                });
+                (t, v)
+            };
+            let histograms = row.histogram_points().map(|(step, h)| (TimestampMs(grid.at(step)), Arc::clone(h)));
+            matrix.push(MatrixSeries { labels, t, v, histograms: histograms.collect() });
+        }
+    }
+    Ok(matrix)
+}
+
+/// Returns what a row takes as a series of an answer.
+fn answer_bytes(row: Row<'_>) -> u64 {
+    let histograms: u64 = row.histogram_points().map(|(_, h)| POINT_BYTES * (1 + weight(h))).sum();
+    size_of::<MatrixSeries>() as u64 + POINT_BYTES * row.n_floats() as u64 + histograms
+}
