@@ -121,11 +121,7 @@ impl Options {
                 lookback: m.duration("query.lookback-delta"),
                 timeout: m.duration("query.timeout"),
                 max_samples: usize::try_from(m.int("query.max-samples")).unwrap_or(0),
-                memory: memory_limits(
-                    m.bytes("query.memory-limit"),
-                    m.bytes("query.memory-limit-total"),
-                    host::memory(),
-                ),
+                memory: memory_limits(m, host::memory()),
                 // The API's gate stands in front: a query never waits on a thread.
                 max_concurrent: 0,
                 features: EngineFeatures {
@@ -263,7 +259,9 @@ fn check(m: &Matches) -> Result<(), Halt> {
 }
 
 /// Returns how many bytes queries may take: what the flags say, else half of what there is.
-fn memory_limits(query: u64, all: u64, there_is: Option<u64>) -> MemoryLimits {
+fn memory_limits(m: &Matches, there_is: Option<u64>) -> MemoryLimits {
+    let given = |name| u64::try_from(m.bytes(name)).unwrap_or(0);
+    let (query, all) = (given("query.memory-limit"), given("query.memory-limit-total"));
     let all_bytes = if all > 0 { all } else { there_is.map_or(0, |bytes| bytes / 2) };
     MemoryLimits { query_bytes: if query > 0 { query } else { all_bytes }, all_bytes }
 }

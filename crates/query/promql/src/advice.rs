@@ -4,6 +4,7 @@ use firesteel_promql_syntax::{BinaryExpr, Expr, MatchCardinality, ParserOptions,
 
 use crate::QueryError;
 use crate::error::OverBudget;
+use crate::rewrite::rewritten;
 
 /// What to do about an error.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -66,30 +67,14 @@ fn of_text(query: &str, text: &str, span: Span) -> Option<Advice> {
 
 /// Returns the query with `group_left` at the operation in `span`.
 fn grouped(query: &str, span: Span) -> Option<String> {
-    let mut expr = parse(query, ParserOptions::ALL).ok()?;
-    let binary = find(&mut expr, span)?;
-    binary.matching.as_mut()?.cardinality = MatchCardinality::ManyToOne;
-    let fixed = expr.to_string();
-    parse(&fixed, ParserOptions::ALL).is_ok().then_some(fixed)
-}
-
-fn find(expr: &mut Expr, span: Span) -> Option<&mut BinaryExpr> {
-    match expr {
-        Expr::Binary(binary) => {
-            if binary.span() == span {
-                return Some(binary);
+    let expr = parse(query, ParserOptions::ALL).ok()?;
+    rewritten(
+        &expr,
+        |node| matches!(node, Expr::Binary(binary) if binary.span() == span),
+        |node| {
+            if let Expr::Binary(BinaryExpr { matching: Some(matching), .. }) = node {
+                matching.cardinality = MatchCardinality::ManyToOne;
             }
-            let BinaryExpr { lhs, rhs, .. } = binary;
-            find(lhs, span).or_else(|| find(rhs, span))
-        }
-        Expr::Subquery(node) => find(&mut node.expr, span),
-        Expr::Call(node) => node.args.iter_mut().find_map(|arg| find(arg, span)),
-        Expr::Aggregate(node) => {
-            let inner = find(&mut node.expr, span);
-            inner.or_else(|| node.param.as_mut().and_then(|param| find(param, span)))
-        }
-        Expr::Unary(node) => find(&mut node.expr, span),
-        Expr::Paren(node) => find(&mut node.expr, span),
-        Expr::Number(_) | Expr::String(_) | Expr::Vector(_) | Expr::Matrix(_) => None,
-    }
+        },
+    )
 }

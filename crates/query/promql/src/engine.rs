@@ -13,6 +13,7 @@ use rayon::{ThreadPool, ThreadPoolBuilder};
 use crate::budget::{HeldMemory, Memory};
 use crate::cancel::Stop;
 use crate::context::{Context, Limits, Shared};
+use crate::empty::{Whole, is_empty, why_empty};
 use crate::evaluate::{evaluate, extent_of};
 use crate::gate::Gate;
 use crate::grid::Grid;
@@ -186,7 +187,21 @@ impl Engine {
             value.and_then(|value| cx.check().map(|()| value)).map_err(|e| name_dearest(e, &node, &options.text));
         let (value, held) = value?;
         let (warnings, infos) = cx.notes(&options.text);
-        let explain = Explain { plan: options.explain.plan.then(|| node.explain_query(&options.text)) };
+        let plan = options.explain.plan.then(|| node.explain_query(&options.text));
+        let empty = if options.explain.empty && is_empty(&value) {
+            let evaluate = |part: &Expr, grid: Grid| {
+                let root = lower(part, times)?;
+                let (value, _) = self
+                    .pool
+                    .install(|| evaluate(&root, part.value_type(), grid, &cx, instant && grid.is_instant()))?;
+                Ok(value)
+            };
+            let whole = Whole { expr, times, lookback_ms };
+            Some(why_empty(whole, grid, storage, &cx, &evaluate)?)
+        } else {
+            None
+        };
+        let explain = Explain { plan, empty };
         Ok(QueryResult { value, warnings, infos, stats, explain, held: HeldMemory::new(held) })
     }
 }

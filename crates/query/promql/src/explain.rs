@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use firesteel_model::Labels;
 use firesteel_promql_syntax::Span;
 
 /// What is to be explained.
@@ -17,6 +18,8 @@ pub struct ExplainWhat {
 #[derive(Clone, Debug, Default)]
 pub struct Explain {
     pub plan: Option<ExplainPlan>,
+    /// Why there is no result; `None` when there is one, or when nobody asked.
+    pub empty: Option<Vec<EmptyReason>>,
 }
 
 /// The plan of a query that was evaluated.
@@ -54,4 +57,46 @@ pub struct ExplainNode {
     pub cpu: Duration,
     pub self_cpu: Duration,
     pub children: Vec<ExplainNode>,
+}
+
+/// Why a query has no result: a part of it that has none although what it is made of has some.
+#[derive(Clone, PartialEq, Debug, Default)]
+pub struct EmptyReason {
+    /// A stable code: `FS1031`.
+    pub code: &'static str,
+    /// What removed the last series, in a sentence or two.
+    pub message: String,
+    /// Where that part of the query stands.
+    pub span: Span,
+    /// The whole query as it should probably read.
+    pub fix: Option<String>,
+    /// The nearest names or values that exist.
+    pub near: Vec<String>,
+    /// The conditions of a selector, each looked at by itself.
+    pub matchers: Vec<MatcherReport>,
+    /// Series that show what is meant, each with the side of an operation that it is of.
+    pub examples: Vec<Example>,
+}
+
+/// A condition of a selector that finds nothing.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct MatcherReport {
+    /// As written: `job="node"`.
+    pub matcher: String,
+    /// How many series satisfy it alone, at all times that are stored; counted up to a thousand.
+    pub alone: usize,
+    /// How many satisfy all the others.
+    pub without: usize,
+    /// The nearest values among those that satisfy the others.
+    pub near: Vec<String>,
+}
+
+/// A series that shows what is meant.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Example {
+    /// `left`, `right`, or empty.
+    pub side: &'static str,
+    pub labels: Labels,
+    /// One of its values, where values matter.
+    pub value: Option<f64>,
 }

@@ -1,15 +1,58 @@
 //! The `explain` member of an answer. Ours; upstream has no such thing, and it is there only when it was asked for.
 
-use firesteel_promql::{Explain, ExplainNode, ExplainPlan};
+use firesteel_promql::{EmptyReason, Explain, ExplainNode, ExplainPlan};
 
 use crate::Json;
 
 /// Appends a comma and the `explain` member, if there is anything to tell.
 pub(crate) fn push_explain(out: &mut Json, explain: &Explain) {
-    let Explain { plan } = explain;
-    let Some(plan) = plan else { return };
+    let Explain { plan, empty } = explain;
+    if plan.is_none() && empty.is_none() {
+        return;
+    }
     out.raw(r#","explain":{"#);
-    push_plan(out.raw(r#""plan":"#), plan);
+    if let Some(plan) = plan {
+        push_plan(out.raw(r#""plan":"#), plan);
+    }
+    if let Some(reasons) = empty {
+        out.raw(if plan.is_some() { r#","empty":"# } else { r#""empty":"# });
+        out.list(reasons, push_reason);
+    }
+    out.raw("}");
+}
+
+fn push_reason(out: &mut Json, reason: &EmptyReason) {
+    let strings = |out: &mut Json, all: &[String]| {
+        out.list(all, |out, text| _ = out.string(text));
+    };
+    out.raw(r#"{"code":"#).string(reason.code).raw(r#","message":"#).string(&reason.message);
+    out.raw(r#","start":"#).int(reason.span.start as i64).raw(r#","end":"#).int(reason.span.end as i64);
+    if let Some(fix) = &reason.fix {
+        out.raw(r#","fix":"#).string(fix);
+    }
+    if !reason.near.is_empty() {
+        strings(out.raw(r#","near":"#), &reason.near);
+    }
+    if !reason.matchers.is_empty() {
+        out.raw(r#","matchers":"#).list(&reason.matchers, |out, report| {
+            out.raw(r#"{"matcher":"#).string(&report.matcher);
+            out.raw(r#","series":"#).int(report.alone as i64).raw(r#","seriesWithout":"#).int(report.without as i64);
+            strings(out.raw(r#","near":"#), &report.near);
+            out.raw("}");
+        });
+    }
+    if !reason.examples.is_empty() {
+        out.raw(r#","examples":"#).list(&reason.examples, |out, example| {
+            out.raw(r#"{"metric":"#).labels(&example.labels);
+            if !example.side.is_empty() {
+                out.raw(r#","side":"#).string(example.side);
+            }
+            if let Some(v) = example.value {
+                out.raw(r#","value":"#).value(v);
+            }
+            out.raw("}");
+        });
+    }
     out.raw("}");
 }
 

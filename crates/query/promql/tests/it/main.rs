@@ -3,6 +3,7 @@
 mod corpus_queries;
 mod corpus_scripts;
 mod engine;
+mod explain;
 mod memory;
 mod naive;
 mod own_scripts;
