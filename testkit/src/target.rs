@@ -1,7 +1,7 @@
 //! A target that may misbehave: a closure gets each request and writes the answer's bytes itself.
 
 use std::fmt;
-use std::io::{self, BufRead, BufReader, Write};
+use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -9,10 +9,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 /// What was asked.
 #[derive(Clone, Debug, Default)]
 pub struct TargetRequest {
+    pub method: String,
     /// Path and query.
     pub path: String,
     /// Names in lower case.
     pub headers: Vec<(String, String)>,
+    /// As long as `Content-Length` says.
+    pub body: Vec<u8>,
 }
 
 impl TargetRequest {
@@ -93,8 +96,9 @@ fn serve(mut stream: TcpStream, answer: &Answer) -> io::Result<()> {
         if reader.read_line(&mut line)? == 0 {
             return Ok(());
         }
-        let mut request =
-            TargetRequest { path: line.split(' ').nth(1).unwrap_or("/").to_owned(), ..TargetRequest::default() };
+        let mut words = line.split(' ').map(str::to_owned);
+        let (method, path) = (words.next().unwrap_or_default(), words.next().unwrap_or_else(|| "/".to_owned()));
+        let mut request = TargetRequest { method, path, ..TargetRequest::default() };
         loop {
             line.clear();
             if reader.read_line(&mut line)? <= 2 {
@@ -104,6 +108,8 @@ fn serve(mut stream: TcpStream, answer: &Answer) -> io::Result<()> {
                 request.headers.push((name.to_lowercase(), value.to_owned()));
             }
         }
+        request.body.resize(request.header("content-length").parse().unwrap_or(0), 0);
+        reader.read_exact(&mut request.body)?;
         answer(&request, &mut stream)?;
     }
 }

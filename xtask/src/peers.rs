@@ -13,6 +13,7 @@ const PACKAGES: &[(&str, &str)] = &[
     ("prometheus", "usr/bin/prometheus"),
     ("prometheus-node-exporter", "usr/bin/prometheus-node-exporter"),
     ("victoria-metrics", "usr/bin/vmagent"),
+    ("etcd-server", "usr/bin/etcd"),
 ];
 
 /// Unpacks what is missing and returns the folder that holds the programs.

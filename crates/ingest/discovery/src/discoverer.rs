@@ -40,6 +40,8 @@ pub struct BuildContext {
     pub metrics: SdMetrics,
     /// `User-Agent` of requests.
     pub user_agent: String,
+    /// Where `resolv.conf` is.
+    pub resolv_conf: std::path::PathBuf,
 }
 
 /// A provider's mouth.

@@ -73,8 +73,19 @@ impl Fetcher {
 
     /// Sends a request and reads the answer.
     pub async fn send(&self, method: Method, url: &Url, body: Bytes) -> Result<Fetched, DiscoveryError> {
+        self.send_with(method, url, &self.headers, body).await
+    }
+
+    /// As [`Self::send`], with these headers alone.
+    pub async fn send_with(
+        &self,
+        method: Method,
+        url: &Url,
+        headers: &HeaderMap,
+        body: Bytes,
+    ) -> Result<Fetched, DiscoveryError> {
         let exchange = async {
-            let response = self.client.send(method, url, &self.headers, body).await?;
+            let response = self.client.send(method, url, headers, body).await?;
             let (head, body) = response.into_parts();
             let body = Limited::new(body, BODY_BYTES_MAX).collect().await.map_err(|e| {
                 if e.is::<http_body_util::LengthLimitError>() {

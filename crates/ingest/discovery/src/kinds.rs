@@ -51,6 +51,12 @@ macro_rules! kinds {
 }
 
 kinds! {
+    Consul(sd::ConsulSd) = consul_sd_configs,
+    Dns(sd::DnsSd) = dns_sd_configs,
+    Docker(sd::DockerSd) = docker_sd_configs,
+    DockerSwarm(sd::DockerSwarmSd) = dockerswarm_sd_configs,
+    Etcd(sd::EtcdSd) = etcd_sd_configs,
+    Http(sd::HttpSd) = http_sd_configs,
     File(sd::FileSd) = file_sd_configs,
 }
 
@@ -60,5 +66,18 @@ impl ProviderConfig {
         let Self::Static(groups) = self else { return None };
         let group = |(at, group): (usize, _)| TargetGroup::of_config(at.to_string(), group, &[]);
         Some(groups.iter().enumerate().map(group).collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn the_configuration_lets_those_start_that_act() {
+        let ours: BTreeSet<&str> = ProviderConfig::KEYS.iter().copied().collect();
+        assert_eq!(ours, sd::ACTING.iter().copied().collect());
     }
 }

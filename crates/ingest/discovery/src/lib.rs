@@ -6,15 +6,23 @@
 //! again and again. It is listed in `kinds.rs`.
 #![forbid(unsafe_code)]
 
+mod consul;
 mod discoverer;
+mod dns;
+mod docker;
 mod error;
+mod etcd;
 mod fetch;
 mod file;
 mod group;
+mod host_port;
+mod http;
+mod json_groups;
 mod kinds;
 mod label_name;
 mod manager;
 mod metrics;
+mod null;
 mod refresh;
 mod state;
 
@@ -22,6 +30,7 @@ pub use discoverer::{BoxedDiscoverer, BuildContext, Discoverer, Kind, Sink, boxe
 pub use error::DiscoveryError;
 pub use fetch::{Fetched, Fetcher};
 pub use group::{LabelMap, TargetGroup};
+pub use host_port::join_host_port;
 pub use kinds::ProviderConfig;
 pub use label_name::sanitize_label_name;
 pub use manager::{DiscoveryManager, DiscoveryOptions};

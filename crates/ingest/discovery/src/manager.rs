@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -30,12 +31,14 @@ pub struct DiscoveryOptions {
     pub pause_max: Duration,
     /// `User-Agent` of requests.
     pub user_agent: String,
+    /// The resolver's configuration, for DNS discovery.
+    pub resolv_conf: PathBuf,
 }
 
 impl Default for DiscoveryOptions {
     fn default() -> Self {
         let user_agent = concat!("Prometheus/", "3.14.0").to_owned();
-        Self { name: "scrape", pause_max: Duration::from_secs(5), user_agent }
+        Self { name: "scrape", pause_max: Duration::from_secs(5), user_agent, resolv_conf: "/etc/resolv.conf".into() }
     }
 }
 
@@ -121,6 +124,7 @@ impl DiscoveryManager {
             set: set.to_owned(),
             metrics: self.shared.sd_metrics.clone(),
             user_agent: self.options.user_agent.clone(),
+            resolv_conf: self.options.resolv_conf.clone(),
         };
         let stop = self.stop.child_token();
         let discoverer = match config.discoverer(&context) {

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use firesteel_client::{Counter, Family, Gauge, Histogram, Registry, Summary};
 
+use crate::consul::ConsulMetrics;
+
 /// Instruments of one manager.
 #[derive(Clone, Debug)]
 pub(crate) struct ManagerMetrics {
@@ -82,6 +84,11 @@ pub struct SdMetrics {
     refresh_duration: Family<Summary>,
     refresh_duration_histogram: Family<Histogram>,
     pub(crate) file: FileMetrics,
+    pub(crate) consul: ConsulMetrics,
+    pub(crate) http_failures: Counter,
+    pub(crate) dns_lookups: Counter,
+    pub(crate) dns_lookup_failures: Counter,
+    pub(crate) etcd_failures: Counter,
 }
 
 impl SdMetrics {
@@ -106,6 +113,16 @@ impl SdMetrics {
                 &[0.01, 0.1, 1.0, 10.0],
             ),
             file: FileMetrics::new(r),
+            consul: ConsulMetrics::new(r),
+            http_failures: r
+                .counter("prometheus_sd_http_failures_total", "Number of HTTP service discovery refresh failures."),
+            dns_lookups: r.counter("prometheus_sd_dns_lookups_total", "The number of DNS-SD lookups."),
+            dns_lookup_failures: r
+                .counter("prometheus_sd_dns_lookup_failures_total", "The number of DNS-SD lookup failures."),
+            etcd_failures: r.counter(
+                "prometheus_sd_etcd_failures_total",
+                "The number of failures to list, watch or read keys of etcd.",
+            ),
         }
     }
 

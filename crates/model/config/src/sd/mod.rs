@@ -1,6 +1,6 @@
 //! Service discovery: every kind that upstream knows, read strictly.
 //!
-//! `static_configs` and `file_sd_configs` act; the others are kept as they stand (see `Config::unsupported`).
+//! Those of [`ACTING`] act; the others are kept as they stand (see `Config::unsupported`).
 
 mod aws;
 mod azure;
@@ -8,6 +8,7 @@ mod consul;
 mod digitalocean;
 mod dns;
 mod docker;
+mod etcd;
 mod eureka;
 mod file;
 mod gce;
@@ -37,6 +38,7 @@ pub use consul::ConsulSd;
 pub use digitalocean::DigitaloceanSd;
 pub use dns::DnsSd;
 pub use docker::{DockerFilter, DockerSd, DockerSwarmSd};
+pub use etcd::EtcdSd;
 pub use eureka::EurekaSd;
 pub use file::FileSd;
 pub use gce::GceSd;
@@ -76,6 +78,7 @@ section! {
         ec2_sd_configs: Vec<Ec2Sd>,
         ecs_sd_configs: Vec<EcsSd>,
         elasticache_sd_configs: Vec<ElasticacheSd>,
+        etcd_sd_configs: Vec<EtcdSd>,
         eureka_sd_configs: Vec<EurekaSd>,
         file_sd_configs: Vec<FileSd>,
         gce_sd_configs: Vec<GceSd>,
@@ -106,5 +109,14 @@ section! {
     }
 }
 
-/// Kinds that are run; the others are read and kept.
-pub(crate) const ACTING: [&str; 2] = ["static_configs", "file_sd_configs"];
+/// Kinds that are run; the others are read and kept. `firesteel-discovery` holds its own list against this one.
+pub const ACTING: &[&str] = &[
+    "consul_sd_configs",
+    "dns_sd_configs",
+    "docker_sd_configs",
+    "dockerswarm_sd_configs",
+    "etcd_sd_configs",
+    "file_sd_configs",
+    "http_sd_configs",
+    "static_configs",
+];

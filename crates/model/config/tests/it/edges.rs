@@ -36,7 +36,7 @@ fn verdicts_are_upstreams() {
 
 #[test]
 fn what_does_not_act_is_named_with_its_place() {
-    let text = "scrape_configs:\n- job_name: a\n  dns_sd_configs:\n  - names: [x]\nremote_write:\n- url: http://x/\n";
+    let text = "scrape_configs:\n- job_name: a\n  vultr_sd_configs:\n  - {}\nremote_write:\n- url: http://x/\n";
     let loaded = load(Path::new("prometheus.yml"), text);
     assert!(loaded.config.is_some(), "known sections are accepted");
     let mut places: Vec<_> = loaded.unsupported.iter().map(|d| (d.line, d.column)).collect();
