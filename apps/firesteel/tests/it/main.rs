@@ -5,12 +5,14 @@
 mod admin;
 mod answers;
 mod differential;
+mod heavy_queries;
 mod http_golden;
 mod journey;
 mod kill9;
 mod node_exporter;
 mod promtool;
 mod query_data;
+mod query_limits;
 mod query_log;
 mod random_expressions;
 mod random_histograms;

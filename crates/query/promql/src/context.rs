@@ -12,6 +12,7 @@ use parking_lot::Mutex;
 use crate::annotations::{Annotations, Note};
 use crate::budget::{Account, Charge};
 use crate::cancel::Stop;
+use crate::operators::SharedLeaves;
 use crate::trace::Node;
 use crate::{EngineFeatures, QueryError};
 
@@ -46,6 +47,8 @@ pub(crate) struct Shared<'q> {
     notes: Mutex<Annotations>,
     /// Selections made, so that equal selectors of one query share their look-up.
     selections: Mutex<Vec<KnownSelection>>,
+    /// Leaves that may stand more than once. Taken while operators are built only.
+    pub(crate) leaves: Mutex<SharedLeaves>,
 }
 
 /// A selection that was made: its matchers and its series.
@@ -85,6 +88,7 @@ impl<'q> Shared<'q> {
             read: AtomicU64::new(0),
             notes: Mutex::default(),
             selections: Mutex::default(),
+            leaves: Mutex::default(),
         }
     }
 
@@ -136,11 +140,6 @@ impl<'q> Shared<'q> {
         (load(&self.total), load(&self.read), load(&self.peak))
     }
 
-    /// Says something about the answer.
-    pub(crate) fn note(&self, note: Note, span: Span) {
-        self.notes.lock().add(note, span);
-    }
-
     /// Returns warnings and infos with their places in `query`.
     pub(crate) fn notes(&self, query: &str) -> (Vec<String>, Vec<String>) {
         self.notes.lock().render(query)
@@ -170,6 +169,17 @@ impl<'a> Context<'a> {
         'a: 'b,
     {
         Context { shared: self.shared, node }
+    }
+
+    /// Says something about the answer.
+    pub(crate) fn note(&self, note: Note, span: Span) {
+        self.node.hear(&note);
+        self.shared.notes.lock().add(note, span);
+    }
+
+    /// Returns how many bytes the query may still take, if there is a bound.
+    pub(crate) fn room(&self) -> Option<u64> {
+        self.shared.account.room()
     }
 
     /// Charges bytes that are about to be allocated.

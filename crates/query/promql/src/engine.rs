@@ -18,6 +18,7 @@ use crate::evaluate::{evaluate, extent_of};
 use crate::gate::Gate;
 use crate::grid::Grid;
 use crate::metrics::EngineMetrics;
+use crate::operators::SharedLeaves;
 use crate::plan::{PlanContext, Within, lower};
 use crate::trace::Node;
 use crate::{EngineOptions, Explain, QueryError, QueryOptions, QueryResult, QueryStats, Value};
@@ -191,6 +192,8 @@ impl Engine {
         let empty = if options.explain.empty && is_empty(&value) {
             let evaluate = |part: &Expr, grid: Grid| {
                 let root = lower(part, times)?;
+                // Leaves are shared within one evaluation.
+                *shared.leaves.lock() = SharedLeaves::default();
                 let (value, _) = self
                     .pool
                     .install(|| evaluate(&root, part.value_type(), grid, &cx, instant && grid.is_instant()))?;

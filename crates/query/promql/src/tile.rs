@@ -94,6 +94,14 @@ impl Tile {
         self.present.extend_from_slice(row.present);
     }
 
+    /// Makes the tile a copy of another one, keeping the allocation.
+    pub(crate) fn copy_tile(&mut self, other: &Self) {
+        (self.first, self.n_rows, self.n_steps) = (other.first, other.n_rows, other.n_steps);
+        self.values.clone_from(&other.values);
+        self.present.clone_from(&other.present);
+        self.histograms.clone_from(&other.histograms);
+    }
+
     /// Empties the tile.
     pub(crate) fn clear(&mut self) {
         self.first = 0;
@@ -107,6 +115,11 @@ impl Tile {
     pub(crate) fn n_points(&self) -> u64 {
         let floats: u64 = self.present.iter().map(|word| u64::from(word.count_ones())).sum();
         floats + self.histograms.iter().flatten().map(|h| weight(h)).sum::<u64>()
+    }
+
+    /// Returns how many bytes the tile takes.
+    pub(crate) fn bytes(&self) -> u64 {
+        8 * (self.values.len() + self.present.len()) as u64 + self.histogram_bytes()
     }
 
     /// Returns how many rows have a point at a step.

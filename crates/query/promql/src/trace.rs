@@ -8,6 +8,7 @@ use firesteel_promql_syntax::Span;
 use parking_lot::Mutex;
 use rustix::time::{ClockId, clock_gettime};
 
+use crate::annotations::Note;
 use crate::budget::Account;
 use crate::error::Dearest;
 use crate::explain::{ExplainNode, ExplainPlan};
@@ -25,6 +26,8 @@ pub(crate) struct Node {
     /// Whether times are taken.
     pub(crate) timed: bool,
     children: Mutex<Vec<Arc<Node>>>,
+    /// What is said through this node, while somebody listens.
+    notes: Mutex<Option<Vec<Note>>>,
     // Counters: nothing is published through them, so relaxed ordering is enough.
     held: AtomicU64,
     peak: AtomicU64,
@@ -63,6 +66,7 @@ impl Node {
             selector: about.selector,
             timed,
             children: Mutex::default(),
+            notes: Mutex::default(),
             held: zero(),
             peak: zero(),
             series: zero(),
@@ -104,6 +108,25 @@ impl Node {
     /// Returns the samples counted so far: looked at, and read.
     pub(crate) fn counts(&self) -> (u64, u64) {
         (self.samples.load(Ordering::Relaxed), self.samples_read.load(Ordering::Relaxed))
+    }
+
+    /// Begins to collect what is said through this node.
+    pub(crate) fn listen(&self) {
+        *self.notes.lock() = Some(Vec::new());
+    }
+
+    /// Returns what was said since.
+    pub(crate) fn heard(&self) -> Vec<Note> {
+        self.notes.lock().take().unwrap_or_default()
+    }
+
+    /// Hears a note, if somebody listens.
+    pub(crate) fn hear(&self, note: &Note) {
+        if let Some(heard) = &mut *self.notes.lock()
+            && !heard.contains(note)
+        {
+            heard.push(note.clone());
+        }
     }
 
     pub(crate) fn note_series(&self, n: usize) {

@@ -14,6 +14,7 @@ use super::probe::Probe;
 use super::range_call::{RangeCall, RangeSelector, windows};
 use super::scalars::{Scalar, ScalarSource};
 use super::selector::{InstantSelector, Wanted};
+use super::shared::LeafKey;
 use super::sort::Sort;
 use super::subquery::{SubqueryCall, inner_grid};
 use super::{Input, Operator};
@@ -57,6 +58,10 @@ pub(crate) fn build(plan: &Plan, grid: Grid, cx: &Context<'_>) -> Result<Box<dyn
     let node = cx.node.child(about);
     let builder = Builder { grid, cx: &cx.at(&node) };
     let (operator, output) = builder.node(plan)?;
+    let operator: Box<dyn Operator> = match LeafKey::of(plan, grid) {
+        Some((key, span)) => Box::new(cx.leaves.lock().join(key, operator, span)),
+        None => operator,
+    };
     let operator: Box<dyn Operator> = match output {
         Output::Distinct | Output::MayClash(_) if grid.is_instant() => Box::new(Exact::new(operator)),
         _ => operator,

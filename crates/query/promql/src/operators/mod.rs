@@ -17,6 +17,7 @@ mod probe;
 mod range_call;
 mod scalars;
 mod selector;
+mod shared;
 mod sort;
 mod subquery;
 
@@ -24,6 +25,7 @@ use std::sync::Arc;
 
 pub(crate) use build::{build, build_root};
 pub(crate) use range_call::range_samples;
+pub(crate) use shared::SharedLeaves;
 pub(crate) use sort::nan_last;
 pub(crate) use subquery::inner_grid;
 

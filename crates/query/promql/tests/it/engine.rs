@@ -7,7 +7,9 @@ use firesteel_base::TimestampMs;
 use firesteel_client::Registry;
 use firesteel_model::Labels;
 use firesteel_promql::testscript::TestStorage;
-use firesteel_promql::{CancelFlag, Engine, EngineOptions, QueryError, QueryOptions, QueryResult, Value};
+use firesteel_promql::{
+    CancelFlag, Engine, EngineOptions, ExplainWhat, QueryError, QueryOptions, QueryResult, QueryStats, Value,
+};
 use firesteel_promql_syntax::{Expr, ParserOptions, parse};
 
 const MINUTE_MS: i64 = 60_000;
@@ -89,6 +91,48 @@ fn samples_are_counted_as_upstream_counts_them() {
     // Windows of two samples, but for the first, each counted in full; every sample is read once.
     let windows = stats("sum_over_time(m_total{i=\"7\"}[2m])");
     assert_eq!((windows.samples_total, windows.samples_read), (121, 61));
+}
+
+/// A selector that stands twice is read once, and nothing but the time tells: neither values nor statistics nor notes.
+#[test]
+fn what_stands_twice_is_read_once() {
+    for threads in [1, 3] {
+        let engine = engine(EngineOptions { threads, ..EngineOptions::default() });
+        let options = |text: &str| {
+            let explain = ExplainWhat { plan: true, empty: false };
+            QueryOptions { text: text.into(), explain, ..QueryOptions::default() }
+        };
+        // The same twice, and written so that it is not the same to the engine.
+        let cases = [
+            ("rate(m_total[5m]) > 2 * rate(m_total[5m])", "rate(m_total[5m]) > 2 * rate(m_total{i=~\".*\"}[5m])"),
+            ("rate(m_total[5m]) - rate(m_total[5m])", "rate(m_total[5m]) - rate(m_total{i=~\".*\"}[5m])"),
+            ("irate(m_total[5m]) or m_total and m_total", "irate(m_total[5m]) or m_total{i=~\".*\"} and m_total"),
+            ("topk(2, m_total) + m_total * m_total", "topk(2, m_total{i=~\".*\"}) + m_total{g=~\".*\"} * m_total"),
+            (
+                "quantile_over_time(2, m_total[5m]) + quantile_over_time(2, m_total[5m])",
+                "quantile_over_time(2, m_total[5m]) + quantile_over_time(2, m_total{i=~\".*\"}[5m])",
+            ),
+        ];
+        for (text, apart) in cases {
+            let a = range(&engine, text, &options(text)).expect(text);
+            let b = range(&engine, apart, &options(apart)).expect(apart);
+            assert!(a.value == b.value, "{text}");
+            let counts = |stats: &QueryStats| (stats.samples_total, stats.samples_read, stats.samples_peak);
+            assert_eq!(counts(&a.stats), counts(&b.stats), "{text}");
+            // Their texts differ in length, and so do the places.
+            let notes = |all: &[String]| -> Vec<String> {
+                all.iter()
+                    .map(|note| note.rsplit_once(" (").map_or(note.clone(), |(text, _)| text.to_owned()))
+                    .collect()
+            };
+            assert_eq!(notes(&a.infos), notes(&b.infos), "{text}");
+            assert_eq!(notes(&a.warnings), notes(&b.warnings), "{text}");
+        }
+        let whole = range(&engine, "m_total / on() group_left() sum(m_total)", &options("")).expect("an answer");
+        let Value::Matrix(matrix) = whole.value else { panic!("no matrix") };
+        let at_the_end: f64 = matrix.iter().filter_map(|series| series.v.last()).sum();
+        assert!((at_the_end - 1.0).abs() < 1e-9, "the parts of a whole: {at_the_end}");
+    }
 }
 
 #[test]

@@ -1,0 +1,107 @@
+//! Ten heavy range queries in a loop, and not one scrape is missed.
+
+use std::fmt::Write as _;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use firesteel_testkit::{Page, PageServer, Server};
+
+use crate::server;
+
+const TARGETS: usize = 40;
+/// How long a stretch without a gap has to be.
+const CLEAN_SECONDS: usize = 8;
+/// A busy machine may hold up anybody for a while; queries that starve scrapes do so always.
+const PATIENCE: Duration = Duration::from_mins(3);
+
+/// Much to sort for every step, and much to read: all cores are busy with either.
+const HEAVY: [&str; 2] = [
+    "sum(max_over_time(quantile_over_time(0.9, (vector(time()))[10m:1s])[5m:1s]))",
+    "sum by (n) (quantile_over_time(0.9, {__name__=~\"m_.+\"}[1m])) / on (n) count by (n) (rate({__name__=~\"m_.+\"}[1m]))",
+];
+
+#[test]
+fn heavy_queries_do_not_hold_up_scrapes() {
+    let dir = tempfile::tempdir().unwrap();
+    let target = PageServer::start(|_| {
+        let mut page = String::new();
+        (0..50).for_each(|i| writeln!(page, "m_{}_total{{i=\"{i}\"}} {i}", i % 5).unwrap());
+        Page::metrics(page)
+    });
+    let target = target.unwrap();
+    let mut config = "global:\n  scrape_interval: 1s\nscrape_configs:\n- job_name: t\n  static_configs:\n".to_owned();
+    for n in 0..TARGETS {
+        let address = target.address();
+        writeln!(config, "  - targets: ['{address}']\n    labels: {{n: '{n}', __metrics_path__: /m/{n}}}").unwrap();
+    }
+    let server = server(dir.path(), &[], &config);
+    let (stop, done) = (AtomicBool::new(false), AtomicU64::new(0));
+    std::thread::scope(|scope| {
+        for i in 0..10 {
+            let (server, stop, done) = (&server, &stop, &done);
+            scope.spawn(move || {
+                while !stop.load(Ordering::Relaxed) {
+                    heavy(server, HEAVY[i % HEAVY.len()]);
+                    done.fetch_add(1, Ordering::Relaxed);
+                }
+            });
+        }
+        // Whatever happens, the queries are to end.
+        let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            let began = Instant::now();
+            let before = done.load(Ordering::Relaxed);
+            loop {
+                let starts = starts(&server);
+                let clean = starts.len() == TARGETS && starts.iter().all(|of_target| is_clean(of_target));
+                if clean && done.load(Ordering::Relaxed) >= before + 10 {
+                    return starts;
+                }
+                assert!(began.elapsed() < PATIENCE, "scrapes are missed: {starts:?}\n{}", server.log());
+                std::thread::sleep(Duration::from_millis(200));
+            }
+        }));
+        stop.store(true, Ordering::Relaxed);
+        let starts = outcome.unwrap_or_else(|why| std::panic::resume_unwind(why));
+        if std::env::var_os("FIRESTEEL_FIGURES").is_some() {
+            let mut delays: Vec<i64> = starts.iter().flat_map(|of_target| delays(of_target)).collect();
+            delays.sort_unstable();
+            let at = |q: usize| delays[(delays.len() - 1) * q / 100];
+            println!("start delays of {} scrapes: p50 {} ms, p99 {} ms", delays.len(), at(50), at(99));
+        }
+    });
+}
+
+fn heavy(server: &Server, query: &str) {
+    let end = server.query("time()").unwrap()[0].as_f64().unwrap();
+    let (start, end) = ((end - 120.0).to_string(), end.to_string());
+    let parameters = [("query", query), ("start", start.as_str()), ("end", end.as_str()), ("step", "1")];
+    let answer = server.json("/api/v1/query_range", &parameters).unwrap();
+    assert_eq!(answer["status"], "success", "{answer}");
+}
+
+/// Returns when each target's scrapes of the last seconds began, in milliseconds.
+fn starts(server: &Server) -> Vec<Vec<i64>> {
+    let found = server.query(&format!("up{{job=\"t\"}}[{}s]", CLEAN_SECONDS + 2)).unwrap();
+    let times = |series: &serde_json::Value| {
+        let points = series["values"].as_array().unwrap();
+        points.iter().map(|point| (point[0].as_f64().unwrap() * 1000.0).round() as i64).collect()
+    };
+    found.as_array().unwrap().iter().map(times).collect()
+}
+
+/// No slot of a second was left out for long enough.
+fn is_clean(starts: &[i64]) -> bool {
+    starts.len() > CLEAN_SECONDS && starts.windows(2).all(|pair| pair[1] - pair[0] < 1900)
+}
+
+/// How much later than its slot each scrape began: slots are a second apart, the earliest start tells where they lie.
+fn delays(starts: &[i64]) -> Vec<i64> {
+    let Some(slot) = starts
+        .iter()
+        .map(|t| t.rem_euclid(1000))
+        .min_by_key(|offset| starts.iter().map(|t| (t - offset).rem_euclid(1000)).sum::<i64>())
+    else {
+        return Vec::new();
+    };
+    starts.iter().map(|t| (t - slot).rem_euclid(1000)).collect()
+}
