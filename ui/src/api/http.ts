@@ -3,13 +3,21 @@
 /** The route prefix without a slash at its end: "" or "/prom". */
 export const basePath = new URL(document.baseURI).pathname.replace(/\/+$/, "");
 
+/** What Firesteel adds to the reference's text of an error. */
+export interface ErrorDetail {
+  code?: string;
+  /** What to do, in a sentence. */
+  message?: string;
+  /** The whole query as it should read. */
+  fix?: string;
+}
+
 /** An answer with `status: "error"`, or none at all. */
 export class ApiError extends Error {
   constructor(
     readonly errorType: string,
     message: string,
-    /** What Firesteel adds to the reference's text: a hint, a place. */
-    readonly hint?: string,
+    readonly detail?: ErrorDetail,
   ) {
     super(message);
   }
@@ -44,7 +52,7 @@ export async function getApi<T>(
     data?: T;
     error?: string;
     errorType?: string;
-    detail?: { hint?: string };
+    detail?: ErrorDetail;
     warnings?: string[];
     infos?: string[];
   };
@@ -54,7 +62,7 @@ export async function getApi<T>(
     throw new ApiError("bad_response", `The server answered ${response.status} ${response.statusText} without JSON.`);
   }
   if (answer.status !== "success") {
-    throw new ApiError(answer.errorType ?? "unknown", answer.error ?? `HTTP ${response.status}`, answer.detail?.hint);
+    throw new ApiError(answer.errorType ?? "unknown", answer.error ?? `HTTP ${response.status}`, answer.detail);
   }
   return { data: answer.data as T, warnings: answer.warnings ?? [], infos: answer.infos ?? [] };
 }

@@ -16,7 +16,17 @@ export interface MatrixSeries {
   histograms?: [number, unknown][];
 }
 
-export type QueryData =
+/** Why a query has no result. */
+export interface EmptyReason {
+  code: string;
+  message: string;
+  /** The whole query as it should read. */
+  fix?: string;
+}
+
+export type QueryData = { explain?: { empty?: EmptyReason[] } } & QueryResult;
+
+export type QueryResult =
   | { resultType: "vector"; result: VectorSample[] }
   | { resultType: "matrix"; result: MatrixSeries[] }
   | { resultType: "scalar"; result: Point }

@@ -5,9 +5,9 @@ import { keepPreviousData, useQuery } from "@tanstack/react-query";
 import { useEffect, useState } from "react";
 
 import { getApi } from "../api/http";
-import type { MatrixSeries, QueryData } from "../api/types";
+import type { QueryData } from "../api/types";
 import { formatSeconds } from "../format/time";
-import { Notes, Problem } from "../shell/Problem";
+import { EmptyResult, Notes, Problem } from "../shell/Problem";
 import { ExpressionInput } from "./ExpressionInput";
 import { Graph } from "./Graph";
 import { GraphControls } from "./GraphControls";
@@ -57,7 +57,7 @@ export function Panel({ panel, tick, onChange, onRun, onRemove }: Props) {
             </Tabs.Tab>
           </Tabs.List>
           <Tabs.Panel value="table">
-            <TableTab panel={panel} tick={tick} />
+            <TableTab panel={panel} tick={tick} onChange={onChange} />
           </Tabs.Panel>
           <Tabs.Panel value="graph">
             <GraphTab panel={panel} tick={tick} onChange={onChange} />
@@ -82,20 +82,21 @@ function useAnswer<T extends QueryData>(kind: "query" | "query_range", key: unkn
   });
 }
 
-function TableTab({ panel, tick }: { panel: PanelState; tick: number }) {
+function TableTab({ panel, tick, onChange }: { panel: PanelState; tick: number; onChange: Props["onChange"] }) {
+  const onFix = (expr: string) => onChange({ expr });
   const answer = useAnswer<QueryData>(
     "query",
     [panel.expr, panel.momentMs, tick],
-    () => ({ query: panel.expr, time: (panel.momentMs ?? Date.now()) / 1000, limit: 10_000 }),
+    () => ({ query: panel.expr, time: (panel.momentMs ?? Date.now()) / 1000, limit: 10_000, explain: "empty" }),
     panel.expr !== "",
   );
   if (panel.expr === "") return <Text c="dimmed">No expression yet.</Text>;
-  if (answer.error) return <Problem error={answer.error} />;
+  if (answer.error) return <Problem error={answer.error} onFix={onFix} />;
   if (!answer.data) return <Loader size="sm" />;
   return (
     <Stack gap="xs">
       <Notes warnings={answer.data.warnings} infos={answer.data.infos} />
-      <ResultTable key={panel.expr} data={answer.data.data} />
+      <ResultTable key={panel.expr} data={answer.data.data} onFix={onFix} />
       <Text fz="xs" c="dimmed">
         answered in {formatSeconds(answer.data.seconds)}
       </Text>
@@ -105,12 +106,13 @@ function TableTab({ panel, tick }: { panel: PanelState; tick: number }) {
 
 function GraphTab({ panel, tick, onChange }: { panel: PanelState; tick: number; onChange: Props["onChange"] }) {
   const step = stepSeconds(panel);
-  const answer = useAnswer<{ resultType: "matrix"; result: MatrixSeries[] }>(
+  const onFix = (expr: string) => onChange({ expr });
+  const answer = useAnswer<Extract<QueryData, { resultType: "matrix" }>>(
     "query_range",
     [panel.expr, panel.rangeMs, panel.endMs, step, tick],
     () => {
       const end = (panel.endMs ?? Date.now()) / 1000;
-      return { query: panel.expr, start: end - panel.rangeMs / 1000, end, step };
+      return { query: panel.expr, start: end - panel.rangeMs / 1000, end, step, explain: "empty" };
     },
     panel.expr !== "",
   );
@@ -122,13 +124,13 @@ function GraphTab({ panel, tick, onChange }: { panel: PanelState; tick: number; 
     <Stack gap="sm">
       <GraphControls panel={panel} onChange={onChange} />
       {panel.expr === "" && <Text c="dimmed">No expression yet.</Text>}
-      <Problem error={answer.error} />
+      <Problem error={answer.error} onFix={onFix} />
       {answer.isLoading && <Loader size="sm" />}
       {answer.data && asked && !answer.error && (
         <>
           <Notes warnings={answer.data.warnings} infos={answer.data.infos} />
           {series.length === 0 ? (
-            <Text c="dimmed">Empty result: no series matches in this range.</Text>
+            <EmptyResult reasons={answer.data.data.explain?.empty} where="in this range" onFix={onFix} />
           ) : (
             <Graph
               series={series.slice(0, graphSeriesMax)}

@@ -4,6 +4,7 @@ import { useState } from "react";
 
 import type { Metric, Point, QueryData } from "../api/types";
 import { formatTime } from "../format/time";
+import { EmptyResult } from "../shell/Problem";
 import { SeriesName, seriesText } from "./SeriesName";
 
 /** Rows on one page: a browser holds ten thousand, a reader does not. */
@@ -15,7 +16,7 @@ interface Row {
   cell: string;
 }
 
-export function ResultTable({ data }: { data: QueryData }) {
+export function ResultTable({ data, onFix }: { data: QueryData; onFix: (query: string) => void }) {
   const [page, setPage] = useState(1);
   if (data.resultType === "scalar" || data.resultType === "string") {
     return (
@@ -25,7 +26,7 @@ export function ResultTable({ data }: { data: QueryData }) {
     );
   }
   const rows = readRows(data);
-  if (rows.length === 0) return <Text c="dimmed">Empty result: no series matches at this time.</Text>;
+  if (rows.length === 0) return <EmptyResult reasons={data.explain?.empty} where="at this time" onFix={onFix} />;
   const pages = Math.ceil(rows.length / pageRows);
   const shown = rows.slice((page - 1) * pageRows, page * pageRows);
   return (
