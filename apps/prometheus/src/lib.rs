@@ -26,5 +26,5 @@ mod wire;
 pub use app::{App, StartError};
 pub use config_source::ConfigSource;
 pub use flags::PROGRAM;
-pub use options::{LogChoice, Options};
+pub use options::{LogChoice, Options, Starts};
 pub use program::main;

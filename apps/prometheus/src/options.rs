@@ -58,6 +58,7 @@ pub struct Options {
     pub remote_read: ReadOptions,
     /// What holds where the file says nothing, and other defaults of the file.
     pub defaults: Defaults,
+    pub starts: Starts,
     pub no_lockfile: bool,
     pub wal_compression: Compression,
     pub wal_segment_bytes: u64,
@@ -100,6 +101,7 @@ impl Options {
         };
         let features: Vec<String> = unsupported::features(m).collect();
         let has = |name: &str| features.iter().any(|f| f == name);
+        let parse_starts = has("st-storage") || has("created-timestamp-zero-ingestion");
         Ok(Self {
             config: ConfigSource::File(m.text("config.file").into()),
             data_dir: m.text("storage.tsdb.path").into(),
@@ -144,6 +146,7 @@ impl Options {
                 type_and_unit_labels: has("type-and-unit-labels"),
                 exemplars: has("exemplar-storage"),
                 append_metadata: has("metadata-wal-records"),
+                starts: parse_starts,
                 ..ScrapeOptions::default()
             },
             receiver: ReceiverOptions {
@@ -155,13 +158,24 @@ impl Options {
                     .collect(),
                 type_and_unit_labels: has("type-and-unit-labels"),
                 metadata: has("metadata-wal-records"),
+                starts: parse_starts,
             },
             remote_read: ReadOptions {
                 sample_limit: m.int("storage.remote.read-sample-limit"),
                 concurrent_limit: m.int("storage.remote.read-concurrent-limit"),
                 frame_bytes: m.int("storage.remote.read-max-bytes-in-frame"),
             },
-            defaults: Defaults { extra_scrape_metrics: has("extra-scrape-metrics"), retention: Some(retention(m)) },
+            defaults: Defaults {
+                extra_scrape_metrics: has("extra-scrape-metrics"),
+                protobuf_first: parse_starts,
+                retention: Some(retention(m)),
+            },
+            starts: Starts {
+                stored: has("st-storage"),
+                as_zero: has("created-timestamp-zero-ingestion"),
+                xor2: has("xor2-encoding"),
+                in_histograms: has("histograms-st-encoding"),
+            },
             no_lockfile: m.bool("storage.tsdb.no-lockfile"),
             wal_compression: match (m.bool("storage.tsdb.wal-compression"), m.text("storage.tsdb.wal-compression-type"))
             {
@@ -195,6 +209,19 @@ impl Options {
             unknown_features: features.into_iter().filter(|f| !unsupported::is_known_feature(f)).collect(),
         })
     }
+}
+
+/// What features say of start timestamps and of the chunks that have room for them.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Starts {
+    /// `st-storage`.
+    pub stored: bool,
+    /// `created-timestamp-zero-ingestion`.
+    pub as_zero: bool,
+    /// `xor2-encoding`: what holds where `storage.tsdb.chunk_encoding.floats` says nothing.
+    pub xor2: bool,
+    /// `histograms-st-encoding`.
+    pub in_histograms: bool,
 }
 
 /// How the log is to look.

@@ -12,7 +12,7 @@ use crate::ConfigSource;
 use crate::config_source::place;
 use crate::metrics::ServerMetrics;
 use crate::scraping::Scraping;
-use crate::storing::{LateDb, exemplars_max, out_of_order_window, retention};
+use crate::storing::{LateDb, exemplars_max, out_of_order_window, retention, xor2};
 use crate::wire::Queries;
 
 /// What a configuration is given to.
@@ -82,6 +82,7 @@ impl Reloader {
             // Refusing would stop every tutorial's file; silence would let an operator wait for alerts that never come.
             warn!(rule_files = config.rule_files.len(), "Rule files are kept, but rules are not evaluated yet");
         }
+        let mut stored = true;
         if let Some(db) = self.db.get() {
             let retention = retention(&config);
             if db.retention() != retention {
@@ -90,6 +91,10 @@ impl Reloader {
             }
             if let Err(err) = db.set_out_of_order_window(out_of_order_window(&config)) {
                 error!(%err, "Failed to open the log of out-of-order samples");
+            }
+            if let Err(err) = db.set_xor2(xor2(&config, db.options().xor2)) {
+                error!(%err, "Failed to apply configuration");
+                stored = false;
             }
             if self.exemplars {
                 db.set_exemplars_max(exemplars_max(&config));
@@ -100,8 +105,11 @@ impl Reloader {
         let scrape = self.scraping.apply(&config).await;
         let scrape_took = began.elapsed().saturating_sub(log_took);
         self.config.store(Arc::new(config));
-        if let Err(err) = log.and(scrape) {
+        let outcome = log.and(scrape);
+        if let Err(err) = &outcome {
             error!(err, "Failed to apply configuration");
+        }
+        if outcome.is_err() || !stored {
             let name = self.source.name();
             return Err(format!(
                 "one or more errors occurred while applying the new configuration (--config.file={name:?})"

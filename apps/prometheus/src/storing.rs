@@ -62,6 +62,15 @@ pub(crate) fn out_of_order_window(config: &Config) -> Duration {
     config.storage.tsdb.as_ref().map(|tsdb| tsdb.out_of_order_time_window).unwrap_or_default()
 }
 
+/// Returns whether floats are to be written as XOR2: what the file says, else `unsaid`.
+pub(crate) fn xor2(config: &Config, unsaid: bool) -> bool {
+    match config.storage.tsdb.as_ref().map(|tsdb| tsdb.chunk_encoding.floats.as_str()) {
+        Some("xor") => false,
+        Some("xor2") => true,
+        _ => unsaid,
+    }
+}
+
 /// Returns what gives the database to those who append, once it is open.
 pub(crate) fn store_source(db: Arc<LateDb>) -> StoreSource {
     Arc::new(move || db.get().map(|db| db.clone() as Arc<dyn Appendable>))
@@ -126,6 +135,10 @@ pub(crate) fn db_options(options: &Options, config: &Config) -> DbOptions {
         no_lockfile: options.no_lockfile,
         exemplars_max: if options.scrape.exemplars { exemplars_max(config) } else { 0 },
         metadata_records: options.scrape.append_metadata,
+        xor2: xor2(config, options.starts.xor2),
+        histogram_starts: options.starts.in_histograms,
+        starts: options.starts.stored,
+        zero_at_start: options.starts.as_zero,
         out_of_order_window: out_of_order_window(config),
         ..DbOptions::new(&options.data_dir)
     }

@@ -28,24 +28,21 @@ pub(crate) fn features(m: &Matches) -> impl Iterator<Item = String> {
 }
 
 /// Features of 3.14 that change what is stored, answered or sent and that this server does not have.
-const IDLE_FEATURES: [&str; 13] = [
+const IDLE_FEATURES: [&str; 9] = [
     "auto-reload-config",
     "concurrent-rule-eval",
-    "created-timestamp-zero-ingestion",
     "fast-startup",
-    "histograms-st-encoding",
     "memory-snapshot-on-shutdown",
     "otlp-deltatocumulative",
     "otlp-native-delta-ingestion",
     "search-api",
-    "st-storage",
     "st-synthesis",
     "use-uncached-io",
-    "xor2-encoding",
 ];
 
 /// Features that act, or that have nothing left to switch.
-const KNOWN_FEATURES: [&str; 15] = [
+const KNOWN_FEATURES: [&str; 19] = [
+    "created-timestamp-zero-ingestion",
     "delayed-compaction",
     "promql-binop-fill-modifiers",
     "promql-delayed-name-removal",
@@ -54,6 +51,9 @@ const KNOWN_FEATURES: [&str; 15] = [
     "promql-extended-range-selectors",
     "promql-per-step-stats",
     "exemplar-storage",
+    "histograms-st-encoding",
+    "st-storage",
+    "xor2-encoding",
     "extra-scrape-metrics",
     "metadata-wal-records",
     "native-histograms",

@@ -127,15 +127,23 @@ impl Batch {
         self.rows.v.push(v);
     }
 
+    /// Notes the start timestamp of the sample that comes next.
+    pub(crate) fn start(&mut self, start_ms: i64, t_ms: i64, max_t: i64) {
+        if t_ms <= max_t {
+            self.rows.st.resize(self.rows.t.len(), TimestampMs(0));
+            self.rows.st.push(TimestampMs(start_ms));
+        }
+    }
+
     pub(crate) fn histogram(&mut self, begun: Begun, wire: firesteel_proto::histogram::Histogram, max_t: i64) {
-        let t = TimestampMs(wire.timestamp_ms);
+        let (t, start_t) = (TimestampMs(wire.timestamp_ms), TimestampMs(wire.start_timestamp_ms));
         if t.0 > max_t {
             self.too_far(begun, Part::Histogram, self.histograms.len(), t.0);
             return;
         }
         match crate::histograms::from_wire(wire) {
             Ok(value) => {
-                self.histograms.push(HistogramSample { series: SeriesRef(0), t, start_t: TimestampMs(0), value });
+                self.histograms.push(HistogramSample { series: SeriesRef(0), t, start_t, value });
             }
             Err(e) => {
                 let (row, why) = (self.histograms.len() as u32, Why::Unreadable(e.into()));
@@ -175,6 +183,7 @@ impl Batch {
         }
         self.rows.t.truncate(begun.rows);
         self.rows.v.truncate(begun.rows);
+        self.rows.st.truncate(begun.rows);
         self.histograms.truncate(begun.histograms);
         self.faults.truncate(begun.faults);
         self.faults.push(Fault { series: begun.series, part: Part::Series, row: 0, t: TimestampMs(0), why });
@@ -232,7 +241,8 @@ impl Batch {
             }
             match self.find_again(appender, self.row_series[row], &spell) {
                 Ok(series) => {
-                    self.again.push(series, self.rows.t[row], self.rows.v[row]);
+                    let (start, t, v) = (self.rows.start(row), self.rows.t[row], self.rows.v[row]);
+                    self.again.push_with_start(series, start, t, v);
                     self.again_rows.push(rejected.row);
                 }
                 Err(why) => self.fault(Part::Sample, row, why),

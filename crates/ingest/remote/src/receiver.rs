@@ -39,11 +39,19 @@ pub struct ReceiverOptions {
     pub type_and_unit_labels: bool,
     /// Feature `metadata-wal-records`: 2.0 only.
     pub metadata: bool,
+    /// Keep the start timestamps that 2.0 brings (features `st-storage` and `created-timestamp-zero-ingestion`).
+    pub starts: bool,
 }
 
 impl Default for ReceiverOptions {
     fn default() -> Self {
-        Self { enabled: false, accepted: MessageKind::ALL.to_vec(), type_and_unit_labels: false, metadata: false }
+        Self {
+            enabled: false,
+            accepted: MessageKind::ALL.to_vec(),
+            type_and_unit_labels: false,
+            metadata: false,
+            starts: false,
+        }
     }
 }
 
@@ -168,8 +176,12 @@ impl WriteReceiver {
         };
         let mut appender = store.appender();
         let max_t = now.0.saturating_add(MAX_AHEAD_MS);
-        let how =
-            How { max_t, type_and_unit_labels: self.options.type_and_unit_labels, metadata: self.options.metadata };
+        let how = How {
+            max_t,
+            type_and_unit_labels: self.options.type_and_unit_labels,
+            metadata: self.options.metadata,
+            starts: self.options.starts,
+        };
         let walked = {
             let mut follower = self.cache.follow(now);
             match kind {

@@ -30,6 +30,8 @@ pub(crate) struct How {
     pub(crate) type_and_unit_labels: bool,
     /// Hand on what series say of their metrics.
     pub(crate) metadata: bool,
+    /// Hand on start timestamps.
+    pub(crate) starts: bool,
 }
 
 /// The first field of a series in what all known senders write: the list of symbols, packed.
@@ -62,7 +64,7 @@ impl Request {
             let begun = batch.begin(series.as_ptr() as usize - start, series.len());
             let (fingerprint, behind) = self.fingerprint(seed, series)?;
             let mut rest = Rest::default();
-            rest.read(behind, batch, begun, how.max_t)?;
+            rest.read(behind, batch, begun, how)?;
             self.series(&layout, request, series, begun, fingerprint, rest, batch, follower, appender, how)
         });
         self.layout = layout;
@@ -314,14 +316,24 @@ struct Rest<'a> {
 
 impl<'a> Rest<'a> {
     #[inline]
-    fn read(&mut self, bytes: &'a [u8], batch: &mut Batch, begun: Begun, max_t: i64) -> Result<(), WireError> {
+    fn read(&mut self, bytes: &'a [u8], batch: &mut Batch, begun: Begun, how: How) -> Result<(), WireError> {
         let mut outcome = Ok(());
         write_v2::items(bytes, |item| match item {
             Item::LabelRef(_) => self.labels_follow = true,
-            Item::Sample { t_ms, v, start_t_ms: _ } => batch.sample(begun, t_ms, v, max_t),
+            Item::Sample { t_ms, v, start_t_ms } => {
+                if how.starts && start_t_ms != 0 {
+                    batch.start(start_t_ms, t_ms, how.max_t);
+                }
+                batch.sample(begun, t_ms, v, how.max_t);
+            }
             Item::Exemplar(bytes) => self.exemplars.push(bytes),
             Item::Histogram(bytes) => match Histogram::decode(bytes) {
-                Ok(histogram) => batch.histogram(begun, histogram, max_t),
+                Ok(mut histogram) => {
+                    if !how.starts {
+                        histogram.start_timestamp_ms = 0;
+                    }
+                    batch.histogram(begun, histogram, how.max_t);
+                }
                 Err(e) => outcome = Err(e),
             },
             Item::Metadata(metadata) => self.metadata = metadata,

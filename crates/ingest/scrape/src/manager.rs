@@ -45,6 +45,9 @@ pub struct ScrapeOptions {
     pub type_and_unit_labels: bool,
     /// Feature `exemplar-storage`.
     pub exemplars: bool,
+    /// Features `st-storage` and `created-timestamp-zero-ingestion`: start timestamps are read and handed on, and
+    /// `_created` lines of OpenMetrics are no samples.
+    pub starts: bool,
     /// Threads that fetch and ingest; 0 stands for half the cores, the others are for queries.
     pub threads: usize,
 }
@@ -59,6 +62,7 @@ impl Default for ScrapeOptions {
             append_metadata: false,
             type_and_unit_labels: false,
             exemplars: false,
+            starts: false,
             threads: 0,
         }
     }

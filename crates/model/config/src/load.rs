@@ -5,7 +5,7 @@ use std::path::Path;
 use firesteel_yaml::{Diagnostic, Node, Reader, Source, parse};
 
 use crate::decode::Decode;
-use crate::{Config, HttpClientConfig, RetentionConfig, expand, unsupported};
+use crate::{Config, HttpClientConfig, RetentionConfig, ScrapeProtocol, expand, unsupported};
 
 /// What came out of a file.
 #[derive(Debug)]
@@ -40,6 +40,8 @@ impl Loaded {
 pub struct Defaults {
     /// Feature `extra-scrape-metrics`: the default of that setting.
     pub extra_scrape_metrics: bool,
+    /// Features `st-storage` and `created-timestamp-zero-ingestion`: protobuf is asked for first.
+    pub protobuf_first: bool,
     /// What holds when the file has no `storage.tsdb.retention`.
     pub retention: Option<RetentionConfig>,
 }
@@ -65,7 +67,13 @@ pub fn load_with(path: &Path, text: &str, defaults: &Defaults) -> Loaded {
             if defaults.extra_scrape_metrics {
                 keep_extra_metrics(&mut config, &node);
             }
+            if defaults.protobuf_first {
+                ask_for_protobuf(&mut config, &node);
+            }
         }
+    }
+    if defaults.protobuf_first {
+        config.global.scrape_protocols.get_or_insert_with(|| ScrapeProtocol::PROTO_FIRST.to_vec());
     }
     config.storage.tsdb.get_or_insert_default();
     if let Some(retention) = &defaults.retention {
@@ -92,6 +100,20 @@ fn keep_extra_metrics(config: &mut Config, root: &Node) {
     for (job, node) in config.scrape_configs.iter_mut().zip(nodes) {
         if !said(node) {
             job.extra_scrape_metrics = Some(true);
+        }
+    }
+}
+
+/// Asks for protobuf first where the file does not say otherwise.
+fn ask_for_protobuf(config: &mut Config, root: &Node) {
+    let said = |node: &Node| node.get("scrape_protocols").is_some_and(|list| !list.is_null());
+    if said(root.closest(&["global"])) {
+        return;
+    }
+    let nodes = root.get("scrape_configs").map_or(&[][..], Node::items);
+    for (job, node) in config.scrape_configs.iter_mut().zip(nodes) {
+        if !said(node) {
+            job.scrape_protocols = Some(ScrapeProtocol::PROTO_FIRST.to_vec());
         }
     }
 }

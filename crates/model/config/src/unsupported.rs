@@ -31,16 +31,13 @@ pub(crate) fn find(source: &Source) -> Vec<Diagnostic> {
         }
     }
     let tsdb = root.closest(&["storage", "tsdb"]);
-    for (block, depth, key, why) in [
-        (tsdb, &["storage", "tsdb"][..], "stale_series_compaction_threshold", "stale series would stay in memory"),
-        (tsdb, &["storage", "tsdb"], "chunk_encoding", "chunks would be XOR"),
-    ] {
+    for (block, depth, key, why) in
+        [(tsdb, &["storage", "tsdb"][..], "stale_series_compaction_threshold", "stale series would stay in memory")]
+    {
         let there = depth.iter().try_fold(&root, |node, key| node.get(key)).is_some();
         let acts = |value: &Node| {
             let text = value.text().unwrap_or("");
-            value.is_null()
-                || value.get("floats").and_then(Node::text) == Some("xor")
-                || is_zero(text) && value.pairs().is_empty()
+            value.is_null() || is_zero(text) && value.pairs().is_empty()
         };
         if let Some((name, _)) = block.entry(key).filter(|(_, value)| there && !acts(value)) {
             note(name.span, key, why);

@@ -14,9 +14,10 @@ use super::commit::LateRows;
 use super::exemplars::Verdict;
 use super::log::LogOutcome;
 use super::series::Slot;
+use super::starts::{Starts, encode_samples, zero_at_start};
 use super::{Head, count};
 use firesteel_tsdb_wal::OnFailure;
-use firesteel_tsdb_wal::records::{SamplesRecord, SeriesRecord};
+use firesteel_tsdb_wal::records::SeriesRecord;
 
 /// A sample with its series' place.
 #[derive(Clone, Copy, Debug)]
@@ -25,7 +26,8 @@ pub(super) struct Row {
     pub(super) t: i64,
     pub(super) v: f64,
     pub(super) slot: Slot,
-    row: u32,
+    /// Number in the caller's batch while it is checked; from then on where its start timestamp is, see [`Starts`].
+    pub(super) row: u32,
 }
 
 /// What was appended before a series changed from histograms to floats or from one kind of histograms to another: logged and
@@ -33,6 +35,7 @@ pub(super) struct Row {
 #[derive(Debug, Default)]
 pub(super) struct Part {
     pub(super) rows: Vec<Vec<Row>>,
+    pub(super) starts: Starts,
     pub(super) histograms: Vec<HistogramSample>,
     records: Vec<Vec<u8>>,
 }
@@ -42,6 +45,7 @@ pub(super) struct Part {
 pub(super) struct AppendBuffers {
     /// Rows by shard.
     pub(super) rows: Vec<Vec<Row>>,
+    pub(super) starts: Starts,
     /// Earlier rows, when there are several parts; rare.
     pub(super) parts: Vec<Part>,
     /// Series that this batch asked for and that no committed batch has logged.
@@ -58,9 +62,13 @@ pub(super) struct AppendBuffers {
 const BUFFERS_MAX: usize = 16;
 const KEPT_ROWS_MAX: usize = 64 << 10;
 
+/// Marks, in a row's number, the zero that goes before the row.
+const ZERO: u32 = 1 << 31;
+
 impl AppendBuffers {
     fn clear(&mut self) {
         self.rows.iter_mut().for_each(Vec::clear);
+        self.starts.clear();
         self.new_series.clear();
         self.unlogged.clear();
         self.series_record.clear();
@@ -150,16 +158,17 @@ impl<'a> HeadAppender<'a> {
     /// Ends a part of the batch: what comes now is logged and written after all that came before.
     #[cold]
     fn split(&mut self) {
-        let AppendBuffers { rows, parts, aside, .. } = &mut self.buffers;
+        let keeps_starts = self.head.options.starts;
+        let AppendBuffers { rows, starts, parts, aside, .. } = &mut self.buffers;
         let n = rows.len();
+        let starts = std::mem::take(starts);
         let rows = std::mem::replace(rows, vec![Vec::new(); n]);
         let mut samples = Vec::new();
-        let of = |row: &Row| (row.series, TimestampMs(row.t), row.v);
-        SamplesRecord::encode(rows.iter().flatten().map(of), &mut samples);
+        encode_samples(rows.iter().flatten().map(|row| starts.sample(row)), keeps_starts, &mut samples);
         let mut records = vec![samples];
-        records.extend(aside.take_histogram_records());
+        records.extend(aside.take_histogram_records(keeps_starts));
         aside.kinds.clear();
-        parts.push(Part { rows, histograms: std::mem::take(&mut aside.histograms), records });
+        parts.push(Part { rows, starts, histograms: std::mem::take(&mut aside.histograms), records });
     }
 
     /// Checks a histogram and takes it into the batch.
@@ -207,7 +216,9 @@ impl<'a> HeadAppender<'a> {
 
     /// Writes the batch's records into the buffers.
     fn encode(&mut self) {
-        let AppendBuffers { rows, new_series, unlogged, series_record, samples_record, aside, .. } = &mut self.buffers;
+        let keeps_starts = self.head.options.starts;
+        let AppendBuffers { rows, starts, new_series, unlogged, series_record, samples_record, aside, .. } =
+            &mut self.buffers;
         if !unlogged.is_empty() {
             unlogged.sort_unstable();
             unlogged.dedup();
@@ -219,10 +230,9 @@ impl<'a> HeadAppender<'a> {
             }
         }
         SeriesRecord::encode(new_series.iter().map(|(series, labels)| (*series, labels)), series_record);
-        let samples = rows.iter().flatten().map(|row| (row.series, TimestampMs(row.t), row.v));
-        SamplesRecord::encode(samples, samples_record);
+        encode_samples(rows.iter().flatten().map(|row| starts.sample(row)), keeps_starts, samples_record);
         if !aside.is_empty() {
-            aside.encode();
+            aside.encode(keeps_starts);
         }
     }
 
@@ -255,8 +265,8 @@ impl Appender for HeadAppender<'_> {
     fn last_float(&self, series: SeriesRef) -> Option<f64> {
         let place = self.head.place_of(series)?;
         let shard = self.head.shards[place.shard as usize].lock();
-        let hot = shard.series(place.slot, series)?;
-        hot.open().map(|_| hot.xor.last_value())
+        shard.series(place.slot, series)?;
+        shard.last_float(place.slot)
     }
 
     fn append(&mut self, batch: &SampleBatch, how: AppendOptions, rejected: &mut Vec<Rejected>) {
@@ -269,10 +279,12 @@ impl Appender for HeadAppender<'_> {
             self.split();
         }
         let head = self.head;
-        let AppendBuffers { rows, unlogged, .. } = &mut self.buffers;
-        let starts: Vec<usize> = rows.iter().map(Vec::len).collect();
+        let AppendBuffers { rows, starts, unlogged, .. } = &mut self.buffers;
+        let has_starts = starts.add(batch);
+        let zeros = has_starts.is_some() && head.options.zero_at_start;
+        let before: Vec<usize> = rows.iter().map(Vec::len).collect();
         let mut refuse = |row: u32, why: AppendError| {
-            if !how.stale_marker {
+            if !how.stale_marker && row & ZERO == 0 {
                 rejected.push(Rejected { row, why });
             }
         };
@@ -289,7 +301,14 @@ impl Appender for HeadAppender<'_> {
                 continue;
             }
             match places.get(series) {
-                Some(place) => rows[place.shard as usize].push(Row { series, t: t.0, v, slot: place.slot, row }),
+                Some(place) => {
+                    let rows = &mut rows[place.shard as usize];
+                    let start = if zeros { batch.start(i).0 } else { 0 };
+                    if start != 0 && start < t.0 && start >= min_valid {
+                        rows.push(Row { series, t: start, v: 0.0, slot: place.slot, row: row | ZERO });
+                    }
+                    rows.push(Row { series, t: t.0, v, slot: place.slot, row });
+                }
                 None => {
                     not_found += 1;
                     refuse(row, AppendError::UnknownSeries);
@@ -297,7 +316,7 @@ impl Appender for HeadAppender<'_> {
             }
         }
         drop(places);
-        for ((shard, rows), start) in head.shards.iter().zip(rows).zip(starts) {
+        for ((shard, rows), start) in head.shards.iter().zip(rows).zip(before) {
             if rows.len() == start {
                 continue;
             }
@@ -321,10 +340,14 @@ impl Appender for HeadAppender<'_> {
                 let outcome = if row.t < min_valid {
                     Err(AppendError::OutOfOrder)
                 } else if hot.open().is_none() {
-                    shard.float_follows(row.slot, row.t)
+                    shard.float_follows(row.slot, row.t, row.v)
                 } else {
                     hot.follows(row.t, row.v).map(|_| ())
                 };
+                if row.row & ZERO != 0 && outcome.is_err() {
+                    // Nearly always: the zero was taken when the counter began.
+                    continue;
+                }
                 if outcome == Err(AppendError::OutOfOrder) {
                     head.counts.late_by.note(newest.saturating_sub(row.t));
                 }
@@ -338,6 +361,10 @@ impl Appender for HeadAppender<'_> {
                         if !hot.is_logged() {
                             unlogged.push(row.series);
                         }
+                        row.row = match has_starts {
+                            Some(from) if row.row & ZERO == 0 => from + row.row,
+                            _ => 0,
+                        };
                         rows[kept] = row;
                         kept += 1;
                     }
@@ -364,6 +391,11 @@ impl Appender for HeadAppender<'_> {
             self.on_failure = OnFailure::Refuse;
         }
         for (row, sample) in rows.iter().enumerate() {
+            if self.head.options.zero_at_start && sample.start_t.0 != 0 && sample.start_t < sample.t {
+                // Refused nearly always: the zero was taken when the histogram began.
+                let alone = AppendOptions { refuse_out_of_order: true, ..how };
+                let _ = self.take_histogram(&zero_at_start(sample), alone);
+            }
             let Err(why) = self.take_histogram(sample, how) else { continue };
             let counts = &self.head.counts;
             match why {

@@ -57,7 +57,7 @@ impl Aside {
     }
 
     /// Writes the records into the buffers.
-    pub(super) fn encode(&mut self) {
+    pub(super) fn encode(&mut self, starts: bool) {
         let entries = self.metadata.iter().map(|(series, about)| MetadataEntry {
             series: *series,
             metric_type: about.metric_type,
@@ -65,14 +65,14 @@ impl Aside {
             help: about.help.as_bytes(),
         });
         MetadataRecord::encode(entries, &mut self.metadata_record);
-        encode_histograms(&self.histograms, &mut self.histogram_records);
+        encode_histograms(&self.histograms, starts, &mut self.histogram_records);
         ExemplarsRecord::encode(&self.exemplars, &mut self.exemplars_record);
     }
 
     /// Returns the records of the histograms so far, in the order of a log.
-    pub(super) fn take_histogram_records(&mut self) -> [Vec<u8>; 4] {
+    pub(super) fn take_histogram_records(&mut self, starts: bool) -> [Vec<u8>; 4] {
         let mut records = std::mem::take(&mut self.histogram_records);
-        encode_histograms(&self.histograms, &mut records);
+        encode_histograms(&self.histograms, starts, &mut records);
         let [ints, floats, custom_ints, custom_floats] = records;
         [ints, custom_ints, floats, custom_floats]
     }
@@ -98,12 +98,12 @@ impl Aside {
     }
 }
 
-/// Appends the records of histograms, one for each kind of record.
-pub(super) fn encode_histograms(histograms: &[HistogramSample], records: &mut [Vec<u8>; 4]) {
+/// Appends the records of histograms, one for each kind of record; `starts`: with start timestamps.
+pub(super) fn encode_histograms(histograms: &[HistogramSample], starts: bool, records: &mut [Vec<u8>; 4]) {
     if histograms.is_empty() {
         return;
     }
-    for (record, kind) in records.iter_mut().zip(HistogramsRecord::kinds(false)) {
+    for (record, kind) in records.iter_mut().zip(HistogramsRecord::kinds(starts)) {
         HistogramsRecord::encode(*kind, histograms, record);
     }
 }

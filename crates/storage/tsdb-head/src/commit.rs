@@ -7,20 +7,21 @@ use firesteel_base::TimestampMs;
 use firesteel_model::SeriesRef;
 use firesteel_storage::{AppendError, Committed, HistogramSample};
 use firesteel_tsdb_wal::OnFailure;
-use firesteel_tsdb_wal::records::SamplesRecord;
+use firesteel_tsdb_wal::records::SampleWithStart;
 
 use super::appender::{HeadAppender, Row};
 use super::aside::encode_histograms;
 use super::late::{Inserted, LateSample, LateValue};
 use super::series::Slot;
 use super::shard::{Appended, Shard};
+use super::starts::{Starts, encode_samples};
 use super::visibility::{BatchNumber, Extent};
 use super::{Head, count};
 
 /// Out-of-order rows that were taken, for their log.
 #[derive(Debug, Default)]
 pub(super) struct LateRows {
-    floats: Vec<(SeriesRef, TimestampMs, f64)>,
+    floats: Vec<SampleWithStart>,
     histograms: Vec<HistogramSample>,
     record: Vec<u8>,
 }
@@ -34,13 +35,13 @@ impl LateRows {
 
     /// Logs the rows: only now is it known which they are, as in upstream's.
     fn log(&mut self, head: &Head) {
-        let floats = self.floats.iter().map(|row| row.1.0);
+        let floats = self.floats.iter().map(|row| row.t.0);
         let times = || floats.clone().chain(self.histograms.iter().map(|h| h.t.0));
         let (Some(min), Some(max)) = (times().min(), times().max()) else { return };
         head.out_of_order.widen(min, max);
-        SamplesRecord::encode(self.floats.iter().copied(), &mut self.record);
+        encode_samples(self.floats.iter().copied(), head.options.starts, &mut self.record);
         let mut records = <[Vec<u8>; 4]>::default();
-        encode_histograms(&self.histograms, &mut records);
+        encode_histograms(&self.histograms, head.options.starts, &mut records);
         let [ints, floats, custom_ints, custom_floats] = &records;
         head.late_log.write(&[&self.record, ints, custom_ints, floats, custom_floats], OnFailure::Keep);
     }
@@ -91,12 +92,13 @@ impl HeadAppender<'_> {
             sealed: 0,
         };
         for part in std::mem::take(&mut self.buffers.parts) {
-            self.write_floats(&part.rows, &number, logged, &mut written);
+            self.write_floats(&part.rows, &part.starts, &number, logged, &mut written);
             self.write_histograms(&part.histograms, &number, logged, &mut written);
         }
         let rows = std::mem::take(&mut self.buffers.rows);
-        self.write_floats(&rows, &number, logged, &mut written);
-        self.buffers.rows = rows;
+        let starts = std::mem::take(&mut self.buffers.starts);
+        self.write_floats(&rows, &starts, &number, logged, &mut written);
+        (self.buffers.rows, self.buffers.starts) = (rows, starts);
         if !self.buffers.aside.histograms.is_empty() {
             let histograms = std::mem::take(&mut self.buffers.aside.histograms);
             self.write_histograms(&histograms, &number, logged, &mut written);
@@ -118,8 +120,16 @@ impl HeadAppender<'_> {
         written.count(head, done);
     }
 
-    fn write_floats(&mut self, rows: &[Vec<Row>], number: &BatchNumber, logged: bool, written: &mut Written) {
+    fn write_floats(
+        &mut self,
+        rows: &[Vec<Row>],
+        starts: &Starts,
+        number: &BatchNumber,
+        logged: bool,
+        written: &mut Written,
+    ) {
         let head = self.head;
+        let rules = head.rules();
         let (min_valid, late_min) = (self.min_valid.unwrap_or(i64::MIN), self.late_min);
         let (mut min_t, mut max_t, mut appended) = (i64::MAX, i64::MIN, 0);
         for (shard, rows) in head.shards.iter().zip(rows) {
@@ -150,7 +160,7 @@ impl HeadAppender<'_> {
                 let outcome = if row.t < min_valid {
                     Err(AppendError::OutOfOrder)
                 } else {
-                    shard.append(slot, row.t, row.v, &head.rules)
+                    shard.append(slot, (starts.of(row), row.t), row.v, &rules)
                 };
                 match outcome {
                     Ok(Appended::After(extent)) => before.push((slot, extent)),
@@ -160,8 +170,11 @@ impl HeadAppender<'_> {
                     }
                     Ok(Appended::Same) => continue,
                     Err(AppendError::OutOfOrder) if row.t >= late_min => {
-                        if insert_late(head, &mut shard, row.series, row.t, LateValue::Float(row.v), written) {
-                            self.buffers.late.floats.push((row.series, TimestampMs(row.t), row.v));
+                        let (start, t) = (starts.of(row), row.t);
+                        let sample = LateSample { t, start, value: LateValue::Float(row.v) };
+                        if insert_late(head, &mut shard, row.series, sample, written) {
+                            let (series, t, start) = (row.series, TimestampMs(t), TimestampMs(start));
+                            self.buffers.late.floats.push(SampleWithStart { series, t, start, v: row.v });
                             written.floats.late += 1;
                         }
                         continue;
@@ -192,6 +205,7 @@ impl HeadAppender<'_> {
         written: &mut Written,
     ) {
         let head = self.head;
+        let rules = head.rules();
         let (min_valid, late_min) = (self.min_valid.unwrap_or(i64::MIN), self.late_min);
         let mut by_shard: Vec<(u32, u32)> = Vec::with_capacity(histograms.len());
         for (i, sample) in histograms.iter().enumerate() {
@@ -220,7 +234,7 @@ impl HeadAppender<'_> {
                 let outcome = if t < min_valid {
                     Err(AppendError::OutOfOrder)
                 } else {
-                    shard.append_histogram(slot, (sample.start_t.0, t), &sample.value, &head.rules)
+                    shard.append_histogram(slot, (sample.start_t.0, t), &sample.value, &rules)
                 };
                 match outcome {
                     Ok(Appended::After(extent)) => before.push((slot, extent)),
@@ -230,8 +244,9 @@ impl HeadAppender<'_> {
                     }
                     Ok(Appended::Same) => continue,
                     Err(AppendError::OutOfOrder) if t >= late_min => {
-                        let value = LateValue::Histogram(sample.start_t.0, sample.value.clone());
-                        if insert_late(head, &mut shard, series, t, value, written) {
+                        let value = LateValue::Histogram(sample.value.clone());
+                        let late = LateSample { t, start: sample.start_t.0, value };
+                        if insert_late(head, &mut shard, series, late, written) {
                             self.buffers.late.histograms.push(sample.clone());
                             written.histograms.late += 1;
                         }
@@ -254,16 +269,9 @@ impl HeadAppender<'_> {
 
 /// Adds an out-of-order sample; returns whether it was taken.
 #[cold]
-fn insert_late(
-    head: &Head,
-    shard: &mut Shard,
-    series: SeriesRef,
-    t: i64,
-    value: LateValue,
-    written: &mut Written,
-) -> bool {
+fn insert_late(head: &Head, shard: &mut Shard, series: SeriesRef, sample: LateSample, written: &mut Written) -> bool {
     let cap = usize::from(head.options.out_of_order_cap.max(1));
-    match shard.late.of(series).insert(LateSample { t, value }, cap, || head.out_of_order.next_number()) {
+    match shard.late.of(series).insert(sample, cap, &head.rules(), || head.out_of_order.next_number()) {
         Inserted::Duplicate => false,
         inserted => {
             written.new_chunks += u64::from(inserted == Inserted::NewChunk);

@@ -1,6 +1,6 @@
 //! The head: shards, the table of references, and what all of them share.
 
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -47,6 +47,14 @@ pub struct HeadOptions {
     pub exemplars_max: usize,
     /// Keep metadata with the series and in the log (feature `metadata-wal-records`).
     pub metadata_records: bool,
+    /// Write new chunks of floats as XOR2 (feature `xor2-encoding`, `storage.tsdb.chunk_encoding.floats`).
+    pub xor2: bool,
+    /// Write histogram chunks with room for start timestamps (feature `histograms-st-encoding`).
+    pub histogram_starts: bool,
+    /// Log start timestamps, and end XOR chunks where XOR2 is to be written (feature `st-storage`).
+    pub starts: bool,
+    /// Append a zero at each start timestamp that is new (feature `created-timestamp-zero-ingestion`).
+    pub zero_at_start: bool,
 }
 
 impl Default for HeadOptions {
@@ -61,6 +69,10 @@ impl Default for HeadOptions {
             out_of_order_cap: 32,
             exemplars_max: 0,
             metadata_records: false,
+            xor2: false,
+            histogram_starts: false,
+            starts: false,
+            zero_at_start: false,
         }
     }
 }
@@ -69,7 +81,9 @@ impl Default for HeadOptions {
 #[derive(Debug)]
 pub struct Head {
     pub options: HeadOptions,
-    pub(crate) rules: ChunkRules,
+    rules: ChunkRules,
+    /// Whether new chunks of floats are XOR2; a reload may change it.
+    xor2: AtomicBool,
     pub(crate) shards: Box<[Mutex<Shard>]>,
     pub(crate) pairs: RwLock<Pairs>,
     pub(crate) refs: RefTable,
@@ -164,8 +178,11 @@ impl Head {
             rules: ChunkRules {
                 range_ms: options.chunk_range_ms.max(1),
                 samples: options.samples_per_chunk.clamp(4, 8192),
-                histogram_starts: false,
+                histogram_starts: options.histogram_starts,
+                xor2: options.xor2,
+                starts: options.starts,
             },
+            xor2: AtomicBool::new(options.xor2),
             shards: (0..shards).map(|_| Mutex::default()).collect(),
             pairs: RwLock::default(),
             refs: RefTable::default(),
@@ -197,6 +214,22 @@ impl Head {
     pub fn shards_for_machine() -> usize {
         let cores = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
         (cores * 2).next_power_of_two().clamp(4, 64)
+    }
+
+    /// Returns when chunks end and how they are written, as of now.
+    #[inline]
+    pub(crate) fn rules(&self) -> ChunkRules {
+        ChunkRules { xor2: self.xor2.load(Ordering::Relaxed), ..self.rules }
+    }
+
+    /// Changes whether new chunks of floats are XOR2.
+    pub fn set_xor2(&self, xor2: bool) {
+        self.xor2.store(xor2, Ordering::Relaxed);
+    }
+
+    /// Returns whether new chunks of floats are XOR2.
+    pub fn is_xor2(&self) -> bool {
+        self.xor2.load(Ordering::Relaxed)
     }
 
     #[inline]

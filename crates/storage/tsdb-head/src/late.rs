@@ -6,23 +6,25 @@ use std::sync::Arc;
 
 use firesteel_base::{FastHashMap, TimeRange, TimestampMs};
 use firesteel_model::SeriesRef;
-use firesteel_storage::chunkenc::XorChunk;
+use firesteel_storage::chunkenc::{Xor2Appender, XorChunk};
 use firesteel_storage::{ChunkBytes, ChunkView, Encoding, HistogramValue};
 
 use super::histograms::Chunk;
+use super::shard::ChunkRules;
 
 /// A sample on its way into an out-of-order chunk.
 #[derive(Clone, Debug)]
 pub(crate) struct LateSample {
     pub(crate) t: i64,
+    /// When counting began; 0 = not known.
+    pub(crate) start: i64,
     pub(crate) value: LateValue,
 }
 
 #[derive(Clone, Debug)]
 pub(crate) enum LateValue {
     Float(f64),
-    /// With its start timestamp, 0 = none.
-    Histogram(i64, HistogramValue),
+    Histogram(HistogramValue),
 }
 
 /// An encoded chunk with its number, by which a compaction knows what it has taken.
@@ -54,10 +56,16 @@ pub(crate) enum Inserted {
 
 impl Late {
     /// Adds a sample; `next_number` numbers the chunk that it may complete.
-    pub(crate) fn insert(&mut self, sample: LateSample, cap: usize, next_number: impl FnOnce() -> u64) -> Inserted {
+    pub(crate) fn insert(
+        &mut self,
+        sample: LateSample,
+        cap: usize,
+        rules: &ChunkRules,
+        next_number: impl FnOnce() -> u64,
+    ) -> Inserted {
         let began = self.open.is_empty() || self.open.len() >= cap;
         if self.open.len() >= cap {
-            self.seal(next_number);
+            self.seal(rules, next_number);
         }
         let at = match self.open.last() {
             Some(last) if last.t >= sample.t => self.open.partition_point(|s| s.t < sample.t),
@@ -74,12 +82,12 @@ impl Late {
     }
 
     /// Encodes what is gathered.
-    pub(crate) fn seal(&mut self, next_number: impl FnOnce() -> u64) {
+    pub(crate) fn seal(&mut self, rules: &ChunkRules, next_number: impl FnOnce() -> u64) {
         if self.open.is_empty() {
             return;
         }
         let number = next_number();
-        encode(&self.open, |view| self.chunks.push(LateChunk { number, file: None, view }));
+        encode(&self.open, rules, |view| self.chunks.push(LateChunk { number, file: None, view }));
         self.open.clear();
     }
 
@@ -89,13 +97,13 @@ impl Late {
     }
 
     /// Adds the chunks that overlap the range.
-    pub(crate) fn views(&self, range: TimeRange, out: &mut Vec<ChunkView>) {
+    pub(crate) fn views(&self, range: TimeRange, rules: &ChunkRules, out: &mut Vec<ChunkView>) {
         let fits = |min: TimestampMs, max: TimestampMs| TimeRange { min, max }.overlaps(range);
         out.extend(self.chunks.iter().map(|c| &c.view).filter(|v| fits(v.min, v.max)).cloned());
         if let (Some(first), Some(last)) = (self.open.first(), self.open.last())
             && fits(TimestampMs(first.t), TimestampMs(last.t))
         {
-            encode(&self.open, |view| out.push(view));
+            encode(&self.open, rules, |view| out.push(view));
         }
     }
 
@@ -129,7 +137,8 @@ impl Late {
 }
 
 /// Encodes samples as chunks, one for each run of one kind; histograms may need more.
-fn encode(samples: &[LateSample], mut each: impl FnMut(ChunkView)) {
+fn encode(samples: &[LateSample], rules: &ChunkRules, mut each: impl FnMut(ChunkView)) {
+    let starts = rules.histogram_starts;
     let mut done = |min: i64, max: i64, encoding: Encoding, samples: u16, bytes: &[u8]| {
         let bytes = ChunkBytes::Copied(Arc::from(bytes), 0..bytes.len());
         let (min, max) = (TimestampMs(min), TimestampMs(max));
@@ -141,6 +150,16 @@ fn encode(samples: &[LateSample], mut each: impl FnMut(ChunkView)) {
         let n = rest.iter().take_while(|s| std::mem::discriminant(&s.value) == kind).count();
         let (run, behind) = rest.split_at(n);
         rest = behind;
+        if let (LateValue::Float(_), true) = (&first.value, rules.xor2) {
+            let mut chunk = Xor2Appender::new();
+            for sample in run {
+                let LateValue::Float(v) = sample.value else { continue };
+                let fits = chunk.append(TimestampMs(sample.start), TimestampMs(sample.t), v);
+                debug_assert!(fits.is_ok(), "{fits:?}");
+            }
+            done(first.t, chunk.last_t().0, Encoding::Xor2, chunk.samples(), chunk.bytes());
+            continue;
+        }
         if let LateValue::Float(_) = first.value {
             let mut chunk = XorChunk::new();
             for sample in run {
@@ -154,17 +173,17 @@ fn encode(samples: &[LateSample], mut each: impl FnMut(ChunkView)) {
         }
         let mut open: Option<(i64, Chunk)> = None;
         for sample in run {
-            let LateValue::Histogram(start, value) = &sample.value else { continue };
+            let LateValue::Histogram(value) = &sample.value else { continue };
             let begin = |before: Option<&Chunk>| {
-                let mut chunk = Chunk::new(value, false);
-                let fits = chunk.append(before, *start, sample.t, value);
+                let mut chunk = Chunk::new(value, starts);
+                let fits = chunk.append(before, sample.start, sample.t, value);
                 debug_assert!(fits.is_ok(), "a first sample always fits");
                 (sample.t, chunk)
             };
             match &mut open {
-                Some((min, chunk)) if chunk.is_of(value, false) => {
+                Some((min, chunk)) if chunk.is_of(value, starts) => {
                     let max = chunk.last_t();
-                    if let Ok(Some(new)) = chunk.append(None, *start, sample.t, value) {
+                    if let Ok(Some(new)) = chunk.append(None, sample.start, sample.t, value) {
                         done(*min, max, chunk.encoding(), chunk.samples(), chunk.bytes());
                         (*min, *chunk) = (sample.t, new);
                     }

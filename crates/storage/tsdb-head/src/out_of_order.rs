@@ -117,10 +117,11 @@ impl Head {
         if !self.out_of_order.lost_markers.swap(false, Ordering::Relaxed) {
             return Ok(false);
         }
+        let rules = self.rules();
         for shard in &self.shards {
             let mut shard = shard.lock();
             for (series, late) in shard.late.iter_mut() {
-                late.seal(|| self.out_of_order.next_number());
+                late.seal(&rules, || self.out_of_order.next_number());
                 for chunk in late.chunks.iter_mut().filter(|chunk| chunk.file.is_none()) {
                     let (view, bytes) = (&chunk.view, chunk.view.bytes.as_slice());
                     let new = NewChunk {
@@ -149,9 +150,10 @@ impl Head {
         let Some(range) = self.out_of_order_range() else { return Ok(None) };
         // The segment first: a sample is in memory before it is logged, so what earlier segments hold is sealed now.
         let segment = self.late_log.wal().map(Wal::next_segment).transpose()?;
+        let rules = self.rules();
         for shard in &self.shards {
             for (_, late) in shard.lock().late.iter_mut() {
-                late.seal(|| self.out_of_order.next_number());
+                late.seal(&rules, || self.out_of_order.next_number());
             }
         }
         Ok(Some(OutOfOrderCut { below: self.out_of_order.next.load(Ordering::Relaxed), segment, range }))
@@ -227,7 +229,7 @@ impl Head {
             return false;
         }
         let cap = usize::from(self.options.out_of_order_cap.max(1));
-        let inserted = shard.late.of(series).insert(sample, cap, || self.out_of_order.next_number());
+        let inserted = shard.late.of(series).insert(sample, cap, &self.rules(), || self.out_of_order.next_number());
         drop(shard);
         if inserted != Inserted::Duplicate {
             self.out_of_order.widen(t, t);

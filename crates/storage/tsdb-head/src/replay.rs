@@ -83,14 +83,14 @@ impl<'a> Replay<'a> {
                 let places = self.head.refs.read();
                 for sample in SamplesRecord::decode(record)? {
                     let sample = sample?;
-                    self.sample(places.get(self.real(sample.series)), sample.t.0, sample.v);
+                    self.sample(places.get(self.real(sample.series)), (0, sample.t.0), sample.v);
                 }
             }
             Some(RecordType::SamplesV2) => {
                 let places = self.head.refs.read();
                 for entry in SamplesV2Record::decode(record)? {
                     let sample = entry?;
-                    self.sample(places.get(self.real(sample.series)), sample.t.0, sample.v);
+                    self.sample(places.get(self.real(sample.series)), (sample.start.0, sample.t.0), sample.v);
                 }
             }
             Some(RecordType::Tombstones) => {
@@ -202,7 +202,7 @@ impl<'a> Replay<'a> {
         let mut shard = self.head.shards[place.shard as usize].lock();
         for chunk in chunks {
             // What overlaps is in the log as well, and comes from there.
-            if shard.series(place.slot, series).is_none_or(|hot| hot.open().is_some())
+            if shard.series(place.slot, series).is_none_or(|hot| hot.open().is_some() || hot.is_xor2())
                 || !shard.attach(place.slot, &chunk)
             {
                 break;
@@ -249,12 +249,12 @@ impl<'a> Replay<'a> {
     }
 
     #[inline]
-    fn sample(&mut self, place: Option<Place>, t: i64, v: f64) {
+    fn sample(&mut self, place: Option<Place>, (start, t): (i64, i64), v: f64) {
         let Some(place) = place else {
             self.stats.unknown_refs += 1;
             return;
         };
-        self.rows[place.shard as usize].floats.push((place.slot, t, v));
+        self.rows[place.shard as usize].float(place.slot, (start, t), v);
         self.held += 1;
         if self.held >= ROWS_MAX {
             self.flush();
@@ -283,13 +283,13 @@ impl<'a> Replay<'a> {
             Some(RecordType::Samples) => {
                 for sample in SamplesRecord::decode(record)? {
                     let sample = sample?;
-                    self.late_sample(sample.series, sample.t.0, LateValue::Float(sample.v));
+                    self.late_sample(sample.series, (0, sample.t.0), LateValue::Float(sample.v));
                 }
             }
             Some(RecordType::SamplesV2) => {
                 for sample in SamplesV2Record::decode(record)? {
                     let sample = sample?;
-                    self.late_sample(sample.series, sample.t.0, LateValue::Float(sample.v));
+                    self.late_sample(sample.series, (sample.start.0, sample.t.0), LateValue::Float(sample.v));
                 }
             }
             Some(RecordType::MmapMarkers) => {
@@ -320,7 +320,7 @@ impl<'a> Replay<'a> {
             ) => {
                 for entry in HistogramsRecord::decode(record)? {
                     if let Some(HistogramSample { series, t, start_t, value }) = entry?.sample()? {
-                        self.late_sample(series, t.0, LateValue::Histogram(start_t.0, value));
+                        self.late_sample(series, (start_t.0, t.0), LateValue::Histogram(value));
                     }
                 }
             }
@@ -329,8 +329,8 @@ impl<'a> Replay<'a> {
         Ok(())
     }
 
-    fn late_sample(&mut self, series: SeriesRef, t: i64, value: LateValue) {
-        if self.head.replay_late(self.real(series), LateSample { t, value }) {
+    fn late_sample(&mut self, series: SeriesRef, (start, t): (i64, i64), value: LateValue) {
+        if self.head.replay_late(self.real(series), LateSample { t, start, value }) {
             self.stats.late_samples += 1;
         } else {
             self.stats.unknown_late_refs += 1;

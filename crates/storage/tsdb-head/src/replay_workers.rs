@@ -14,7 +14,9 @@ use super::shard::{ChunkRules, Shard};
 /// Rows of one shard, in the log's order.
 #[derive(Debug, Default)]
 pub(super) struct ShardRows {
-    pub(super) floats: Vec<(Slot, i64, f64)>,
+    floats: Vec<(Slot, i64, f64)>,
+    /// The floats that have start timestamps, by their number; few or none in most logs.
+    starts: Vec<(usize, i64)>,
     /// Each with the number of floats that come before it.
     histograms: Vec<(usize, Slot, HistogramSample)>,
 }
@@ -22,6 +24,14 @@ pub(super) struct ShardRows {
 impl ShardRows {
     fn is_empty(&self) -> bool {
         self.floats.is_empty() && self.histograms.is_empty()
+    }
+
+    #[inline]
+    pub(super) fn float(&mut self, slot: Slot, (start, t): (i64, i64), v: f64) {
+        if start != 0 {
+            self.starts.push((self.floats.len(), start));
+        }
+        self.floats.push((slot, t, v));
     }
 
     pub(super) fn histogram(&mut self, slot: Slot, sample: HistogramSample) {
@@ -191,27 +201,30 @@ impl Workers {
 fn apply(head: &Head, batch: &mut Batch) -> Applied {
     let mut applied = Applied::default();
     let min_valid = head.min_valid.load(Ordering::Relaxed);
+    let rules = head.rules();
     for (shard, rows) in batch.iter_mut().filter(|(_, rows)| !rows.is_empty()) {
         let mut shard = head.shards[*shard].lock();
         let sealed_before = shard.sealed.chunk_bytes();
         let mut histograms = rows.histograms.drain(..).peekable();
+        let mut starts = rows.starts.drain(..).peekable();
         // Nothing truncates or compacts while the log is replayed, so slots stay.
         for (i, (slot, t, v)) in rows.floats.drain(..).enumerate() {
             while let Some((_, slot, sample)) = histograms.next_if(|h| h.0 <= i) {
-                applied.histogram(&mut shard, slot, &sample, min_valid, &head.rules);
+                applied.histogram(&mut shard, slot, &sample, min_valid, &rules);
             }
+            let start = starts.next_if(|s| s.0 == i).map_or(0, |s| s.1);
             if shard.hot(slot).is_mapped(t) {
                 continue;
             }
             // Logged before it was known to be out of order, or twice: as when it came, it is dropped.
-            if t >= min_valid && shard.append(slot, t, v, &head.rules).is_ok() {
+            if t >= min_valid && shard.append(slot, (start, t), v, &rules).is_ok() {
                 applied.min_t = applied.min_t.min(t);
                 applied.max_t = applied.max_t.max(t);
                 applied.samples += 1;
             }
         }
         for (_, slot, sample) in histograms {
-            applied.histogram(&mut shard, slot, &sample, min_valid, &head.rules);
+            applied.histogram(&mut shard, slot, &sample, min_valid, &rules);
         }
         head.note_sealed(shard.sealed.chunk_bytes() - sealed_before);
     }

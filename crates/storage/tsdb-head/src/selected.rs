@@ -126,7 +126,7 @@ impl Selected for HeadSelected {
         if self.head.out_of_order.any() {
             let shard = self.head.shards[self.notes[i].shard as usize].lock();
             if let Some(late) = shard.late.get(series) {
-                late.views(self.range, out);
+                late.views(self.range, &self.head.rules(), out);
                 // Stable: of equal times the sample that came in order is the first.
                 out[first..].sort_by_key(|chunk| chunk.min);
             }

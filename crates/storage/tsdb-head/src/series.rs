@@ -17,6 +17,7 @@ const OPEN: u64 = 1 << 48;
 const LOGGED: u64 = 1 << 49;
 const IDLE: u64 = 1 << 50;
 const HISTOGRAM: u64 = 1 << 51;
+const XOR2: u64 = 1 << 52;
 
 /// Largest reference that fits upstream's five bytes.
 pub(crate) const SERIES_REF_MAX: u64 = REF_BITS;
@@ -87,7 +88,17 @@ impl HotSeries {
         self.tag = if is { self.tag & !IDLE | HISTOGRAM } else { self.tag & !HISTOGRAM };
     }
 
-    /// Returns where the open chunk of floats lies, if there is one.
+    /// Returns whether the open chunk is an XOR2 one, beside the float columns.
+    #[inline]
+    pub(crate) fn is_xor2(&self) -> bool {
+        self.tag & XOR2 != 0
+    }
+
+    pub(crate) fn set_xor2(&mut self, is: bool) {
+        self.tag = if is { self.tag & !IDLE | XOR2 } else { self.tag & !XOR2 };
+    }
+
+    /// Returns where the open XOR chunk lies, if there is one.
     #[inline]
     pub(crate) fn open(&self) -> Option<ChunkPlace> {
         (self.tag & OPEN != 0).then_some(ChunkPlace { class: (self.tag >> CLASS_SHIFT) as u8, pos: self.pos })

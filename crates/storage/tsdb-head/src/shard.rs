@@ -7,6 +7,7 @@ use hashbrown::HashTable;
 use super::chunks_head::{MappedEntry, samples_of};
 use super::histograms::HistogramSeries;
 use super::late::LateSeries;
+use super::open_xor2::Xor2Series;
 use super::paged::{Paged, Spans};
 use super::pairs::{PairId, Pairs};
 use super::postings::Postings;
@@ -25,6 +26,19 @@ pub(crate) struct ChunkRules {
     pub(crate) samples: u16,
     /// Histogram chunks have room for start timestamps.
     pub(crate) histogram_starts: bool,
+    /// New chunks of floats are XOR2.
+    pub(crate) xor2: bool,
+    /// Start timestamps are kept: an XOR chunk ends where XOR2 is to be written. Without it either takes what the other
+    /// would, as upstream's (`chunkenc.CompatibleValues`).
+    pub(crate) starts: bool,
+}
+
+impl ChunkRules {
+    /// Returns whether an XOR chunk ends before any further sample.
+    #[inline]
+    fn end_xor(&self) -> bool {
+        self.xor2 && self.starts
+    }
 }
 
 /// What an append does not touch.
@@ -50,6 +64,7 @@ pub(crate) struct Shard {
     pub(crate) open_batches: OpenBatches,
     pub(crate) late: LateSeries,
     pub(crate) histograms: HistogramSeries,
+    pub(crate) xor2: Xor2Series,
     live: usize,
     pub(crate) stale: usize,
     scratch: Vec<u8>,
@@ -168,7 +183,7 @@ impl Shard {
     #[inline]
     pub(crate) fn extent(&self, slot: Slot) -> Extent {
         let hot = self.hot(slot);
-        let samples = if hot.is_histogram() { self.histogram_samples(slot) } else { hot.xor.samples() };
+        let samples = if hot.is_histogram() || hot.is_xor2() { self.samples_beside(slot) } else { hot.xor.samples() };
         Extent { chunk_id: hot.chunk_id, samples }
     }
 
@@ -201,9 +216,16 @@ impl Shard {
         range
     }
 
-    /// Appends a sample; upstream's rules for order and for ending chunks (`tsdb/head_append.go`, 3.14).
+    /// Appends a sample with its start timestamp (0 = none; XOR chunks have no room for it); upstream's rules for order and
+    /// for ending chunks (`tsdb/head_append.go`, 3.14).
     #[inline]
-    pub(crate) fn append(&mut self, slot: Slot, t: i64, v: f64, rules: &ChunkRules) -> Result<Appended, AppendError> {
+    pub(crate) fn append(
+        &mut self,
+        slot: Slot,
+        (start, t): (i64, i64),
+        v: f64,
+        rules: &ChunkRules,
+    ) -> Result<Appended, AppendError> {
         let hot = &mut self.hot[slot.0 as usize];
         let mut before = Extent { chunk_id: hot.chunk_id, samples: hot.xor.samples() };
         if !hot.follows(t, v)? {
@@ -216,13 +238,20 @@ impl Shard {
             open => {
                 if open.is_some() {
                     self.seal(slot);
+                } else if hot.is_xor2() {
+                    return self.append_xor2(slot, (start, t), v, rules);
                 } else if hot.is_histogram() {
                     before = self.extent(slot);
-                    if let Some(done) = self.end_histograms(slot, t, v, rules)? {
+                    if let Some(done) = self.end_histograms(slot, (start, t), v, rules)? {
                         return Ok(done);
                     }
                 } else if self.sealed.newest_first(self.chain(slot)).next().is_some_and(|c| c.max_t >= t) {
                     return Err(AppendError::OutOfOrder);
+                }
+                if rules.xor2 {
+                    self.stale -= usize::from(was_stale);
+                    self.begin_xor2(slot, (start, t), v, rules);
+                    return Ok(Appended::NewChunk(before));
                 }
                 new_chunk = true;
                 self.begin_chunk(slot, t, rules)
@@ -288,6 +317,11 @@ impl Shard {
             hot.xor = xor;
             (hot.min_t, hot.next_at) = (chunk.range.0, next_at);
             self.stale += usize::from(hot.is_stale());
+            return true;
+        }
+        if let (Some(next_at), Encoding::Xor2) = (chunk.next_at, chunk.encoding)
+            && self.restore_xor2(slot, chunk, next_at)
+        {
             return true;
         }
         let samples = samples_of(chunk.encoding, chunk.data);
@@ -358,6 +392,15 @@ impl Shard {
                 dropped += usize::from(gone);
                 gone
             }
+            None if hot.is_xor2() => {
+                let series = hot.series();
+                let gone = !has_late && chain.is_empty() && self.drop_xor2(series, min_t);
+                if let Some(open) = self.xor2.get(series) {
+                    *oldest = (*oldest).min(open.min_t);
+                }
+                dropped += usize::from(gone);
+                gone
+            }
             None => !has_late && chain.is_empty() && hot.mark_idle(),
         };
         if gone {
@@ -423,7 +466,7 @@ impl Shard {
         ShardStats {
             series: self.live,
             stale: self.stale,
-            chunks: self.slabs.len() + self.sealed.len() + self.late.n_chunks() + histogram_series,
+            chunks: self.slabs.len() + self.sealed.len() + self.late.n_chunks() + histogram_series + self.xor2.len(),
             histogram_series,
             histogram_buckets,
             sealed_bytes: self.sealed.chunk_bytes(),
@@ -435,7 +478,8 @@ impl Shard {
                 + self.sealed.heap_bytes()
                 + self.postings.heap_bytes()
                 + self.late.heap_bytes()
-                + self.histograms.heap_bytes(),
+                + self.histograms.heap_bytes()
+                + self.xor2.heap_bytes(),
         }
     }
 }
@@ -454,6 +498,7 @@ fn ends_before(hot: &mut HotSeries, t: i64, rules: &ChunkRules) -> bool {
     t >= hot.next_at
         || u32::from(samples) >= u32::from(rules.samples) * 2
         || hot.xor.byte_len() > firesteel_storage::chunkenc::CUT_CHUNK_ABOVE_BYTES
+        || rules.end_xor()
 }
 
 /// Returns where the range ends that a chunk beginning at `t` lies in.

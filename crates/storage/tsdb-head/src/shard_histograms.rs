@@ -5,6 +5,7 @@ use firesteel_model::{SeriesRef, is_stale_nan};
 use firesteel_storage::{AppendError, Encoding, HistogramValue};
 
 use super::histograms::{Complete, OpenHistograms, same, stale_like};
+use super::open_xor2::OpenXor2;
 use super::series::Slot;
 use super::shard::{Appended, ChunkRules, Shard};
 use super::visibility::Extent;
@@ -42,6 +43,10 @@ impl Shard {
             let (min_t, max_t) = (hot.min_t, hot.xor.last_t().0);
             return Some(OpenChunk { min_t, max_t, encoding: Encoding::Xor, bytes });
         }
+        if let Some(open) = self.open_xor2(slot) {
+            let (min_t, max_t) = (open.min_t, open.last_t());
+            return Some(OpenChunk { min_t, max_t, encoding: Encoding::Xor2, bytes: open.bytes() });
+        }
         let open = self.open_histograms(slot)?;
         let (min_t, max_t) = (open.min_t, open.last_t());
         Some(OpenChunk { min_t, max_t, encoding: open.encoding(), bytes: open.bytes() })
@@ -54,23 +59,39 @@ impl Shard {
         if hot.open().is_some() {
             return Some((hot.min_t, hot.xor.last_t().0));
         }
+        if hot.is_xor2() {
+            return self.open_xor2(slot).map(|open| (open.min_t, open.last_t()));
+        }
         self.open_histograms(slot).map(|open| (open.min_t, open.last_t()))
     }
 
-    /// Returns the number of samples of the open chunk of histograms.
+    /// Returns the time at which the open chunk of floats ends at the latest; of histograms it is not told.
+    pub(crate) fn open_next_at(&self, slot: Slot) -> i64 {
+        self.open_xor2(slot).map_or(self.hot(slot).next_at, OpenXor2::next_at)
+    }
+
+    /// Returns the number of samples of the open chunk that lies beside the float columns.
     #[cold]
-    pub(crate) fn histogram_samples(&self, slot: Slot) -> u16 {
+    pub(crate) fn samples_beside(&self, slot: Slot) -> u16 {
+        if let Some(open) = self.open_xor2(slot) {
+            return open.samples();
+        }
         self.open_histograms(slot).map_or(0, OpenHistograms::samples)
     }
 
     /// Returns whether the newest sample is a staleness marker of any kind.
     fn is_stale(&self, slot: Slot) -> bool {
-        self.hot(slot).is_stale() || self.open_histograms(slot).is_some_and(OpenHistograms::is_stale)
+        self.hot(slot).is_stale()
+            || self.open_histograms(slot).is_some_and(OpenHistograms::is_stale)
+            || self.open_xor2(slot).is_some_and(|open| is_stale_nan(open.last_v()))
     }
 
-    /// As `HotSeries::follows`, for a series without an open float chunk.
+    /// As `HotSeries::follows`, for a series without an open XOR chunk.
     #[cold]
-    pub(crate) fn float_follows(&self, slot: Slot, t: i64) -> Result<(), AppendError> {
+    pub(crate) fn float_follows(&self, slot: Slot, t: i64, v: f64) -> Result<(), AppendError> {
+        if let Some(open) = self.open_xor2(slot) {
+            return open.follows(t, v).map(|_| ());
+        }
         if let Some(open) = self.open_histograms(slot) {
             return match t.cmp(&open.last_t()) {
                 std::cmp::Ordering::Greater => Ok(()),
@@ -102,17 +123,17 @@ impl Shard {
     pub(crate) fn end_histograms(
         &mut self,
         slot: Slot,
-        t: i64,
+        (start, t): (i64, i64),
         v: f64,
         rules: &ChunkRules,
     ) -> Result<Option<Appended>, AppendError> {
-        self.float_follows(slot, t)?;
+        self.float_follows(slot, t, v)?;
         let series = self.hot(slot).series();
         if is_stale_nan(v)
             && let Some(open) = self.histograms.get(series)
         {
             let marker = stale_like(&open.last);
-            return self.append_histogram(slot, (0, t), &marker, rules).map(Some);
+            return self.append_histogram(slot, (start, t), &marker, rules).map(Some);
         }
         if let Some(open) = self.histograms.take(series) {
             self.stale -= usize::from(open.is_stale());
@@ -148,6 +169,7 @@ impl Shard {
                 let open = OpenHistograms::begin(start, t, value, rules.histogram_starts, rules)
                     .map_err(|_| AppendError::InvalidSample)?;
                 self.seal(slot);
+                self.seal_xor2(slot);
                 self.histograms.set(series, open);
                 self.hot_mut(slot).set_histogram(true);
             }

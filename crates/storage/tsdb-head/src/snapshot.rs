@@ -263,7 +263,7 @@ fn put_series(pairs: &Pairs, shard: &Shard, slot: Slot, numbers: &mut Vec<u32>, 
         put_chunk(out, open.encoding as u8 | OPEN, (min, max), open.bytes.len());
         out.extend_from_slice(&count);
         out.extend_from_slice(rest);
-        put_varint(out, hot.next_at);
+        put_varint(out, shard.open_next_at(slot));
     }
 }
 

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use firesteel_base::vfs::Vfs;
 use firesteel_base::{FastHashMap, TimeRange, TimestampMs};
 use firesteel_model::SeriesRef;
-use firesteel_storage::ChunkView;
+use firesteel_storage::{ChunkView, Encoding};
 use firesteel_tsdb_block::{
     Block, BlockError, BlockMeta, BlockSpec, Candidate, PlanOptions, SeriesSource, Ulid, WriteOptions, block_ranges,
     compact, plan, write_block,
@@ -279,7 +279,7 @@ impl Compaction {
             segment_bytes: self.segment_bytes,
             cancelled: Some(&self.stop),
             observe: Some(&mut observe),
-            ..WriteOptions::default()
+            float_encoding: self.float_encoding(),
         };
         instruments.populating.set(1.0);
         let written = write_block(self.vfs(), dir, &spec, source, &mut options);
@@ -351,14 +351,23 @@ impl Compaction {
         }
     }
 
+    /// Returns how floats are encoded that are encoded anew.
+    fn float_encoding(&self) -> Encoding {
+        if self.head.is_xor2() { Encoding::Xor2 } else { Encoding::Xor }
+    }
+
     fn compact_one(&self, parents: &[Arc<Block>]) -> Result<(), DbError> {
         let began = Instant::now();
         let instruments = &self.instruments;
         let vertical = parents.windows(2).any(|pair| pair[1].meta().min_time < pair[0].meta().max_time);
         instruments.vertical.inc_by(u64::from(vertical));
         instruments.populating.set(1.0);
-        let mut options =
-            WriteOptions { segment_bytes: self.segment_bytes, cancelled: Some(&self.stop), ..WriteOptions::default() };
+        let mut options = WriteOptions {
+            segment_bytes: self.segment_bytes,
+            cancelled: Some(&self.stop),
+            float_encoding: self.float_encoding(),
+            ..WriteOptions::default()
+        };
         let written = compact(self.vfs(), &self.dir, parents, Ulid::generate(), &mut options);
         instruments.populating.set(0.0);
         instruments.ran.inc();

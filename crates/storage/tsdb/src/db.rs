@@ -52,6 +52,9 @@ impl Db {
     /// Errors: the directory is in use, not writable (with owner and uid), or its log cannot be read. A block that cannot be
     /// read is no error: it is set aside.
     pub fn open(options: DbOptions) -> Result<Arc<Self>, DbError> {
+        if options.starts && !options.xor2 {
+            return Err(DbError::StartsNeedXor2);
+        }
         lock::create_dir(&options.dir)?;
         let lock = if options.no_lockfile { None } else { Some(DirLock::take(&options.dir)?) };
         let vfs = &options.vfs;
@@ -219,6 +222,15 @@ impl Db {
     /// Returns the newest metadata of a series, when it is kept.
     pub fn metadata_of(&self, series: SeriesRef) -> Option<Arc<Metadata>> {
         self.head.metadata_of(series)
+    }
+
+    /// Changes whether floats are written as XOR2. Error: start timestamps are kept, for which XOR has no room.
+    pub fn set_xor2(&self, xor2: bool) -> Result<(), DbError> {
+        if self.options.starts && !xor2 {
+            return Err(DbError::StartsNeedXor2);
+        }
+        self.head.set_xor2(xor2);
+        Ok(())
     }
 
     /// Changes how far behind the newest sample an out-of-order one may be; zero takes none. What is there stays.

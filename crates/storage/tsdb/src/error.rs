@@ -34,6 +34,12 @@ pub enum DbError {
     /// A snapshot may not go where it was asked to.
     #[error("{0}")]
     Snapshot(&'static str),
+    /// Start timestamps are to be kept in chunks that have no room for them. Upstream's text (`tsdb/db.go`, 3.14).
+    #[error(
+        "float chunk encoding \"xor\" is incompatible with start-timestamp storage; XOR chunks do not store start \
+         timestamps, use \"xor2\""
+    )]
+    StartsNeedXor2,
     /// Another process holds the directory.
     #[error("lock DB directory: {} is in use by another process", path.display())]
     Locked { path: PathBuf },

@@ -53,6 +53,14 @@ pub struct DbOptions {
     pub exemplars_max: usize,
     /// Keep metadata with the series and in the log (feature `metadata-wal-records`).
     pub metadata_records: bool,
+    /// Write floats as XOR2 (feature `xor2-encoding`, `storage.tsdb.chunk_encoding.floats`).
+    pub xor2: bool,
+    /// Write histogram chunks with room for start timestamps (feature `histograms-st-encoding`).
+    pub histogram_starts: bool,
+    /// Keep start timestamps in the logs (feature `st-storage`); wants `xor2`.
+    pub starts: bool,
+    /// Append a zero at each start timestamp that is new (feature `created-timestamp-zero-ingestion`).
+    pub zero_at_start: bool,
     /// With less free space than this, samples that must be durable are refused; 0 = never.
     pub low_space_bytes: u64,
     /// Compact, map and reload by threads of its own; otherwise only when asked to.
@@ -89,6 +97,10 @@ impl DbOptions {
             out_of_order_cap: 32,
             exemplars_max: 0,
             metadata_records: false,
+            xor2: false,
+            histogram_starts: false,
+            starts: false,
+            zero_at_start: false,
             low_space_bytes: 64 << 20,
             background: true,
             vfs: Arc::new(OsVfs),
@@ -106,6 +118,10 @@ impl DbOptions {
             out_of_order_cap: self.out_of_order_cap,
             exemplars_max: self.exemplars_max,
             metadata_records: self.metadata_records,
+            xor2: self.xor2,
+            histogram_starts: self.histogram_starts,
+            starts: self.starts,
+            zero_at_start: self.zero_at_start,
             ..HeadOptions::default()
         }
     }

@@ -36,6 +36,11 @@ impl BitBuffer {
         &mut self.bytes
     }
 
+    /// Returns the bytes allocated.
+    pub(super) fn heap_bytes(&self) -> usize {
+        self.bytes.capacity()
+    }
+
     /// Appends the low `n` bits of `value`, 1 to 64.
     #[inline]
     pub(super) fn put(&mut self, value: u64, n: u32) {

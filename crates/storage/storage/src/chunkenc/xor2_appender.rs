@@ -47,20 +47,29 @@ impl Xor2Appender {
 
     /// Returns the state behind the last sample of `chunk`. Costs a decode of the whole chunk.
     pub fn resume(chunk: &[u8]) -> Result<Self, ChunkError> {
+        Ok(Self::resume_with_last(chunk)?.0)
+    }
+
+    /// As [`Self::resume`]; returns also the last sample's value, 0 when there is none.
+    pub fn resume_with_last(chunk: &[u8]) -> Result<(Self, f64), ChunkError> {
         let mut decoder = Xor2Decoder::new(chunk)?;
-        while decoder.advance()?.is_some() {}
+        let mut last = 0.0;
+        while let Some((_, v)) = decoder.advance()? {
+            last = v;
+        }
         if decoder.read == 0 {
-            return Ok(Self::new());
+            return Ok((Self::new(), last));
         }
         decoder.baseline.resumed();
-        Ok(Self {
+        let resumed = Self {
             out: BitBuffer::resume(chunk, decoder.end_bit()),
             value: decoder.baseline,
             starts: decoder.starts,
             samples: decoder.read as u16,
             t: decoder.t,
             delta: decoder.delta,
-        })
+        };
+        Ok((resumed, last))
     }
 
     /// Appends a sample, `start` = 0 when it has no start timestamp. The order of times is the caller's business.
@@ -140,6 +149,11 @@ impl Xor2Appender {
     /// Returns the chunk's bytes, header included.
     pub fn bytes(&self) -> &[u8] {
         self.out.bytes()
+    }
+
+    /// Returns the bytes allocated.
+    pub fn heap_bytes(&self) -> usize {
+        self.out.heap_bytes()
     }
 
     /// Returns how many samples the chunk has.

@@ -11,5 +11,6 @@ mod kinds_peer;
 mod metrics;
 mod peers;
 mod restarts;
+mod starts;
 mod wal_peer;
 mod zstd_logs;
