@@ -24,6 +24,9 @@ pub enum ServerError {
     Answer(String),
 }
 
+/// A large log may have to be read first.
+const READY_LIMIT: Duration = Duration::from_mins(5);
+
 /// A running server; killed when dropped.
 #[derive(Debug)]
 pub struct Server {
@@ -76,7 +79,7 @@ impl Server {
     }
 
     fn wait_ready(&mut self, prefix: &str) -> Result<(), ServerError> {
-        let deadline = Instant::now() + Duration::from_secs(30);
+        let deadline = Instant::now() + READY_LIMIT;
         while Instant::now() < deadline {
             if let Some(status) = self.child.try_wait()? {
                 return Err(ServerError::Ended { status, log: self.log() });

@@ -5,6 +5,7 @@ mod pages;
 mod process;
 mod pushes;
 mod remote_write;
+mod restart;
 mod scrape;
 mod storage;
 
@@ -14,10 +15,12 @@ pub(crate) fn run(args: &[&str]) -> Result<()> {
     match args {
         ["scrape", rest @ ..] => scrape::run(rest),
         ["remote-write", rest @ ..] => remote_write::run(rest),
+        ["restart", rest @ ..] => restart::run(rest),
         ["storage", rest @ ..] => storage::run(rest),
         _ => bail!(
             "bench: say what: scrape [--series N] [--interval SECONDS] [--seconds N] [--gzip] [--save], remote-write \
-             [--series N] [--rounds N] [--save], or storage [--series N,N] [--no-churn] [--save]"
+             [--series N] [--rounds N] [--save], restart [--series N] [--samples N] [--only SERVER] [--again] [--save], \
+             or storage [--series N,N] [--no-churn] [--save]"
         ),
     }
 }

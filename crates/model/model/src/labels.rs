@@ -49,7 +49,7 @@ impl Labels {
     /// Returns xxh64 of the packed bytes: upstream's `Labels.Hash()`.
     #[inline]
     pub fn hash64(&self) -> u64 {
-        xxhash_rust::xxh64::xxh64(&self.0, 0)
+        packed_hash64(&self.0)
     }
 
     /// Returns the value of `name`, or `None` when the label is absent (upstream's `Get` gives "").
@@ -186,6 +186,12 @@ pub fn packed_texts(packed: &[u8]) -> impl Iterator<Item = &[u8]> {
         rest = behind;
         Some(text)
     })
+}
+
+/// Returns [`Labels::hash64`] of a set in packed form.
+#[inline]
+pub fn packed_hash64(packed: &[u8]) -> u64 {
+    xxhash_rust::xxh64::xxh64(packed, 0)
 }
 
 impl<'a> Iterator for LabelsIter<'a> {

@@ -12,7 +12,7 @@ mod sample;
 mod series_ref;
 
 pub use histogram::{CounterReset, FloatHistogram, Histogram, HistogramError, Span};
-pub use labels::{Labels, LabelsIter, packed_texts, push_packed};
+pub use labels::{Labels, LabelsIter, packed_hash64, packed_texts, push_packed};
 pub use labels_builder::LabelsBuilder;
 pub use matcher::{MatchType, Matcher};
 pub use metadata::{Metadata, MetricType};

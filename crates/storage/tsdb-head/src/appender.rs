@@ -184,7 +184,7 @@ impl<'a> HeadAppender<'a> {
             HistogramValue::Float(h) => h.validate()?,
         }
         let place = head.place_of(sample.series).ok_or(AppendError::UnknownSeries)?;
-        let shard = head.shards[place.shard as usize].lock();
+        let mut shard = head.shards[place.shard as usize].lock();
         let hot = shard.series(place.slot, sample.series).ok_or(AppendError::UnknownSeries)?;
         let in_order = if sample.t.0 < min_valid {
             Err(AppendError::OutOfOrder)
@@ -204,6 +204,7 @@ impl<'a> HeadAppender<'a> {
         if !hot.is_logged() {
             self.buffers.unlogged.push(sample.series);
         }
+        shard.hot_mut(place.slot).set_pending();
         drop(shard);
         let kind = SampleKind::of(&sample.value);
         if self.buffers.aside.kinds.get(&sample.series).is_some_and(|known| *known != kind) {
@@ -320,7 +321,7 @@ impl Appender for HeadAppender<'_> {
             if rows.len() == start {
                 continue;
             }
-            let shard = shard.lock();
+            let mut shard = shard.lock();
             let mut kept = start;
             for i in start..rows.len() {
                 let mut row = rows[i];
@@ -365,6 +366,7 @@ impl Appender for HeadAppender<'_> {
                             Some(from) if row.row & ZERO == 0 => from + row.row,
                             _ => 0,
                         };
+                        shard.hot_mut(row.slot).set_pending();
                         rows[kept] = row;
                         kept += 1;
                     }

@@ -143,9 +143,7 @@ impl HeadAppender<'_> {
             for row in rows {
                 let slot = match shard.series_mut(row.slot, row.series) {
                     Some(hot) => {
-                        if logged {
-                            hot.set_logged();
-                        }
+                        hot.set_written(logged);
                         row.slot
                     }
                     // The shard was compacted since the row came, or the series is gone.
@@ -228,9 +226,7 @@ impl HeadAppender<'_> {
                     written.histograms.rejected += 1;
                     continue;
                 };
-                if logged {
-                    shard.hot_mut(slot).set_logged();
-                }
+                shard.hot_mut(slot).set_written(logged);
                 let outcome = if t < min_valid {
                     Err(AppendError::OutOfOrder)
                 } else {

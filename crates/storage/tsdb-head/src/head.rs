@@ -239,14 +239,21 @@ impl Head {
 
     /// Finds a series and whether its record is in the log.
     pub(crate) fn find(&self, labels: &Labels) -> Option<(SeriesRef, bool)> {
-        self.find_hashed(labels, labels.hash64())
-    }
-
-    fn find_hashed(&self, labels: &Labels, hash: u64) -> Option<(SeriesRef, bool)> {
+        let hash = labels.hash64();
         let pairs = self.pairs.read();
         let shard = self.shards[self.shard_of(hash)].lock();
         let slot = shard.find(&pairs, hash, labels)?;
         let hot = shard.hot(slot);
+        Some((hot.series(), hot.is_logged()))
+    }
+
+    /// As [`Self::find`], for who is about to append.
+    fn find_to_append(&self, labels: &Labels, hash: u64) -> Option<(SeriesRef, bool)> {
+        let pairs = self.pairs.read();
+        let mut shard = self.shards[self.shard_of(hash)].lock();
+        let slot = shard.find(&pairs, hash, labels)?;
+        let hot = shard.hot_mut(slot);
+        hot.set_pending();
         Some((hot.series(), hot.is_logged()))
     }
 
@@ -259,7 +266,9 @@ impl Head {
         job: &str,
     ) -> Result<(SeriesRef, bool), AppendError> {
         let hash = labels.hash64();
-        if let Some(found) = self.find_hashed(labels, hash) {
+        // A replay appends nothing behind a truncation's back.
+        let found = if number.is_some() { self.find(labels) } else { self.find_to_append(labels, hash) };
+        if let Some(found) = found {
             return Ok(found);
         }
         if labels.is_empty() || labels.as_packed().len() > u16::MAX as usize {

@@ -38,6 +38,7 @@ mod shard;
 mod shard_histograms;
 mod slabs;
 mod snapshot;
+mod snapshot_fill;
 mod snapshot_load;
 mod source;
 mod starts;

@@ -10,7 +10,7 @@ use std::time::Duration;
 use firesteel_base::vfs::Vfs;
 use parking_lot::{Condvar, Mutex};
 
-use super::chunks_head::{ChunkFiles, ChunksHeadError};
+use super::chunks_head::{ChunkFiles, ChunkRef, ChunksHeadError};
 use super::series::SERIES_REF_MAX;
 use super::{Head, count};
 
@@ -41,10 +41,17 @@ struct Wanted {
 
 impl Head {
     /// Keeps sealed chunks in files of `dir` from now on, and finds those that are there: a replay puts them where they
-    /// belong. To be called before the replay, with the time that blocks reach to as `min_valid`.
-    pub fn open_chunks_head(&self, vfs: Arc<dyn Vfs>, dir: &Path, min_valid: i64) -> Result<(), ChunksHeadError> {
+    /// belong. To be called before the replay, with the time that blocks reach to as `min_valid`, and up to where a snapshot
+    /// tells of the chunks ([`crate::Snapshot::chunks_end`]).
+    pub fn open_chunks_head(
+        &self,
+        vfs: Arc<dyn Vfs>,
+        dir: &Path,
+        min_valid: i64,
+        told: Option<ChunkRef>,
+    ) -> Result<(), ChunksHeadError> {
         self.min_valid.fetch_max(min_valid, Ordering::Relaxed);
-        let (files, loaded) = ChunkFiles::open(vfs, dir, min_valid)?;
+        let (files, loaded) = ChunkFiles::open(vfs, dir, min_valid, told.unwrap_or_default())?;
         count(&self.counts.mmap_chunk_corruptions, u64::from(loaded.cut));
         if self.chunks_head.set(files).is_ok() {
             self.last_ref.fetch_max(loaded.last_ref().min(SERIES_REF_MAX), Ordering::Relaxed);
@@ -52,6 +59,16 @@ impl Head {
             self.shards.iter().for_each(|shard| shard.lock().sealed.await_mapping());
         }
         Ok(())
+    }
+
+    /// Finds also those chunks in files that a snapshot was to tell of.
+    pub(crate) fn list_all_chunks(&self) {
+        let mut loaded = self.loaded.lock();
+        if loaded.from > ChunkRef::default()
+            && let Some(files) = self.chunks_head()
+        {
+            *loaded = files.list(self.min_valid.load(Ordering::Relaxed), &loaded);
+        }
     }
 
     pub(crate) fn chunks_head(&self) -> Option<&ChunkFiles> {
@@ -155,7 +172,7 @@ impl Head {
 }
 
 /// When the rolling snapshot is due: after this much of log, or as much as the last one took.
-const ROLL_BYTES: u64 = 32 << 20;
+const ROLL_BYTES: u64 = 8 << 20;
 /// At a stop: what is less is read as fast as a snapshot.
 const LAST_BYTES: u64 = 4 << 20;
 

@@ -164,6 +164,31 @@ impl Pairs {
         }
     }
 
+    /// Interns one pair without counting a series for it, which must follow by [`Self::count_in`].
+    pub(crate) fn intern_uncounted(&mut self, name: &str, value: &str) -> PairId {
+        let mut packed = std::mem::take(&mut self.scratch);
+        packed.clear();
+        push_packed(&mut packed, name);
+        push_packed(&mut packed, value);
+        let id = self.intern_pair(&packed, name.as_bytes());
+        self.scratch = packed;
+        id
+    }
+
+    /// Counts one series more for each pair.
+    #[inline]
+    pub(crate) fn count_in(&mut self, ids: &[u32]) {
+        for &id in ids {
+            self.pairs[id as usize].count += 1;
+        }
+    }
+
+    /// Lets go the pairs that no series was counted for.
+    pub(crate) fn release_uncounted(&mut self, ids: impl Iterator<Item = PairId>) {
+        let Self { pairs, released, .. } = self;
+        released.extend(ids.filter(|id| pairs[id.0 as usize].count == 0));
+    }
+
     fn intern_pair(&mut self, packed: &[u8], name: &[u8]) -> PairId {
         let hash = self.hasher.hash_one(packed);
         if let Some(id) = self.find_packed(hash, packed) {

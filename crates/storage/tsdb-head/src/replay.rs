@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 
 use firesteel_base::bytes::ByteCursor;
 use firesteel_base::{FastHashMap, TimestampMs};
-use firesteel_model::{Labels, Metadata, SeriesRef};
+use firesteel_model::{Metadata, SeriesRef};
 use firesteel_storage::{ChunkBytes, ChunkView, Exemplar, HistogramSample};
 
 use super::Head;
@@ -14,8 +14,10 @@ use super::late::{LateChunk, LateSample, LateValue};
 use super::refs::Place;
 use super::replay_workers::{ShardRows, Workers};
 use super::series::SERIES_REF_MAX;
+use super::shard::Shard;
 use super::snapshot;
-use super::snapshot_load::{KeptChunk, PairTexts, Snapshot, read_series};
+use super::snapshot_fill::fill;
+use super::snapshot_load::Snapshot;
 use crate::stats::ReplayStats;
 use firesteel_tsdb_wal::records::{
     ExemplarEntry, ExemplarsRecord, HistogramsRecord, MetadataEntry, MetadataRecord, MmapMarkersRecord, RecordError,
@@ -41,6 +43,37 @@ pub struct Replay<'a> {
 
 /// Rows gathered before the shards are visited: enough that a shard's lock and cache are taken once for many.
 const ROWS_MAX: usize = 32 << 10;
+
+impl Head {
+    /// Gives a series its out-of-order chunks in files, and returns how many. Markers of their log tell which of its samples
+    /// they hold.
+    pub(crate) fn attach_late(
+        &self,
+        shard: &mut Shard,
+        loaded: &Loaded,
+        maps: &Maps,
+        of: SeriesRef,
+        series: SeriesRef,
+    ) -> u64 {
+        let mut attached = 0;
+        for chunk in loaded.out_of_order(maps, of) {
+            let Some(map) = maps.by_number(chunk.at.file()) else { continue };
+            let from = chunk.data_at as usize;
+            let view = ChunkView {
+                min: TimestampMs(chunk.min_t),
+                max: TimestampMs(chunk.max_t),
+                encoding: chunk.encoding,
+                samples: u32::from(chunk.samples),
+                bytes: ChunkBytes::Mapped(Arc::clone(map), from..from + chunk.len as usize),
+            };
+            let number = self.out_of_order.next_number();
+            shard.late.of(series).chunks.push(LateChunk { number, file: Some(chunk.at.file()), view });
+            self.out_of_order.widen(chunk.min_t, chunk.max_t);
+            attached += 1;
+        }
+        attached
+    }
+}
 
 impl<'a> Replay<'a> {
     pub fn new(head: &'a Arc<Head>) -> Self {
@@ -135,12 +168,15 @@ impl<'a> Replay<'a> {
     /// Takes a snapshot; to be called before any record, which must be those from its place in the log on.
     pub fn snapshot(&mut self, snapshot: &Snapshot) {
         self.head.last_ref.fetch_max(snapshot.last_ref().min(SERIES_REF_MAX), Ordering::Relaxed);
-        let (mut texts, mut labels, mut chunks) = (PairTexts::default(), Vec::new(), Vec::new());
-        let mut broken = 0u64;
-        for record in snapshot.records() {
+        let filled = fill(self.head, &self.loaded, snapshot);
+        self.stats.series += filled.series;
+        self.stats.snapshot_chunks += filled.chunks;
+        self.stats.mmap_chunks += filled.mapped_chunks;
+        self.min_t = self.min_t.min(filled.min_t);
+        self.max_t = self.max_t.max(filled.max_t);
+        let mut broken = filled.broken;
+        for record in snapshot.records_beside(filled.block) {
             let understood = match record.first() {
-                Some(&snapshot::SERIES) => read_series(record, &mut texts, &mut labels, &mut chunks)
-                    .is_some_and(|series| self.kept_series(series, &Labels::from_packed(&labels), &chunks)),
                 Some(&snapshot::ALIASES) => {
                     for pair in record[1..].chunks_exact(16) {
                         let mut cursor = ByteCursor::new(pair);
@@ -150,7 +186,7 @@ impl<'a> Replay<'a> {
                     }
                     true
                 }
-                Some(&(snapshot::HEADER | snapshot::END)) => true,
+                Some(&snapshot::END) => true,
                 _ => self.record(record).is_ok(),
             };
             broken += u64::from(!understood);
@@ -158,28 +194,6 @@ impl<'a> Replay<'a> {
         if broken > 0 {
             tracing::error!(component = "tsdb", records = broken, "Records of the head snapshot do not make sense");
         }
-    }
-
-    /// Takes a series of a snapshot with the chunks that were in memory.
-    fn kept_series(&mut self, series: SeriesRef, labels: &Labels, chunks: &[KeptChunk<'_>]) -> bool {
-        if self.head.find_or_create(labels, Some(series), "").is_ok_and(|found| found.0 != series) {
-            return false;
-        }
-        self.stats.series += 1;
-        self.mark_logged(series);
-        self.attach(series, series);
-        let Some(place) = self.head.place_of(series) else { return false };
-        let min_valid = self.head.min_valid.load(Ordering::Relaxed);
-        let mut shard = self.head.shards[place.shard as usize].lock();
-        for chunk in chunks.iter().filter(|c| c.range.1 >= min_valid) {
-            // What was mapped since is in the files.
-            if shard.restore(place.slot, chunk) {
-                self.min_t = self.min_t.min(chunk.range.0);
-                self.max_t = self.max_t.max(chunk.range.1);
-                self.stats.snapshot_chunks += 1;
-            }
-        }
-        true
     }
 
     /// Gives a series the chunks that lie in files under the reference of its record.
@@ -193,14 +207,10 @@ impl<'a> Replay<'a> {
             self.drain();
         }
         let maps = files.maps();
-        self.attach_late(&maps, of, series);
-        let mut chunks = self.loaded.in_order(&maps, of).peekable();
-        if chunks.peek().is_none() {
-            return;
-        }
         let Some(place) = self.head.place_of(series) else { return };
         let mut shard = self.head.shards[place.shard as usize].lock();
-        for chunk in chunks {
+        self.stats.mmap_chunks += self.head.attach_late(&mut shard, &self.loaded, &maps, of, series);
+        for chunk in self.loaded.in_order(&maps, of) {
             // What overlaps is in the log as well, and comes from there.
             if shard.series(place.slot, series).is_none_or(|hot| hot.open().is_some() || hot.is_xor2())
                 || !shard.attach(place.slot, &chunk)
@@ -211,35 +221,6 @@ impl<'a> Replay<'a> {
             self.max_t = self.max_t.max(chunk.max_t);
             self.stats.mmap_chunks += 1;
         }
-    }
-
-    /// Gives a series its out-of-order chunks in files. Markers of their log tell which of its samples they hold.
-    fn attach_late(&mut self, maps: &Maps, of: SeriesRef, series: SeriesRef) {
-        let mut chunks = self.loaded.out_of_order(maps, of).peekable();
-        if chunks.peek().is_none() {
-            return;
-        }
-        let Some(place) = self.head.place_of(series) else { return };
-        let mut shard = self.head.shards[place.shard as usize].lock();
-        let out_of_order = &self.head.out_of_order;
-        let (mut min_t, mut max_t) = (i64::MAX, i64::MIN);
-        for chunk in chunks {
-            let Some(map) = maps.by_number(chunk.at.file()) else { continue };
-            let from = chunk.data_at as usize;
-            let view = ChunkView {
-                min: TimestampMs(chunk.min_t),
-                max: TimestampMs(chunk.max_t),
-                encoding: chunk.encoding,
-                samples: u32::from(chunk.samples),
-                bytes: ChunkBytes::Mapped(Arc::clone(map), from..from + chunk.len as usize),
-            };
-            let number = out_of_order.next_number();
-            shard.late.of(series).chunks.push(LateChunk { number, file: Some(chunk.at.file()), view });
-            (min_t, max_t) = (min_t.min(chunk.min_t), max_t.max(chunk.max_t));
-            self.stats.mmap_chunks += 1;
-        }
-        drop(shard);
-        out_of_order.widen(min_t, max_t);
     }
 
     /// Returns the reference that stands for the series in memory.

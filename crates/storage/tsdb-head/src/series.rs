@@ -18,6 +18,7 @@ const LOGGED: u64 = 1 << 49;
 const IDLE: u64 = 1 << 50;
 const HISTOGRAM: u64 = 1 << 51;
 const XOR2: u64 = 1 << 52;
+const PENDING: u64 = 1 << 53;
 
 /// Largest reference that fits upstream's five bytes.
 pub(crate) const SERIES_REF_MAX: u64 = REF_BITS;
@@ -69,6 +70,25 @@ impl HotSeries {
     #[inline]
     pub(crate) fn set_logged(&mut self) {
         self.tag |= LOGGED;
+    }
+
+    /// Notes that a batch is about to bring a sample: a truncation that comes in between leaves the series alone.
+    #[inline]
+    pub(crate) fn set_pending(&mut self) {
+        self.tag |= PENDING;
+    }
+
+    /// Notes that the batch was written, and whether the series' record is in the log.
+    #[inline]
+    pub(crate) fn set_written(&mut self, logged: bool) {
+        self.tag = self.tag & !PENDING | if logged { LOGGED } else { 0 };
+    }
+
+    /// Returns whether a batch is about to bring a sample. It is asked once: a batch that was dropped holds nothing for long.
+    pub(crate) fn take_pending(&mut self) -> bool {
+        let was = self.tag & PENDING != 0;
+        self.tag &= !PENDING;
+        was
     }
 
     /// Marks the series as found empty by a truncation, and returns whether one had found it so before.

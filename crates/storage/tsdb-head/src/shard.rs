@@ -105,6 +105,21 @@ impl Shard {
             .map(|&slot| Slot(slot))
     }
 
+    /// Makes room for so many series.
+    pub(crate) fn reserve(&mut self, series: usize) {
+        let Self { index, cold, .. } = self;
+        index.reserve(series, |&other| spread(cold[other as usize].hash));
+    }
+
+    /// Returns the series that is spelled by `ids`, which are numbers of pairs in use.
+    pub(crate) fn find_spelled(&self, hash: u64, ids: &[u32]) -> Option<Slot> {
+        let same = |&slot: &u32| {
+            let cold = &self.cold[slot as usize];
+            cold.hash == short(hash) && self.ids_of(cold) == ids
+        };
+        self.index.find(spread(short(hash)), same).map(|&slot| Slot(slot))
+    }
+
     /// Adds a series whose labels are spelled by `ids`.
     pub(crate) fn create(&mut self, series: SeriesRef, hash: u64, ids: &[u32]) -> Slot {
         let slot = self.hot.push(HotSeries::new(series)) as u32;
@@ -307,8 +322,7 @@ impl Shard {
         }
         if let (Some(next_at), Encoding::Xor) = (chunk.next_at, chunk.encoding)
             && chunk.data.len() <= firesteel_storage::chunkenc::MAX_CHUNK_BYTES
-            && let Ok(xor) = firesteel_storage::chunkenc::XorAppender::resume(chunk.data)
-            && xor.samples() > 0
+            && let Some(xor) = chunk.resumed()
         {
             let place = self.slabs.alloc(chunk.data.len());
             self.slabs.bytes_mut(place)[..chunk.data.len()].copy_from_slice(chunk.data);
@@ -370,9 +384,10 @@ impl Shard {
             *oldest = (*oldest).min(chunk.min_t);
         }
         let hot = &mut self.hot[at];
-        let has_late = self.late.get(hot.series()).is_some();
+        // Who was promised a place gets it; else a sample that was taken would have nowhere to go.
+        let stays = self.late.get(hot.series()).is_some() || hot.take_pending();
         let gone = match hot.open() {
-            Some(place) if !has_late && chain.is_empty() && hot.xor.last_t().0 < min_t => {
+            Some(place) if !stays && chain.is_empty() && hot.xor.last_t().0 < min_t => {
                 self.stale -= usize::from(hot.is_stale());
                 self.slabs.free(place);
                 dropped += 1;
@@ -385,7 +400,7 @@ impl Shard {
             // A series without samples may belong to a batch that is about to commit: it gets one round of grace.
             None if hot.is_histogram() => {
                 let series = hot.series();
-                let gone = !has_late && chain.is_empty() && self.drop_histograms(series, min_t);
+                let gone = !stays && chain.is_empty() && self.drop_histograms(series, min_t);
                 if let Some(open) = self.histograms.get(series) {
                     *oldest = (*oldest).min(open.min_t);
                 }
@@ -394,14 +409,14 @@ impl Shard {
             }
             None if hot.is_xor2() => {
                 let series = hot.series();
-                let gone = !has_late && chain.is_empty() && self.drop_xor2(series, min_t);
+                let gone = !stays && chain.is_empty() && self.drop_xor2(series, min_t);
                 if let Some(open) = self.xor2.get(series) {
                     *oldest = (*oldest).min(open.min_t);
                 }
                 dropped += usize::from(gone);
                 gone
             }
-            None => !has_late && chain.is_empty() && hot.mark_idle(),
+            None => !stays && chain.is_empty() && hot.mark_idle(),
         };
         if gone {
             let hot = &mut self.hot[at];

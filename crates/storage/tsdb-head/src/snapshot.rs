@@ -19,11 +19,11 @@ use firesteel_tsdb_wal::{Segment, Wal, WalError, last_checkpoint, segment_path};
 use super::Head;
 use super::chunks_head::{ChunkFiles, ChunksHeadError};
 use super::pairs::{PairId, Pairs};
-use super::sealed::ChunkBytesAt;
+use super::sealed::{ChunkBytesAt, SealedChunk};
 use super::series::Slot;
 use super::shard::Shard;
 
-pub(crate) const MAGIC: [u8; 8] = *b"FSHEAD\0\x01";
+pub(crate) const MAGIC: [u8; 8] = *b"FSHEAD\0\x02";
 /// Kinds of records; those of the log stand for themselves.
 pub(crate) const SERIES: u8 = 0x80;
 pub(crate) const HEADER: u8 = 0x81;
@@ -148,21 +148,19 @@ impl Head {
         }
         out.record.extend_from_slice(&tail.to_be_bytes());
         out.end_record()?;
-        let mut numbers: Vec<u32> = Vec::new();
-        let (mut known, mut series) = (0, 0u64);
-        for lock in &self.shards {
-            let mut slots = lock.lock().slots().peekable();
-            while slots.peek().is_some() {
+        let mut written = WrittenSeries::default();
+        let mut places: Vec<_> = self.shards.iter().map(|lock| lock.lock().slots().peekable()).collect();
+        // Slice by slice from all shards in turn, so that a start can fill them beside each other.
+        while places.iter_mut().any(|slots| slots.peek().is_some()) {
+            for (lock, slots) in self.shards.iter().zip(&mut places) {
                 let pairs = self.pairs.read();
                 let shard = lock.lock();
                 for slot in slots.by_ref().take(SLICE) {
-                    if !shard.hot(slot).is_live() || !shard.hot(slot).is_logged() {
-                        continue;
+                    if shard.hot(slot).is_live() && shard.hot(slot).is_logged() {
+                        put_series(&pairs, &shard, slot, &mut written, &mut out.record);
+                        put_uvarint_bytes(&mut out.block, &out.record);
+                        out.record.clear();
                     }
-                    put_series(&pairs, &shard, slot, &mut numbers, &mut known, &mut out.record);
-                    put_uvarint_bytes(&mut out.block, &out.record);
-                    out.record.clear();
-                    series += 1;
                 }
                 drop((shard, pairs));
                 if out.block.len() >= BLOCK_BYTES {
@@ -172,7 +170,14 @@ impl Head {
         }
         self.put_rest(&mut out)?;
         out.record.push(END);
-        out.record.extend_from_slice(&series.to_be_bytes());
+        out.record.extend_from_slice(&written.series.to_be_bytes());
+        let maps = self.chunks_head().map(|files| files.maps().clone());
+        for (file, max_t) in &written.files {
+            let identity = maps.as_ref().and_then(|maps| maps.identity(*file)).unwrap_or(0);
+            out.record.extend_from_slice(&file.to_be_bytes());
+            out.record.extend_from_slice(&identity.to_be_bytes());
+            out.record.extend_from_slice(&max_t.to_be_bytes());
+        }
         out.end_record()?;
         out.flush()?;
         Ok(out.at)
@@ -214,14 +219,36 @@ impl Head {
     }
 }
 
-/// Adds a series' record: reference, labels, and the chunks that are in memory, oldest first.
-fn put_series(pairs: &Pairs, shard: &Shard, slot: Slot, numbers: &mut Vec<u32>, known: &mut u32, out: &mut Vec<u8>) {
+/// What the series so far have in common.
+#[derive(Debug, Default)]
+struct WrittenSeries {
+    series: u64,
+    /// The number of each pair that was met, by its number in memory; 0 for those that were not.
+    numbers: Vec<u32>,
+    known: u32,
+    /// The files that chunks lie in, with the time of the newest sample there.
+    files: Vec<(u16, i64)>,
+}
+
+impl WrittenSeries {
+    fn note_file(&mut self, file: u16, max_t: i64) {
+        match self.files.iter_mut().find(|(number, _)| *number == file) {
+            Some((_, newest)) => *newest = max_t.max(*newest),
+            None => self.files.push((file, max_t)),
+        }
+    }
+}
+
+/// Adds a series' record: reference, labels, and its chunks, oldest first: where those in files are, and those in memory.
+fn put_series(pairs: &Pairs, shard: &Shard, slot: Slot, written: &mut WrittenSeries, out: &mut Vec<u8>) {
+    written.series += 1;
     let hot = shard.hot(slot);
     out.push(SERIES);
     put_uvarint(out, hot.series().0);
     let ids = shard.ids(slot);
     put_uvarint(out, ids.len() as u64);
     for &id in ids {
+        let WrittenSeries { numbers, known, .. } = written;
         if numbers.len() <= id as usize {
             numbers.resize(id as usize + 1, 0);
         }
@@ -238,16 +265,29 @@ fn put_series(pairs: &Pairs, shard: &Shard, slot: Slot, numbers: &mut Vec<u32>, 
             put_uvarint(out, u64::from(*number));
         }
     }
-    let in_memory: Vec<_> = shard
-        .sealed
-        .newest_first(shard.chain(slot))
-        .map_while(|chunk| match shard.sealed.bytes(chunk) {
-            ChunkBytesAt::Memory(data) => Some((chunk.min_t, chunk.max_t, chunk.encoding() as u8, data)),
-            ChunkBytesAt::File { .. } => None,
-        })
-        .collect();
-    for (min, max, encoding, data) in in_memory.into_iter().rev() {
-        put_chunk(out, encoding, (min, max), data.len());
+    let mut in_memory: Vec<(&SealedChunk, &[u8])> = Vec::new();
+    let mut in_files: Vec<&SealedChunk> = Vec::new();
+    for chunk in shard.sealed.newest_first(shard.chain(slot)) {
+        match shard.sealed.bytes(chunk) {
+            ChunkBytesAt::Memory(data) if in_files.is_empty() => in_memory.push((chunk, data)),
+            ChunkBytesAt::Memory(_) => {}
+            ChunkBytesAt::File { .. } => in_files.push(chunk),
+        }
+    }
+    put_uvarint(out, in_files.len() as u64);
+    for chunk in in_files.into_iter().rev() {
+        if let ChunkBytesAt::File { file, data_at, len } = shard.sealed.bytes(chunk) {
+            written.note_file(file, chunk.max_t);
+            out.push(chunk.encoding() as u8);
+            put_varint(out, chunk.min_t);
+            put_varint(out, chunk.max_t.wrapping_sub(chunk.min_t));
+            for number in [u32::from(file), data_at, len, u32::from(chunk.samples)] {
+                put_uvarint(out, u64::from(number));
+            }
+        }
+    }
+    for (chunk, data) in in_memory.into_iter().rev() {
+        put_chunk(out, chunk.encoding() as u8, (chunk.min_t, chunk.max_t), data.len());
         out.extend_from_slice(data);
     }
     if let Some(open) = shard.open_chunk(slot)
@@ -264,6 +304,12 @@ fn put_series(pairs: &Pairs, shard: &Shard, slot: Slot, numbers: &mut Vec<u32>, 
         out.extend_from_slice(&count);
         out.extend_from_slice(rest);
         put_varint(out, shard.open_next_at(slot));
+        if open.encoding == Encoding::Xor {
+            let tail = hot.xor.tail();
+            put_varint(out, tail.delta_ms);
+            out.extend_from_slice(&tail.last_value.to_be_bytes());
+            out.extend_from_slice(&[tail.spare_bits, tail.leading, tail.trailing]);
+        }
     }
 }
 

@@ -293,6 +293,34 @@ fn truncation_gives_back_series_pairs_and_memory() {
     assert!(head.stats().label_pairs <= 3 + 11);
 }
 
+/// A truncation between the check of a batch and its commit must not take a series along that was away for long.
+#[test]
+fn a_series_that_is_about_to_get_a_sample_is_not_truncated() {
+    let options = HeadOptions { reader_patience: Duration::ZERO, ..HeadOptions::default() };
+    let head = Head::new(options, Log::default());
+    let (away, busy) = (labels(&[("__name__", "away")]), labels(&[("__name__", "busy")]));
+    append(&head, &[(&away, 10, 1.0), (&busy, 1000, 1.0)]);
+    for (step, t) in [(0, 2000), (1, 3000), (2, 4000)] {
+        let mut appender = head.appender();
+        let series = appender.series(&away, &SeriesMeta::default()).expect("is there");
+        // Between the look-up and the batch, and between the batch and its commit.
+        let gone = (step == 1).then(|| head.truncate(t - 10).dead.len());
+        let mut batch = SampleBatch::default();
+        batch.push(series, TimestampMs(t), 2.0);
+        let mut rejected = Vec::new();
+        appender.append(&batch, AppendOptions::default(), &mut rejected);
+        let gone = gone.or_else(|| Some(head.truncate(t - 10).dead.len()));
+        assert!(rejected.is_empty() && gone <= Some(1), "{rejected:?}, {gone:?}");
+        assert_eq!(Box::new(appender).commit().expect("commits").appended, 1);
+        append(&head, &[(&busy, t + 1, 1.0)]);
+        assert_eq!(all(&head, &[Matcher::equal("__name__", "away")]).len(), 1, "at {t}");
+    }
+    // Nobody holds it any more.
+    head.truncate(9000);
+    head.truncate(9000);
+    assert_eq!(head.stats().series, 0);
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
 

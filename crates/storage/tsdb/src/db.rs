@@ -12,7 +12,7 @@ use firesteel_storage::{
     Appendable, Appender, ExemplarQueryable, MergeQuerier, Querier, Queryable, SeriesExemplars, StorageError,
 };
 use firesteel_tsdb_block::BlockMeta;
-use firesteel_tsdb_head::{Cardinality, Head, HeadQuerier, HeadStats, Log, Mapper, ReplayStats};
+use firesteel_tsdb_head::{Cardinality, Head, HeadQuerier, HeadStats, Log, Mapper, ReplayStats, Snapshot};
 use firesteel_tsdb_wal::Wal;
 use parking_lot::Mutex;
 
@@ -65,7 +65,8 @@ impl Db {
         compaction.reload()?;
         // What blocks hold is neither replayed nor taken again.
         let min_valid = blocks.in_order_end().unwrap_or(i64::MIN);
-        head.open_chunks_head(Arc::clone(vfs), &options.dir.join("chunks_head"), min_valid)?;
+        let told = Snapshot::chunks_end(vfs.as_ref(), &options.dir.join("firesteel"));
+        head.open_chunks_head(Arc::clone(vfs), &options.dir.join("chunks_head"), min_valid, told)?;
         let wal_dir = options.dir.join("wal");
         let (replay, aliases) = replay::replay(&head, vfs, &wal_dir)?;
         let wal_options = options.wal_options();

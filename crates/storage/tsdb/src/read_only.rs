@@ -41,7 +41,7 @@ impl ReadOnlyDb {
         let head = Head::new(DbOptions::new(dir).head_options(), Log::default());
         let chunks = dir.join("chunks_head");
         if chunks.is_dir() {
-            head.open_chunks_head(Arc::clone(&vfs), &chunks, end.unwrap_or(i64::MIN))?;
+            head.open_chunks_head(Arc::clone(&vfs), &chunks, end.unwrap_or(i64::MIN), None)?;
         }
         let log = dir.join("wal");
         if log.is_dir() {

@@ -26,7 +26,7 @@ pub use histogram_decoder::{FloatHistogramDecoder, HistogramDecoder, SampleTimes
 pub use histogram_kind::Header as CounterResetHeader;
 pub use recode::{Row, RowValue, RowsToChunks, decode_rows};
 pub use sample_reader::{SampleKind, SampleReader};
-pub use xor_appender::{XorAppender, XorChunk};
+pub use xor_appender::{XorAppender, XorChunk, XorTail};
 pub use xor_decoder::XorDecoder;
 pub use xor2_appender::Xor2Appender;
 pub use xor2_decoder::Xor2Decoder;

@@ -25,6 +25,20 @@ pub struct XorAppender {
     trailing: u8,
 }
 
+/// What an appender knows that its chunk's bytes tell only to who decodes all of them.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct XorTail {
+    /// Between the times of the last two samples; 0 with one.
+    pub delta_ms: i64,
+    /// The last sample's value as it is, bit for bit.
+    pub last_value: u64,
+    /// Bits of the last byte that are not used.
+    pub spare_bits: u8,
+    /// The window of the last value that had one.
+    pub leading: u8,
+    pub trailing: u8,
+}
+
 impl Default for XorAppender {
     fn default() -> Self {
         Self::new()
@@ -70,6 +84,35 @@ impl XorAppender {
             // upstream: a chunk without any window resumes with one of 64 bits (chunkenc/xor.go, Appender); kept.
             leading: (64 - end.significant - end.trailing) as u8,
             trailing: end.trailing as u8,
+        })
+    }
+
+    /// Returns what [`Self::resume_with`] needs beside the chunk and the time of its last sample.
+    pub fn tail(&self) -> XorTail {
+        XorTail {
+            delta_ms: self.delta,
+            last_value: self.last_value,
+            spare_bits: (self.byte_len() * 8 - self.end_bit as usize) as u8,
+            leading: self.leading,
+            trailing: self.trailing,
+        }
+    }
+
+    /// As [`Self::resume`], without decoding. `None`: that cannot be the tail of such a chunk.
+    pub fn resume_with(chunk: &[u8], last_t: TimestampMs, tail: XorTail) -> Option<Self> {
+        let samples = u16::from_be_bytes(*chunk.first_chunk::<CHUNK_HEADER_BYTES>()?);
+        let end_bit = u32::try_from(chunk.len()).ok()?.checked_mul(8)?.checked_sub(u32::from(tail.spare_bits))?;
+        let XorTail { leading, trailing, .. } = tail;
+        let has_window = leading < 64 && u32::from(leading) + u32::from(trailing) < 64;
+        let whole = samples > 0 && tail.spare_bits < 8 && end_bit > CHUNK_HEADER_BYTES as u32 * 8;
+        (whole && (has_window || leading == NO_WINDOW)).then_some(Self {
+            last_t: last_t.0,
+            delta: tail.delta_ms,
+            last_value: tail.last_value,
+            end_bit,
+            samples,
+            leading,
+            trailing,
         })
     }
 

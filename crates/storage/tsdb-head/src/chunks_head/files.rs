@@ -16,6 +16,9 @@ use super::{ChunkRef, ChunksHeadError};
 /// Entries are handed to the system in runs of about this size.
 const RUN_BYTES: usize = 1 << 20;
 
+/// No entry is shorter.
+const FIRST_BYTES: usize = entry_bytes(2);
+
 /// A chunk that is to be written; its bytes lie in the batch's.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct NewChunk {
@@ -47,6 +50,8 @@ pub(crate) struct ChunkFiles {
 #[derive(Debug)]
 struct Writer {
     next: u32,
+    /// The newest file that was there: whoever wrote it may not have lived to sync it.
+    inherited: Option<u32>,
     current: Option<Current>,
     frames: Vec<u8>,
     /// Sum of the older files' lengths.
@@ -75,6 +80,18 @@ impl Maps {
         self.0.iter().rev().find(|(number, _)| *number as u16 == file).map(|(_, map)| map)
     }
 
+    /// Returns the whole number and the length of the file with these low 16 bits.
+    pub(crate) fn number(&self, file: u16) -> Option<(u32, u64)> {
+        let found = self.0.iter().rev().find(|(number, _)| *number as u16 == file);
+        found.map(|(number, map)| (*number, map.len() as u64))
+    }
+
+    /// Returns what tells a file from another of the same number, once an entry is in it.
+    pub(crate) fn identity(&self, file: u16) -> Option<u32> {
+        let first = self.get(file)?.get(HEADER_BYTES..HEADER_BYTES + FIRST_BYTES)?;
+        Some(crc32c::crc32c(first))
+    }
+
     /// Gives the pages that were read back to the system.
     pub(crate) fn release(&self) {
         self.0.iter().for_each(|(_, map)| map.release(0..map.len()));
@@ -92,6 +109,10 @@ impl Maps {
         self.0.iter().map(|(number, _)| *number)
     }
 
+    pub(super) fn each(&self) -> impl Iterator<Item = (u32, &Mapped)> {
+        self.0.iter().map(|(number, map)| (*number, &**map))
+    }
+
     pub(crate) fn by_number(&self, number: u32) -> Option<&Arc<Mapped>> {
         self.0.iter().find(|(n, _)| *n == number).map(|(_, map)| map)
     }
@@ -105,13 +126,14 @@ pub(super) fn file_path(dir: &Path, number: u32) -> PathBuf {
 impl ChunkFiles {
     /// `maps` are the files that are there, checked.
     pub(super) fn new(vfs: Arc<dyn Vfs>, dir: &Path, maps: Maps) -> Self {
-        let next = maps.numbers().max().map_or(1, |last| last + 1);
+        let inherited = maps.numbers().max();
+        let next = inherited.map_or(1, |last| last + 1);
         let older_bytes = maps.0.iter().map(|(_, map)| map.len() as u64).sum();
         Self {
             vfs,
             dir: dir.to_owned(),
             file_bytes_max: MAX_FILE_BYTES,
-            writer: Mutex::new(Writer { next, current: None, frames: Vec::new(), older_bytes }),
+            writer: Mutex::new(Writer { next, inherited, current: None, frames: Vec::new(), older_bytes }),
             maps: RwLock::new(maps),
         }
     }
@@ -220,6 +242,16 @@ impl ChunkFiles {
             current.sync(self)?;
             writer.older_bytes += current.len;
             writer.current = None;
+        }
+        if let Some(number) = writer.inherited {
+            // Of two files the older one must not be the shorter after a loss of power: what it lacks would pass for told.
+            let path = file_path(&self.dir, number);
+            match self.vfs.open_read(&path).and_then(|file| file.sync_data()) {
+                Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
+                    return Err(ChunksHeadError::io("sync", &path)(e));
+                }
+                _ => writer.inherited = None,
+            }
         }
         let number = writer.next;
         let path = file_path(&self.dir, number);

@@ -112,11 +112,11 @@ pub fn push_entry(
 }
 
 /// Returns the length of an entry whose chunk has `data` bytes.
-pub(crate) fn entry_bytes(data: usize) -> usize {
+pub(crate) const fn entry_bytes(data: usize) -> usize {
     FIXED_BYTES + uvarint_bytes(data) + data + CRC_BYTES
 }
 
-fn uvarint_bytes(n: usize) -> usize {
+const fn uvarint_bytes(n: usize) -> usize {
     (n as u64 | 1).ilog2() as usize / 7 + 1
 }
 
@@ -140,6 +140,11 @@ pub(crate) fn entry_at(file: &[u8], offset: u32) -> Result<Entry<'_>, EntryFault
         return Err(fault("checksum mismatch"));
     }
     Ok(entry)
+}
+
+/// Reads the entry at an offset without reading its chunk.
+pub(crate) fn entry_at_unverified(file: &[u8], offset: u32) -> Option<Entry<'_>> {
+    Some(parse(file.get(offset as usize..)?, offset).ok()?.0)
 }
 
 /// Returns the entry at the start of `bytes` and its length, checksum included but not verified.

@@ -85,7 +85,7 @@ const DIR: &str = "/data/chunks_head";
 fn open(vfs: &FaultVfs, file_bytes: u64) -> (ChunkFiles, Loaded) {
     let vfs: Arc<dyn Vfs> = Arc::new(vfs.clone());
     vfs.create_dir_all(Path::new("/data")).and_then(|()| vfs.sync_dir(Path::new("/"))).expect("a directory");
-    let (files, loaded) = ChunkFiles::open(vfs, Path::new(DIR), i64::MIN).expect("opens");
+    let (files, loaded) = ChunkFiles::open(vfs, Path::new(DIR), i64::MIN, ChunkRef::default()).expect("opens");
     (files.with_file_bytes(file_bytes), loaded)
 }
 

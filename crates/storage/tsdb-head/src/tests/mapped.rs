@@ -14,7 +14,7 @@ const DIR: &str = "/data/chunks_head";
 fn head_with_files(vfs: &FaultVfs) -> Arc<Head> {
     let options = HeadOptions { chunk_range_ms: 100_000, samples_per_chunk: 8, ..HeadOptions::default() };
     let head = Head::new(options, Log::default());
-    head.open_chunks_head(Arc::new(vfs.clone()), Path::new(DIR), i64::MIN).expect("opens");
+    head.open_chunks_head(Arc::new(vfs.clone()), Path::new(DIR), i64::MIN, None).expect("opens");
     head
 }
 
@@ -95,7 +95,8 @@ fn a_mapped_chunk_that_rots_is_an_error() {
     fill(&head, 0..90);
     head.map_chunks().expect("maps");
     let path = Path::new(DIR).join("000001");
-    let (files, _) = chunks_head::ChunkFiles::open(Arc::new(vfs.clone()), Path::new(DIR), 0).expect("opens");
+    let (files, _) =
+        chunks_head::ChunkFiles::open(Arc::new(vfs.clone()), Path::new(DIR), 0, Default::default()).expect("opens");
     drop(files);
     vfs.corrupt(&path, |bytes| bytes[60] ^= 1).expect("is there");
     // The twin's maps are copies: the next write takes a new one, as a system's map would show it at once.

@@ -298,3 +298,52 @@ fn a_snapshot_bounds_the_replay() {
     let db = open(&after);
     assert_eq!((answer(&db), db.replay_stats().snapshot_chunks), (model.0, 0));
 }
+
+/// Many series, some of whose chunks are in files that came before the snapshot and after it: all shards are filled beside
+/// each other, and what follows goes on in the chunks that were open.
+#[test]
+fn a_snapshot_of_many_series_fills_the_head() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let vfs = FaultVfs::new();
+    let options = |vfs: &FaultVfs| DbOptions { background: false, ..options(dir.path(), vfs) };
+    let db = Db::open(options(&vfs)).expect("opens");
+    let mut model = Model::default();
+    let mut write = |db: &Arc<Db>, steps: std::ops::Range<i64>| {
+        for step in steps {
+            // Some end early, some come late.
+            let of_step = (step as usize * 60)..(step as usize * 60 + 3000);
+            let rows: Rows = of_step.map(|i| (i, 1_000_000 + step * 5000, (i as i64 * step % 17) as f64)).collect();
+            append(db, &rows);
+            model.add(&rows);
+        }
+        model.0.clone()
+    };
+    write(&db, 0..13);
+    db.map_chunks().expect("maps");
+    write(&db, 13..21);
+    db.roll_snapshot().expect("writes");
+    let mut want = write(&db, 21..30);
+    // Those after the snapshot lie in files, too.
+    db.map_chunks().expect("maps");
+    let mut vfs = vfs.crash(Crash::LoseNothing);
+    drop(db);
+    for round in 0..2 {
+        let db = Db::open(options(&vfs)).expect("opens");
+        assert!(answer(&db) == want, "round {round}");
+        let replay = db.replay_stats();
+        let series = want.len() as u64;
+        assert!(replay.mmap_chunks > series && replay.snapshot_chunks > 0 && replay.series == series, "{replay:?}");
+        assert_eq!((replay.unknown_refs, db.head_stats().series), (0, series));
+        want = write(&db, 30 + 3 * round..33 + 3 * round);
+        assert!(answer(&db) == want, "round {round}");
+        db.roll_snapshot().expect("writes");
+        let after = vfs.crash(Crash::LoseNothing);
+        drop(db);
+        vfs = after;
+    }
+    let file = dir.path().join("chunks_head/000001");
+    vfs.corrupt(&file, |bytes| bytes[20] ^= 1).expect("is there");
+    let db = Db::open(options(&vfs)).expect("opens");
+    assert_eq!(db.replay_stats().snapshot_chunks, 0);
+    assert!(answer(&db) == want);
+}

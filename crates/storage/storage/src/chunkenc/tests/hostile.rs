@@ -1,9 +1,10 @@
 //! Bytes that no appender wrote: an error or an answer, never a panic, and no more samples than the header counts.
 
+use firesteel_base::TimestampMs;
 use proptest::prelude::*;
 
 use super::{decode, encode};
-use crate::chunkenc::{ChunkError, XorAppender};
+use crate::chunkenc::{ChunkError, XorAppender, XorTail};
 
 #[test]
 fn every_prefix_of_a_chunk_fails_or_ends() {
@@ -40,6 +41,18 @@ proptest! {
             prop_assert_eq!(samples.len(), usize::from(u16::from_be_bytes([bytes[0], bytes[1]])));
         }
         let _ = XorAppender::resume(&bytes);
+    }
+
+    #[test]
+    fn any_tail(chunk in prop::collection::vec(any::<u8>(), 0..80), delta_ms: i64, last_value: u64, ends: [u8; 3], v: u64) {
+        let [spare_bits, leading, trailing] = ends;
+        let tail = XorTail { delta_ms, last_value, spare_bits, leading, trailing };
+        if let Some(mut appender) = XorAppender::resume_with(&chunk, TimestampMs(delta_ms), tail) {
+            prop_assert!(appender.samples() > 0 && appender.byte_len() == chunk.len());
+            let mut out = chunk.clone();
+            out.resize(chunk.len() + XorAppender::MAX_SAMPLE_BYTES, 0);
+            let _full = appender.append(&mut out, TimestampMs(last_value as i64), f64::from_bits(v));
+        }
     }
 
     #[test]

@@ -123,4 +123,24 @@ proptest! {
         bytes.truncate(appender.byte_len());
         prop_assert_eq!(bytes, encode(&samples));
     }
+
+    /// What a snapshot keeps beside the bytes is all that goes on needs: no window has to be assumed.
+    #[test]
+    fn resuming_with_the_tail_goes_on_as_if_nothing_had_been(samples in samples(), cut in 1usize..150) {
+        let (before, after) = samples.split_at(cut.min(samples.len()));
+        let Some(last) = before.last() else { return Ok(()) };
+        let mut chunk = XorChunk::new();
+        before.iter().for_each(|&(t, v)| chunk.push(TimestampMs(t), f64::from_bits(v)).expect("there is room"));
+        let open = *chunk.appender();
+        let mut bytes = chunk.into_bytes();
+        let mut appender = XorAppender::resume_with(&bytes, TimestampMs(last.0), open.tail()).expect("our own chunk");
+        prop_assert_eq!(appender, open);
+        bytes.resize(8192, 0);
+        for &(t, v) in after {
+            appender.append(&mut bytes, TimestampMs(t), f64::from_bits(v)).expect("there is room");
+        }
+        appender.write_header(&mut bytes);
+        bytes.truncate(appender.byte_len());
+        prop_assert_eq!(bytes, encode(&samples));
+    }
 }
