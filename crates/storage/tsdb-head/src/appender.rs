@@ -472,6 +472,7 @@ impl Appender for HeadAppender<'_> {
             LogOutcome::Refused(why) => return Err(StorageError::NotDurable { why }),
             LogOutcome::Written | LogOutcome::Kept | LogOutcome::Lost => {}
         }
+        self.head.note_logged(series_record.len() + last.iter().map(|record| record.len()).sum::<usize>());
         done.durable = logged == LogOutcome::Written;
         self.write(matches!(logged, LogOutcome::Written | LogOutcome::Kept), &mut done);
         if !self.buffers.aside.is_empty() {

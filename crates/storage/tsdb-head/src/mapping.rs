@@ -3,7 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -25,6 +25,9 @@ const EVERY: Duration = Duration::from_secs(60);
 pub(crate) struct MappingState {
     /// Sealed bytes that are in memory, about.
     waiting_bytes: AtomicUsize,
+    /// Bytes of records that came to the log, those of a replay included; and how many make a snapshot due.
+    logged_bytes: AtomicU64,
+    roll_at_bytes: AtomicU64,
     /// The mapper was told not to wait, and has not begun since.
     hurried: AtomicBool,
     wanted: Mutex<Wanted>,
@@ -37,6 +40,16 @@ pub(crate) struct MappingState {
 struct Wanted {
     now: bool,
     stop: bool,
+}
+
+impl MappingState {
+    #[inline]
+    fn hurry(&self) {
+        if !self.hurried.load(Ordering::Relaxed) && !self.hurried.swap(true, Ordering::Relaxed) {
+            self.wanted.lock().now = true;
+            self.wake.notify_all();
+        }
+    }
 }
 
 impl Head {
@@ -148,9 +161,17 @@ impl Head {
             return;
         }
         let before = self.mapping.waiting_bytes.fetch_add(bytes, Ordering::Relaxed);
-        if before + bytes >= HURRY_BYTES && !self.mapping.hurried.swap(true, Ordering::Relaxed) {
-            self.mapping.wanted.lock().now = true;
-            self.mapping.wake.notify_all();
+        if before + bytes >= HURRY_BYTES {
+            self.mapping.hurry();
+        }
+    }
+
+    /// Notes that so many bytes of records went to the log.
+    #[inline]
+    pub(crate) fn note_logged(&self, bytes: usize) {
+        let before = self.mapping.logged_bytes.fetch_add(bytes as u64, Ordering::Relaxed);
+        if before + bytes as u64 >= self.mapping.roll_at_bytes.load(Ordering::Relaxed) {
+            self.mapping.hurry();
         }
     }
 
@@ -186,7 +207,7 @@ struct Rolling {
 
 #[derive(Clone, Copy, Debug, Default)]
 struct Rolled {
-    /// Bytes of the log when it was written, its own bytes, and the checkpoints by then.
+    /// Bytes of records in the log when it was written, its own bytes, and the checkpoints by then.
     logged: u64,
     bytes: u64,
     checkpoints: u64,
@@ -198,18 +219,26 @@ impl Rolling {
     }
 
     fn write_if_due(&mut self, head: &Head, least: u64) {
-        let Some(wal) = head.log.wal() else { return };
+        if head.log.wal().is_none() {
+            return;
+        }
         let mut last = self.state.lock();
-        let logged = wal.stats().record_part_bytes;
+        let logged = head.mapping.logged_bytes.load(Ordering::Relaxed);
         let checkpoints = head.counts.checkpoints.load(Ordering::Relaxed);
         let due = logged.saturating_sub(last.logged) >= least.max(last.bytes.min(logged / 2));
         if !due && (checkpoints == last.checkpoints || last.bytes == 0) {
             return;
         }
         match head.write_snapshot(&self.vfs, &self.dir) {
-            Ok(bytes) => *last = Rolled { logged, bytes, checkpoints },
+            Ok(bytes) => {
+                *last = Rolled { logged, bytes, checkpoints };
+                head.mapping.roll_at_bytes.store(logged + ROLL_BYTES.max(bytes), Ordering::Relaxed);
+            }
             // The one before stays, or the whole log is read: nothing is lost but time.
-            Err(e) => tracing::warn!(component = "tsdb", err = %e, "Writing the head snapshot failed"),
+            Err(e) => {
+                tracing::warn!(component = "tsdb", err = %e, "Writing the head snapshot failed");
+                head.mapping.roll_at_bytes.store(logged + ROLL_BYTES, Ordering::Relaxed);
+            }
         }
     }
 }
@@ -227,6 +256,8 @@ impl Mapper {
     /// it anew when as much was logged as one takes, or a checkpoint was written.
     pub fn start(head: &Arc<Head>, snapshots: Option<(Arc<dyn Vfs>, PathBuf)>) -> io::Result<Self> {
         head.mapping.wanted.lock().stop = false;
+        let roll_at = if snapshots.is_some() { ROLL_BYTES } else { u64::MAX };
+        head.mapping.roll_at_bytes.store(roll_at, Ordering::Relaxed);
         let of_thread = Arc::clone(head);
         let mut rolling = snapshots.map(|(vfs, dir)| Rolling::new(vfs, dir));
         let kept = rolling.clone();

@@ -92,6 +92,7 @@ impl<'a> Replay<'a> {
 
     /// Takes one record; kinds that the head does not keep yet are counted.
     pub fn record(&mut self, record: &[u8]) -> Result<(), RecordError> {
+        self.head.note_logged(record.len());
         match RecordType::of(record) {
             Some(RecordType::Series) => {
                 for entry in SeriesRecord::decode(record)? {

@@ -137,7 +137,7 @@ pub(super) fn fill(head: &Head, loaded: &Loaded, snapshot: &Snapshot) -> Filled 
     filled
 }
 
-impl<'a> Filler<'a> {
+impl Filler<'_> {
     /// Reads the records of series, and hands them on by shard; what `send` gives back is done here.
     fn read<'s>(&self, snapshot: &'s Snapshot, mut send: impl FnMut(Batch<'s>) -> Option<Batch<'s>>) -> Filled {
         let mut filled = Filled::default();
@@ -168,7 +168,9 @@ impl<'a> Filler<'a> {
                 Some(())
             });
             packed.clear();
-            ids.iter().for_each(|&id| packed.extend_from_slice(pairs.packed(PairId(id))));
+            for &id in &ids {
+                packed.extend_from_slice(pairs.packed(PairId(id)));
+            }
             let fits = (1..=SERIES_REF_MAX).contains(&read.as_ref().map_or(0, |r| r.series.0));
             let (Some(read), true, 1..=0xffff) = (read, fits, packed.len()) else {
                 filled.broken += 1;
@@ -193,7 +195,9 @@ impl<'a> Filler<'a> {
         }
         pairs.release_uncounted(known.into_iter());
         drop(pairs);
-        batches.into_iter().for_each(|batch| self.put(batch, &mut filled));
+        for batch in batches {
+            self.put(batch, &mut filled);
+        }
         filled
     }
 

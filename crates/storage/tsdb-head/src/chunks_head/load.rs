@@ -215,7 +215,9 @@ fn scan_all(files: &[(u32, Mapped)], min_valid: i64, from: ChunkRef) -> Vec<Foun
         let others: Vec<_> = (1..cores.min(files.len())).map(|_| scope.spawn(work)).collect();
         let mut found = work();
         // A thread that panicked: what it had is scanned again below.
-        others.into_iter().for_each(|other| found.extend(other.join().unwrap_or_default()));
+        for other in others {
+            found.extend(other.join().unwrap_or_default());
+        }
         found
     });
     found.sort_unstable_by_key(|(at, _)| *at);

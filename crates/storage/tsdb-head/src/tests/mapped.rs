@@ -96,7 +96,8 @@ fn a_mapped_chunk_that_rots_is_an_error() {
     head.map_chunks().expect("maps");
     let path = Path::new(DIR).join("000001");
     let (files, _) =
-        chunks_head::ChunkFiles::open(Arc::new(vfs.clone()), Path::new(DIR), 0, Default::default()).expect("opens");
+        chunks_head::ChunkFiles::open(Arc::new(vfs.clone()), Path::new(DIR), 0, chunks_head::ChunkRef::default())
+            .expect("opens");
     drop(files);
     vfs.corrupt(&path, |bytes| bytes[60] ^= 1).expect("is there");
     // The twin's maps are copies: the next write takes a new one, as a system's map would show it at once.

@@ -130,7 +130,9 @@ proptest! {
         let (before, after) = samples.split_at(cut.min(samples.len()));
         let Some(last) = before.last() else { return Ok(()) };
         let mut chunk = XorChunk::new();
-        before.iter().for_each(|&(t, v)| chunk.push(TimestampMs(t), f64::from_bits(v)).expect("there is room"));
+        for &(t, v) in before {
+            chunk.push(TimestampMs(t), f64::from_bits(v)).expect("there is room");
+        }
         let open = *chunk.appender();
         let mut bytes = chunk.into_bytes();
         let mut appender = XorAppender::resume_with(&bytes, TimestampMs(last.0), open.tail()).expect("our own chunk");
