@@ -9,6 +9,8 @@ mod auth;
 mod chunked;
 mod connector;
 mod error;
+mod jwt_assertion;
+mod oauth2;
 mod plain;
 mod proxy;
 mod repeated;
@@ -16,6 +18,8 @@ mod request;
 mod tls;
 mod trust;
 
+#[cfg(test)]
+mod oauth2_tests;
 #[cfg(test)]
 mod repeated_tests;
 #[cfg(test)]

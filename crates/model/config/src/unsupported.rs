@@ -51,7 +51,7 @@ pub(crate) fn find(source: &Source) -> Vec<Diagnostic> {
             if name.ends_with("_sd_configs") && !ACTING.contains(&name) && !value.items().is_empty() {
                 note(key.span, name, "its targets would not be found");
             }
-            if name == "oauth2" || name == "sigv4" {
+            if name == "sigv4" {
                 note(key.span, name, "requests would go out without it");
             }
         }

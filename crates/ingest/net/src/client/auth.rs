@@ -17,9 +17,6 @@ pub(crate) struct Credentials {
 
 impl Credentials {
     pub(crate) fn new(config: &HttpClientConfig) -> Result<Self, ClientError> {
-        if config.oauth2.is_some() {
-            return Err(ClientError::OAuth2);
-        }
         let basic = config.basic_auth.clone();
         let authorization = config.authorization.clone();
         let by_reference = basic.as_ref().is_some_and(|b| !b.username_ref.is_empty() || !b.password_ref.is_empty())
@@ -80,7 +77,8 @@ impl Credentials {
     }
 }
 
-fn given_or_file(given: &str, file: &FilePath, what: &'static str) -> Result<String, ClientError> {
+/// Returns the text, or what the file holds, without blanks around it.
+pub(super) fn given_or_file(given: &str, file: &FilePath, what: &'static str) -> Result<String, ClientError> {
     if file.is_empty() { Ok(given.to_owned()) } else { read(file, what) }
 }
 

@@ -20,8 +20,6 @@ pub enum ClientError {
     Tls(String),
     #[error("cannot use secret ref without manager")]
     SecretReference,
-    #[error("oauth2 is not supported yet")]
-    OAuth2,
     #[error("parse proxy_url: {0}")]
     ProxyUrl(String),
     #[error("invalid header {0}")]

@@ -81,7 +81,7 @@ impl RepeatedGet {
         {
             get.plain = Some(PlainGet::new(host, port));
             if get.client.is_unchanging() {
-                get.request = get.client.plain_request(url, &get.headers).ok().map(Into::into);
+                get.request = get.client.plain_request(url, &get.headers, None).ok().map(Into::into);
             }
         }
         get
@@ -107,13 +107,19 @@ impl RepeatedGet {
         let made;
         let request = match &self.request {
             Some(request) => request,
-            None => match self.client.plain_request(url, &self.headers) {
-                Ok(request) => {
-                    made = request;
-                    made.as_slice()
+            None => {
+                let token = match self.client.token().await {
+                    Ok(token) => token,
+                    Err(fault) => return Err(self.failed(fault)),
+                };
+                match self.client.plain_request(url, &self.headers, token) {
+                    Ok(request) => {
+                        made = request;
+                        made.as_slice()
+                    }
+                    Err(fault) => return Err(self.failed(fault)),
                 }
-                Err(fault) => return Err(self.failed(fault)),
-            },
+            }
         };
         if let Err(broken) = plain.exchange(request, limit, answer).await {
             return Err(broken.into_error(|fault| self.failed(fault)));

@@ -18,6 +18,7 @@ use url::Url;
 use super::auth::Credentials;
 use super::connector::{Connector, Route, url_credentials};
 use super::error::{ClientError, RequestError, RequestFault};
+use super::oauth2::TokenSource;
 use super::proxy::Proxies;
 use super::tls::Tls;
 
@@ -41,6 +42,8 @@ pub struct HttpClient {
     client: Client<Connector, Full<Bytes>>,
     route: Arc<Route>,
     credentials: Credentials,
+    /// Of `oauth2`.
+    tokens: Option<TokenSource>,
     follow_redirects: bool,
     user_agent: Option<HeaderValue>,
 }
@@ -70,6 +73,7 @@ impl HttpClient {
             client: builder.build(Connector(Arc::clone(&route))),
             route,
             credentials: Credentials::new(config)?,
+            tokens: config.oauth2.as_ref().map(|oauth2| TokenSource::new(oauth2, &options.user_agent)).transpose()?,
             follow_redirects: config.follow_redirects,
             user_agent: HeaderValue::from_str(&options.user_agent).ok().filter(|v| !v.is_empty()),
         })
@@ -95,7 +99,9 @@ impl HttpClient {
         let mut at_home = true;
         for hops in 0.. {
             let failed = |fault| RequestError { method: verb, url: shown(&url), fault };
-            let request = self.request(&method, &url, headers, &body, at_home, referer.as_ref()).map_err(failed)?;
+            let token = if at_home { self.token().await.map_err(failed)? } else { None };
+            let request =
+                self.request(&method, &url, headers, &body, at_home, referer.as_ref(), token).map_err(failed)?;
             let response = self.client.request(request).await.map_err(|e| failed(fault(&e)))?;
             let status = response.status();
             if !self.follow_redirects || !is_redirect(status) {
@@ -142,7 +148,15 @@ impl HttpClient {
 
     /// Returns whether the same request has the same headers each time.
     pub(super) fn is_unchanging(&self) -> bool {
-        !self.credentials.reads_files()
+        !self.credentials.reads_files() && self.tokens.is_none()
+    }
+
+    /// Returns the `Authorization` header of `oauth2`, perhaps after asking for a token.
+    pub(super) async fn token(&self) -> Result<Option<HeaderValue>, RequestFault> {
+        match &self.tokens {
+            Some(tokens) => tokens.header().await.map(Some),
+            None => Ok(None),
+        }
     }
 
     pub(super) fn follows_redirects(&self) -> bool {
@@ -150,8 +164,13 @@ impl HttpClient {
     }
 
     /// Returns the bytes of a GET request over HTTP/1.1.
-    pub(super) fn plain_request(&self, url: &Url, headers: &HeaderMap) -> Result<Vec<u8>, RequestFault> {
-        let request = self.request(&Method::GET, url, headers, &Bytes::new(), true, None)?;
+    pub(super) fn plain_request(
+        &self,
+        url: &Url,
+        headers: &HeaderMap,
+        token: Option<HeaderValue>,
+    ) -> Result<Vec<u8>, RequestFault> {
+        let request = self.request(&Method::GET, url, headers, &Bytes::new(), true, None, token)?;
         let uri = request.uri();
         let target = uri.path_and_query().map_or("/", |path| path.as_str());
         let host = uri.authority().map_or("", |authority| authority.as_str());
@@ -168,6 +187,7 @@ impl HttpClient {
         Ok(out)
     }
 
+    #[expect(clippy::too_many_arguments, reason = "all that a hop of a redirect changes")]
     fn request(
         &self,
         method: &Method,
@@ -176,6 +196,7 @@ impl HttpClient {
         body: &Bytes,
         at_home: bool,
         referer: Option<&Url>,
+        token: Option<HeaderValue>,
     ) -> Result<Request<Full<Bytes>>, RequestFault> {
         let mut bare = url.clone();
         // Neither fails for a URL with a host.
@@ -183,7 +204,9 @@ impl HttpClient {
         bare.set_fragment(None);
         let mut all = headers.clone();
         self.credentials.add_headers(&mut all)?;
-        if at_home {
+        if let Some(token) = token {
+            all.insert(AUTHORIZATION, token);
+        } else if at_home {
             self.credentials.authorize(&mut all)?;
         } else {
             for name in
