@@ -101,6 +101,82 @@ fn what_is_acknowledged_survives_kills() {
     assert!(next > 36, "too little was pushed");
 }
 
+/// Blocks of ten seconds: the kills fall into cutting, truncating, checkpoints and compactions, of samples in order and late.
+#[test]
+fn what_is_acknowledged_survives_kills_while_blocks_are_made() {
+    const SERIES: i64 = 20;
+    const STEP_MS: i64 = 500;
+    const LATE_MS: i64 = 60_000;
+    let short = [
+        RECEIVE,
+        "--storage.tsdb.min-block-duration=10s",
+        "--storage.tsdb.max-block-duration=90s",
+        "--storage.tsdb.block-reload-interval=1s",
+    ];
+    let config = format!("{QUIET}storage: {{tsdb: {{out_of_order_time_window: 10m}}}}\n");
+    let dir = tempfile::tempdir().unwrap();
+    let base = now_ms() / 1000 * 1000 - 90 * 60 * 1000;
+    // Times and values of the pushes that were answered with 204.
+    let acknowledged = Mutex::new(BTreeMap::new());
+    let mut next = 0_i64;
+    let mut cut_under_way = 0;
+    for kill in 0..12_u64 {
+        let server = crate::server(dir.path(), &short, &config);
+        if next > 0 {
+            let all = pushed(&server);
+            assert_eq!(all.len(), SERIES as usize, "after kill {kill}");
+            for (series, points) in &all {
+                for (t, round) in acknowledged.lock().unwrap().iter() {
+                    assert_eq!(
+                        points.get(t),
+                        Some(&i64::to_string(round)),
+                        "after kill {kill}: {series}, push {round}"
+                    );
+                }
+            }
+        }
+        let address = server.address().to_owned();
+        let (first, blocks_before) = (next, blocks_made(dir.path()));
+        std::thread::scope(|scope| {
+            let sender = scope.spawn(|| {
+                let mut round = first;
+                loop {
+                    // Every third comes late, between two that came in order.
+                    let late = if round % 3 == 2 { LATE_MS + 7 } else { 0 };
+                    let t = base + round * STEP_MS - late;
+                    match push(&address, round % 2 == 1, SERIES, t, round as f64) {
+                        Ok(status) => assert_eq!(status, 204, "push {round}"),
+                        Err(_) => return round + 1,
+                    }
+                    acknowledged.lock().unwrap().insert(t, round);
+                    round += 1;
+                }
+            });
+            // Until blocks have come since the start, and then some moments more.
+            let deadline = Instant::now() + LIMIT;
+            while blocks_made(dir.path()) == blocks_before && Instant::now() < deadline && !sender.is_finished() {
+                std::thread::yield_now();
+            }
+            let moment = Instant::now() + Duration::from_millis(kill * 37 % 200);
+            while Instant::now() < moment {
+                std::thread::yield_now();
+            }
+            cut_under_way += i32::from(blocks_made(dir.path()) != blocks_before);
+            server.kill_9().unwrap();
+            next = sender.join().unwrap();
+        });
+    }
+    assert!(cut_under_way > 6, "too few blocks were made: {cut_under_way}");
+}
+
+/// Returns the names in a data directory that are blocks or are becoming some.
+fn blocks_made(dir: &std::path::Path) -> Vec<std::ffi::OsString> {
+    let entries = std::fs::read_dir(dir.join("data")).into_iter().flatten().flatten();
+    let mut names: Vec<_> = entries.map(|e| e.file_name()).filter(|name| name.len() >= 26).collect();
+    names.sort();
+    names
+}
+
 /// A server that only scrapes and pushes.
 fn page() -> PageServer {
     let body = "# TYPE requests counter\nrequests_total{path=\"/a b\",code=\"200\"} 12\nrequests_total{path=\"/\"} 1.5e3\n\

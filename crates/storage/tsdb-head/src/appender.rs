@@ -13,6 +13,7 @@ use super::aside::{Aside, SampleKind};
 use super::commit::LateRows;
 use super::exemplars::Verdict;
 use super::log::LogOutcome;
+use super::sealed_end::Again;
 use super::series::Slot;
 use super::starts::{Starts, encode_samples, zero_at_start};
 use super::{Head, count};
@@ -189,7 +190,9 @@ impl<'a> HeadAppender<'a> {
         let in_order = if sample.t.0 < min_valid {
             Err(AppendError::OutOfOrder)
         } else {
-            shard.histogram_follows(place.slot, sample.t.0, &sample.value).map(|_| ())
+            let again = Again::Histogram(&sample.value);
+            let refused = |why| head.at_sealed_end(&shard, place.slot, sample.t.0, again, why);
+            shard.histogram_follows(place.slot, sample.t.0, &sample.value).map(|_| ()).or_else(refused)
         };
         if in_order == Err(AppendError::OutOfOrder) {
             head.counts.late_by.note(head.max_time.load(Ordering::Relaxed).saturating_sub(sample.t.0));
@@ -271,10 +274,14 @@ impl Appender for HeadAppender<'_> {
     }
 
     fn append(&mut self, batch: &SampleBatch, how: AppendOptions, rejected: &mut Vec<Rejected>) {
-        let min_valid = self.min_valid(batch.t.first().copied());
         if how.durable {
             self.on_failure = OnFailure::Refuse;
         }
+        if batch.is_empty() {
+            // The first sample sets the bounds, and this brings none.
+            return;
+        }
+        let min_valid = self.min_valid(batch.t.first().copied());
         let kinds = &self.buffers.aside.kinds;
         if !kinds.is_empty() && batch.refs.iter().any(|series| kinds.contains_key(series)) {
             self.split();
@@ -341,7 +348,8 @@ impl Appender for HeadAppender<'_> {
                 let outcome = if row.t < min_valid {
                     Err(AppendError::OutOfOrder)
                 } else if hot.open().is_none() {
-                    shard.float_follows(row.slot, row.t, row.v)
+                    let refused = |why| head.at_sealed_end(&shard, row.slot, row.t, Again::Float(row.v), why);
+                    shard.float_follows(row.slot, row.t, row.v).or_else(refused)
                 } else {
                     hot.follows(row.t, row.v).map(|_| ())
                 };

@@ -12,6 +12,7 @@ use firesteel_tsdb_wal::records::SampleWithStart;
 use super::appender::{HeadAppender, Row};
 use super::aside::encode_histograms;
 use super::late::{Inserted, LateSample, LateValue};
+use super::sealed_end::Again;
 use super::series::Slot;
 use super::shard::{Appended, Shard};
 use super::starts::{Starts, encode_samples};
@@ -158,7 +159,9 @@ impl HeadAppender<'_> {
                 let outcome = if row.t < min_valid {
                     Err(AppendError::OutOfOrder)
                 } else {
-                    shard.append(slot, (starts.of(row), row.t), row.v, &rules)
+                    shard.append(slot, (starts.of(row), row.t), row.v, &rules).or_else(|why| {
+                        head.at_sealed_end(&shard, slot, row.t, Again::Float(row.v), why).map(|()| Appended::Same)
+                    })
                 };
                 match outcome {
                     Ok(Appended::After(extent)) => before.push((slot, extent)),
@@ -230,7 +233,10 @@ impl HeadAppender<'_> {
                 let outcome = if t < min_valid {
                     Err(AppendError::OutOfOrder)
                 } else {
-                    shard.append_histogram(slot, (sample.start_t.0, t), &sample.value, &rules)
+                    shard.append_histogram(slot, (sample.start_t.0, t), &sample.value, &rules).or_else(|why| {
+                        let again = Again::Histogram(&sample.value);
+                        head.at_sealed_end(&shard, slot, t, again, why).map(|()| Appended::Same)
+                    })
                 };
                 match outcome {
                     Ok(Appended::After(extent)) => before.push((slot, extent)),

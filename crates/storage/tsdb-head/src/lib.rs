@@ -32,6 +32,7 @@ mod refs;
 mod replay;
 mod replay_workers;
 mod sealed;
+mod sealed_end;
 mod selected;
 mod series;
 mod shard;

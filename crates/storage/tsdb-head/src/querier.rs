@@ -69,9 +69,9 @@ impl HeadQuerier {
     }
 }
 
-/// Returns whether all chunks of the series that overlap the range are deleted as a whole.
+/// Returns whether all chunks of the series that overlap the range are deleted as a whole. Late ones never are.
 fn is_deleted(shard: &Shard, slot: Slot, deleted: &TimeRanges, range: TimeRange) -> bool {
-    let mut left = false;
+    let mut left = shard.has_late(slot, range);
     shard.each_range(slot, |min, max| {
         let chunk = TimeRange { min: TimestampMs(min), max: TimestampMs(max) };
         left |= chunk.overlaps(range) && !deleted.covers(chunk);

@@ -123,6 +123,10 @@ impl Selected for HeadSelected {
         let first = out.len();
         group.chunks.views(from..group.ends[at] as usize, &group.bytes, &self.head, out)?;
         let series = self.series[i].series;
+        if let Some(deleted) = self.head.stones.get(series) {
+            let bad = |e: ChunkError| StorageError::BadChunk { series: series.0, what: e.to_string() };
+            cut_out(out, first, &deleted).map_err(bad)?;
+        }
         if self.head.out_of_order.any() {
             let shard = self.head.shards[self.notes[i].shard as usize].lock();
             if let Some(late) = shard.late.get(series) {
@@ -130,10 +134,6 @@ impl Selected for HeadSelected {
                 // Stable: of equal times the sample that came in order is the first.
                 out[first..].sort_by_key(|chunk| chunk.min);
             }
-        }
-        if let Some(deleted) = self.head.stones.get(series) {
-            let bad = |e: ChunkError| StorageError::BadChunk { series: series.0, what: e.to_string() };
-            cut_out(out, first, &deleted).map_err(bad)?;
         }
         Ok(())
     }

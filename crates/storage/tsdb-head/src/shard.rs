@@ -212,17 +212,13 @@ impl Shard {
 
     /// Calls `each` with the ends of each of the series' chunks, late ones included.
     pub(crate) fn each_range(&self, slot: Slot, mut each: impl FnMut(i64, i64)) {
-        let hot = self.hot(slot);
         if let Some((min, max)) = self.open_range(slot) {
             each(min, max);
         }
         self.sealed.newest_first(self.chain(slot)).for_each(|chunk| each(chunk.min_t, chunk.max_t));
-        if let Some(late) = self.late.get(hot.series()) {
-            late.each_range(each);
-        }
     }
 
-    /// Returns the times of the series' oldest and newest sample.
+    /// Returns the times of the series' oldest and newest sample that came in order.
     pub(crate) fn time_range(&self, slot: Slot) -> Option<(i64, i64)> {
         let mut range: Option<(i64, i64)> = None;
         self.each_range(slot, |min, max| {
@@ -387,11 +383,17 @@ impl Shard {
         // Who was promised a place gets it; else a sample that was taken would have nowhere to go.
         let stays = self.late.get(hot.series()).is_some() || hot.take_pending();
         let gone = match hot.open() {
-            Some(place) if !stays && chain.is_empty() && hot.xor.last_t().0 < min_t => {
+            Some(place) if chain.is_empty() && hot.xor.last_t().0 < min_t => {
                 self.stale -= usize::from(hot.is_stale());
                 self.slabs.free(place);
                 dropped += 1;
-                true
+                if stays {
+                    // The series stays without this chunk: deletions are forgotten up to here.
+                    hot.close();
+                    hot.chunk_id += 1;
+                    hot.mark_idle();
+                }
+                !stays
             }
             Some(_) => {
                 *oldest = (*oldest).min(hot.min_t);
@@ -400,21 +402,33 @@ impl Shard {
             // A series without samples may belong to a batch that is about to commit: it gets one round of grace.
             None if hot.is_histogram() => {
                 let series = hot.series();
-                let gone = !stays && chain.is_empty() && self.drop_histograms(series, min_t);
+                let is_dropped = chain.is_empty() && self.drop_histograms(series, min_t);
                 if let Some(open) = self.histograms.get(series) {
                     *oldest = (*oldest).min(open.min_t);
                 }
-                dropped += usize::from(gone);
-                gone
+                dropped += usize::from(is_dropped);
+                if is_dropped && stays {
+                    let hot = &mut self.hot[at];
+                    hot.set_histogram(false);
+                    hot.chunk_id += 1;
+                    hot.mark_idle();
+                }
+                is_dropped && !stays
             }
             None if hot.is_xor2() => {
                 let series = hot.series();
-                let gone = !stays && chain.is_empty() && self.drop_xor2(series, min_t);
+                let is_dropped = chain.is_empty() && self.drop_xor2(series, min_t);
                 if let Some(open) = self.xor2.get(series) {
                     *oldest = (*oldest).min(open.min_t);
                 }
-                dropped += usize::from(gone);
-                gone
+                dropped += usize::from(is_dropped);
+                if is_dropped && stays {
+                    let hot = &mut self.hot[at];
+                    hot.set_xor2(false);
+                    hot.chunk_id += 1;
+                    hot.mark_idle();
+                }
+                is_dropped && !stays
             }
             None => !stays && chain.is_empty() && hot.mark_idle(),
         };

@@ -308,8 +308,7 @@ impl SeriesSource for HeadSource {
         if let (Some(cut), Some(&of)) = (&self.late, window.refs.get(window.at)) {
             self.head.late_chunks(cut, of, self.range, &mut series.chunks);
             series.chunks.sort_by_key(|chunk| chunk.min);
-        }
-        if let Some(&of) = window.refs.get(window.at)
+        } else if let Some(&of) = window.refs.get(window.at)
             && let Some(deleted) = self.head.stones.get(of)
         {
             series.deleted.extend(deleted.iter());

@@ -14,8 +14,8 @@ use firesteel_base::{FastHashMap, TimeRange, TimestampMs};
 use firesteel_model::SeriesRef;
 use firesteel_storage::{ChunkView, Encoding};
 use firesteel_tsdb_block::{
-    Block, BlockError, BlockMeta, BlockSpec, Candidate, PlanOptions, SeriesSource, Ulid, WriteOptions, block_ranges,
-    compact, plan, write_block,
+    Block, BlockError, BlockMeta, BlockSpec, Candidate, Hint, PlanOptions, SeriesSource, Ulid, WriteOptions,
+    block_ranges, compact, plan, write_block,
 };
 use firesteel_tsdb_head::{Head, OutOfOrderCut, count};
 use firesteel_tsdb_wal::{self as wal, Wal};
@@ -24,7 +24,7 @@ use parking_lot::{Mutex, RwLock};
 use crate::blocks::{Blocks, Policy};
 use crate::instruments::Instruments;
 use crate::uploads::Uploads;
-use crate::{DbError, DbOptions, Retention, disk};
+use crate::{DbError, DbOptions, Retention, disk, head_begin};
 
 /// Compaction, reload, deletion and snapshots of one database; one at a time.
 #[derive(Debug)]
@@ -44,8 +44,17 @@ pub(crate) struct Compaction {
     retention: RwLock<Retention>,
     /// Whatever changes blocks or gives parts of the head back.
     lock: Mutex<State>,
+    begin: Mutex<Begin>,
     /// A stop is wanted: what is being written is given up.
     pub(crate) stop: AtomicBool,
+}
+
+/// Where the head begins: before it are blocks, or what they were.
+#[derive(Debug)]
+struct Begin {
+    at: i64,
+    /// What the next start will know without blocks.
+    written: i64,
 }
 
 #[derive(Debug, Default)]
@@ -78,6 +87,7 @@ impl Compaction {
             uploads: options.delay_compact_file.clone().map(Uploads::new),
             retention: RwLock::new(options.retention),
             lock: Mutex::default(),
+            begin: Mutex::new(Begin { at: i64::MIN, written: i64::MIN }),
             stop: AtomicBool::new(false),
         };
         new.set_retention(options.retention);
@@ -99,6 +109,42 @@ impl Compaction {
     /// Keeps the records of these references in checkpoints until one covers `segment`.
     pub(crate) fn keep_until_checkpoint(&self, series: Vec<SeriesRef>, segment: u64) {
         self.lock.lock().gone.extend(series.into_iter().map(|s| (s, segment)));
+    }
+
+    /// Returns where the head begins when the database opens.
+    pub(crate) fn open_begin(&self) -> Result<i64, DbError> {
+        let written = head_begin::read(self.vfs(), &self.dir)?.unwrap_or(i64::MIN);
+        let at = self.blocks.in_order_end().unwrap_or(i64::MIN).max(written);
+        *self.begin.lock() = Begin { at, written };
+        Ok(at)
+    }
+
+    /// Makes the next start know where the head begins, whatever becomes of the blocks.
+    pub(crate) fn write_begin(&self) -> Result<(), DbError> {
+        let mut begin = self.begin.lock();
+        if begin.written < begin.at
+            && let Some(wal) = self.head.log.wal()
+        {
+            // The segment before this one is safe on disk.
+            head_begin::write(self.vfs(), &self.dir, begin.at, wal.current_segment().saturating_sub(1))?;
+            begin.written = begin.at;
+        }
+        Ok(())
+    }
+
+    /// Notes that the head is cut up to `end`; error: no block tells and it cannot be written.
+    fn begin_at(&self, end: i64, by_block: bool) -> Result<(), DbError> {
+        {
+            let mut begin = self.begin.lock();
+            begin.at = begin.at.max(end);
+        }
+        match self.write_begin() {
+            Err(e) if by_block => {
+                tracing::warn!(component = "tsdb", err = %e, "Writing where the head begins failed; trying again later");
+                Ok(())
+            }
+            done => done,
+        }
     }
 
     fn stopping(&self) -> bool {
@@ -209,9 +255,10 @@ impl Compaction {
         let mut source = self.head.source(within);
         let written = self.write(spec, &mut source)?;
         drop(source);
-        if let Some(meta) = written {
+        if let Some(meta) = &written {
             self.load_written(meta.ulid)?;
         }
+        self.begin_at(end, written.is_some())?;
         let done = self.head.truncate(end);
         tracing::info!(
             component = "tsdb",
@@ -244,15 +291,26 @@ impl Compaction {
     }
 
     fn write_late_samples(&self, cut: OutOfOrderCut, written: &mut Vec<Ulid>) -> Result<(), DbError> {
+        self.write_late_blocks(cut, &self.dir, written)?;
+        if written.is_empty() { Ok(()) } else { self.load_all(written) }
+    }
+
+    /// Writes a block into `dir` for each range that `cut` touches.
+    pub(crate) fn write_late_blocks(
+        &self,
+        cut: OutOfOrderCut,
+        dir: &Path,
+        written: &mut Vec<Ulid>,
+    ) -> Result<(), DbError> {
         let size = self.ranges[0];
         for min in self.head.out_of_order_blocks(&cut, size) {
             let end = min.saturating_add(size);
             let within = TimeRange { min: TimestampMs(min), max: TimestampMs(end - 1) };
             let mut source = self.head.out_of_order_source(cut, within);
             let spec = BlockSpec::of_out_of_order_head(Ulid::generate(), min, end);
-            written.extend(self.write(spec, &mut source)?.map(|meta| meta.ulid));
+            written.extend(self.write_to(dir, spec, &mut source)?.map(|meta| meta.ulid));
         }
-        if written.is_empty() { Ok(()) } else { self.load_all(written) }
+        Ok(())
     }
 
     /// Writes one block of level 1.
@@ -336,6 +394,11 @@ impl Compaction {
                 return Ok(());
             }
             let blocks = self.blocks.list();
+            // Late samples of a time whose other samples are still in the head: merged with what came in order, the block
+            // would tell the next start that the log is not needed up to its end. Upstream's planner does not look.
+            let end = self.blocks.in_order_end().unwrap_or(i64::MIN);
+            let waits_for_head = |meta: &BlockMeta| meta.compaction.has(Hint::OutOfOrder) && meta.max_time > end;
+            let blocks: Vec<&Arc<Block>> = blocks.iter().filter(|b| !waits_for_head(&b.meta())).collect();
             let candidates: Vec<Candidate> = blocks
                 .iter()
                 .map(|b| Ok(Candidate { meta: b.meta(), marks: b.marks(self.vfs())? }))
@@ -343,7 +406,7 @@ impl Compaction {
             let hold_back = |meta: &BlockMeta| self.uploads.as_ref().is_some_and(|u| !u.may_compact(meta));
             let options = PlanOptions { ranges: &self.ranges, overlapping: self.overlapping, hold_back: &hold_back };
             let chosen: Vec<Arc<Block>> =
-                plan(&candidates, &options).into_iter().map(|i| Arc::clone(&blocks[i])).collect();
+                plan(&candidates, &options).into_iter().map(|i| Arc::clone(blocks[i])).collect();
             if chosen.is_empty() {
                 return Ok(());
             }

@@ -64,7 +64,7 @@ impl Db {
         let compaction = Arc::new(Compaction::new(Arc::clone(&head), Arc::clone(&blocks), &options));
         compaction.reload()?;
         // What blocks hold is neither replayed nor taken again.
-        let min_valid = blocks.in_order_end().unwrap_or(i64::MIN);
+        let min_valid = compaction.open_begin()?;
         let told = Snapshot::chunks_end(vfs.as_ref(), &options.dir.join("firesteel"));
         head.open_chunks_head(Arc::clone(vfs), &options.dir.join("chunks_head"), min_valid, told)?;
         let wal_dir = options.dir.join("wal");

@@ -19,11 +19,21 @@ impl Compaction {
         // synced: loaded later or back after a loss of power, it would know nothing of this deletion.
         self.vfs().sync_dir(self.dir()).map_err(DbError::io("sync", self.dir()))?;
         self.reload_locked()?;
+        // The block may go that tells a start to leave out of the log what is deleted here.
+        self.write_begin()?;
+        let late = self.head.late_within(range, matchers);
+        if !late.is_empty() {
+            // In blocks they can be deleted, and what comes late from now on is not hidden. The log must not bring them back.
+            self.cut_late_samples()?;
+            if let Some(wal) = self.head.late_log().wal() {
+                self.vfs().sync_dir(wal.dir()).map_err(DbError::io("sync", wal.dir()))?;
+            }
+        }
         let mut n = 0;
         for block in self.blocks.list().iter().filter(|b| b.range().overlaps(range)) {
             n += block.delete(self.vfs(), range, matchers)?;
         }
-        let in_head = self.head.delete(range, matchers)?;
+        let in_head = self.head.delete(range, matchers, &late)?;
         if in_head > 0
             && let Some(wal) = self.head.log.wal()
         {

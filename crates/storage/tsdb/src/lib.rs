@@ -13,6 +13,7 @@ mod db;
 mod deletion;
 mod disk;
 mod error;
+mod head_begin;
 mod health;
 mod instruments;
 mod late_log;

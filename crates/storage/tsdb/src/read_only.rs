@@ -11,7 +11,7 @@ use firesteel_storage::{MergeQuerier, Querier, Queryable, StorageError};
 use firesteel_tsdb_block::{Block, Hint, Ulid};
 use firesteel_tsdb_head::{Head, HeadQuerier, Log};
 
-use crate::{DbError, DbOptions, replay};
+use crate::{DbError, DbOptions, head_begin, replay};
 
 /// The blocks and the replayed head of a directory, as they were when it was opened.
 #[derive(Debug)]
@@ -38,6 +38,7 @@ impl ReadOnlyDb {
             ![Hint::OutOfOrder, Hint::StaleSeries, Hint::SelectedSeries].iter().any(|&hint| meta.compaction.has(hint))
         };
         let end = blocks.iter().filter(in_order).map(|block| block.meta().max_time).max();
+        let end = end.max(head_begin::read(vfs.as_ref(), dir)?);
         let head = Head::new(DbOptions::new(dir).head_options(), Log::default());
         let chunks = dir.join("chunks_head");
         if chunks.is_dir() {

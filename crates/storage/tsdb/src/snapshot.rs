@@ -27,7 +27,16 @@ impl Compaction {
             let spec = BlockSpec::of_head(Ulid::generate(), min, max.saturating_add(1));
             let mut source = self.head.source(TimeRange { min: TimestampMs(min), max: TimestampMs(max) });
             self.write_to(dir, spec, &mut source)?;
+            drop(source);
+            self.snapshot_late_samples(dir)?;
         }
         self.vfs().sync_dir(dir).map_err(DbError::io("sync", dir))
+    }
+
+    /// Writes blocks of the samples that came late; they stay in the head. Upstream's snapshots are without them
+    /// (`tsdb/db.go`, 3.14), which a backup should not be.
+    fn snapshot_late_samples(&self, dir: &Path) -> Result<(), DbError> {
+        let Some(cut) = self.head.begin_out_of_order_cut()? else { return Ok(()) };
+        self.write_late_blocks(cut, dir, &mut Vec::new())
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use firesteel_base::FastHashSet;
 use firesteel_storage::TimeRanges;
 use firesteel_tsdb_block::{SeriesSource, SourceSeries};
 
@@ -115,8 +116,11 @@ fn a_block_of_late_samples_has_them_and_nothing_else() {
             append(&head, &[(set, start + 6_900_000 + (n * 7 % 20) * 30_000, n as f64)]);
         }
     }
-    let deleted = range(start + 7_100_000, start + 7_130_000);
-    head.delete(deleted, &[Matcher::equal("i", "03")]).expect("no log");
+    // A deletion is of samples that came in order.
+    let deleted = range(start + 7_100_000, start + 8_000_000);
+    assert_eq!(head.delete(deleted, &[Matcher::equal("i", "03")], &FastHashSet::default()).expect("no log"), 1);
+    let late_of = |i: &str| head.late_within(deleted, &[Matcher::equal("i", i)]).len();
+    assert_eq!((late_of("03"), late_of("04")), (1, 0));
     let cut = head.begin_out_of_order_cut().expect("no log").expect("late samples");
     // Behind the cut: not taken.
     append(&head, &[(&sets[0], start + 6_900_001, 0.0)]);
@@ -138,7 +142,7 @@ fn a_block_of_late_samples_has_them_and_nothing_else() {
                 samples.extend(t[..n].iter().filter(|t| range.contains(**t)).map(|t| t.0));
             }
             assert_eq!(samples.len(), want, "{of} {samples:?}");
-            assert_eq!(series.deleted, if of == "03" { vec![deleted] } else { vec![] });
+            assert_eq!(series.deleted, []);
             names.push(of);
         }
         assert_eq!(names, (0..50).step_by(3).map(|i| format!("{i:02}")).collect::<Vec<_>>());
@@ -152,8 +156,8 @@ fn a_deleted_series_is_not_selected_and_comes_back_with_new_samples() {
     for t in 0..300 {
         append(&head, &[(&a, t * 30_000, t as f64), (&b, t * 30_000, 0.0)]);
     }
-    assert_eq!(head.delete(TimeRange::ALL, &[Matcher::equal("i", "a")]).expect("no log"), 1);
-    assert_eq!(head.delete(range(0, 5), &[Matcher::equal("i", "c")]).expect("no log"), 0);
+    assert_eq!(head.delete(TimeRange::ALL, &[Matcher::equal("i", "a")], &FastHashSet::default()).expect("no log"), 1);
+    assert_eq!(head.delete(range(0, 5), &[Matcher::equal("i", "c")], &FastHashSet::default()).expect("no log"), 0);
     let listed = |head: &Arc<Head>| {
         let querier = HeadQuerier::new(Arc::clone(head), TimeRange::ALL);
         querier.select(&Selection::default()).expect("selects").series().len()
@@ -184,11 +188,11 @@ fn acts() -> impl Strategy<Value = Vec<Act>> {
     prop::collection::vec(act, 1..60)
 }
 
-/// One series of the model: all samples that were taken, how far it goes in order, and what is deleted.
+/// One series of the model: all samples that were taken in order, of which some are deleted, and all that came late.
 #[derive(Clone, Default)]
 struct Of {
     times: std::collections::BTreeSet<i64>,
-    last: Option<i64>,
+    late: std::collections::BTreeSet<i64>,
     deleted: TimeRanges,
 }
 
@@ -213,7 +217,7 @@ proptest! {
                 Act::Delete(of, from, len) => {
                     let range = range(BASE + from * STEP, BASE + (from + len) * STEP);
                     let matchers = if of < 5 { vec![Matcher::equal("i", &of.to_string())] } else { vec![] };
-                    head.delete(range, &matchers).expect("no log");
+                    head.delete(range, &matchers, &FastHashSet::default()).expect("no log");
                     for (i, series) in model.iter_mut().enumerate().filter(|(i, _)| of == 5 || *i == of) {
                         if let (Some(&min), Some(&max)) = (series.times.first(), series.times.last()) {
                             let range = TimeRange {
@@ -237,8 +241,8 @@ proptest! {
                     let offered: Vec<_> = rows.iter().map(|&(of, t)| (&sets[of], t, t as f64)).collect();
                     let before = model.clone();
                     let (_, rejected) = append(&head, &offered);
-                    let judge = |of: &Of, t: i64| match of.last {
-                        last if t >= min_valid && last.is_none_or(|last| t >= last) => Ok(true),
+                    let judge = |of: &Of, t: i64| match of.times.last() {
+                        last if t >= min_valid && last.is_none_or(|&last| t >= last) => Ok(true),
                         _ if window > 0 && t >= late_min => Ok(false),
                         _ if window > 0 => Err(AppendError::TooOld),
                         _ if t < min_valid => Err(AppendError::OutOfBounds),
@@ -250,12 +254,15 @@ proptest! {
                             refused.push((i as u32, why));
                             continue;
                         }
-                        if let Ok(in_order) = judge(&model[of], t) {
-                            model[of].times.insert(t);
-                            if in_order {
-                                model[of].last = Some(t);
+                        match judge(&model[of], t) {
+                            Ok(true) => {
+                                model[of].times.insert(t);
                                 newest = newest.max(t);
                             }
+                            Ok(false) => {
+                                model[of].late.insert(t);
+                            }
+                            Err(_) => {}
                         }
                     }
                     prop_assert_eq!(rejected.iter().map(|r| (r.row, r.why)).collect::<Vec<_>>(), refused);
@@ -264,8 +271,10 @@ proptest! {
         }
         for range in [TimeRange::ALL, range(BASE + 10 * STEP, BASE + 60 * STEP), range(BASE - 50 * STEP, BASE)] {
             let want: BTreeMap<String, Vec<(i64, f64)>> = model.iter().enumerate().filter_map(|(i, of)| {
-                let is_in = |t: &&i64| range.contains(TimestampMs(**t)) && !of.deleted.contains(TimestampMs(**t));
-                let samples: Vec<_> = of.times.iter().filter(is_in).map(|&t| (t, t as f64)).collect();
+                let left = of.times.iter().filter(|t| !of.deleted.contains(TimestampMs(**t)));
+                let all: std::collections::BTreeSet<i64> = left.chain(&of.late).copied().collect();
+                let within = all.into_iter().filter(|t| range.contains(TimestampMs(*t)));
+                let samples: Vec<_> = within.map(|t| (t, t as f64)).collect();
                 (!samples.is_empty()).then(|| (i.to_string(), samples))
             }).collect();
             prop_assert_eq!(merged(&head, range), want);

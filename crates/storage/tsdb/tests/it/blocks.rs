@@ -292,3 +292,35 @@ fn late_samples_become_blocks_and_are_merged() {
         .sum();
     assert!(left <= 32 << 10, "the log of late samples keeps {left} bytes");
 }
+
+/// A block of late samples fills a range whose other samples are in the head: merged with older blocks it would tell the
+/// next start that the log is not needed.
+#[test]
+fn late_blocks_do_not_overtake_the_head() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let options = DbOptions { out_of_order_window: Duration::from_hours(1), ..options(dir.path()) };
+    let db = Db::open(options.clone()).expect("opens");
+    let mut model = Model::default();
+    // From the beginning of a range of six minutes on: two blocks of it, and the head.
+    let start = 1_700_000_100_000 / (6 * MINUTE) * (6 * MINUTE);
+    fill(&db, &mut model, start, start + 5 * MINUTE + MINUTE / 2);
+    db.compact().expect("compacts");
+    assert_eq!(db.blocks().len(), 2);
+    fill(&db, &mut model, start + 5 * MINUTE + MINUTE / 2, start + 6 * MINUTE + MINUTE / 2);
+    // Late in the third block's time, and in the one after it.
+    for t in [start + 5 * MINUTE + 1, start + 6 * MINUTE + 1] {
+        append(&db, &[(1, t, 7.0)]);
+        model.add(&[(1, t, 7.0)]);
+    }
+    let none = [firesteel_model::Matcher::equal("i", "1"), firesteel_model::Matcher::equal("i", "2")];
+    db.delete(TimeRange::ALL, &none).expect("deletes nothing");
+    db.delete(TimeRange { min: TimestampMs(start + 6 * MINUTE + 1), ..TimeRange::ALL }, &none[..1]).expect("deletes");
+    let of = model.0.get_mut(&format!("{:?}", crate::database::series(1))).expect("is there");
+    of.retain(|s| s.0 <= start + 6 * MINUTE);
+    model.0.values_mut().for_each(|samples| samples.sort_unstable());
+    db.compact().expect("compacts");
+    assert_eq!(answer(&db), model.0);
+    db.close().expect("closes");
+    let db = Db::open(options).expect("opens");
+    assert_eq!(answer(&db), model.0);
+}

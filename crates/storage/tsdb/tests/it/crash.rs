@@ -2,7 +2,6 @@
 //! what was synced is there again, nothing is made up, and nothing deleted returns.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::ops::RangeInclusive;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,18 +13,7 @@ use firesteel_storage::{AppendOptions, Appendable as _, SampleBatch, SeriesMeta}
 use firesteel_tsdb::{Db, DbOptions, Retention};
 
 use crate::database::{Answer, answer, series};
-
-/// A xorshift generator: the same seed does the same.
-struct Dice(u64);
-
-impl Dice {
-    fn below(&mut self, n: u64) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0 % n
-    }
-}
+use crate::dice::{Dice, over_seeds, seeds_or};
 
 fn options(dir: &Path, vfs: &FaultVfs) -> DbOptions {
     DbOptions {
@@ -131,7 +119,7 @@ impl History {
 }
 
 fn live(seed: u64, dir: &Path) {
-    let dice = &mut Dice(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
+    let dice = &mut Dice::of_seed(seed);
     let mut vfs = FaultVfs::new();
     (&vfs as &dyn Vfs).create_dir_all(dir).expect("a directory");
     for dir in dir.ancestors() {
@@ -204,24 +192,7 @@ fn live(seed: u64, dir: &Path) {
     history.check(&answer(&db), &format!("seed {seed}, at the end"));
 }
 
-/// Those that run beside each other take every n-th seed.
-fn seeds(all: RangeInclusive<u64>) {
-    let n = std::thread::available_parallelism().map_or(2, |n| n.get().clamp(2, 8));
-    std::thread::scope(|scope| {
-        for first in 0..n {
-            let mine = all.clone().skip(first).step_by(n);
-            scope.spawn(move || {
-                let dir = tempfile::tempdir().expect("a directory");
-                mine.for_each(|seed| live(seed, dir.path()));
-            });
-        }
-    });
-}
-
 #[test]
 fn no_crash_loses_what_was_synced_or_brings_back_what_was_deleted() {
-    match std::env::var("FIRESTEEL_CRASH_SEED").ok().and_then(|s| s.parse().ok()) {
-        Some(seed) => seeds(seed..=seed),
-        None => seeds(1..=1000),
-    }
+    over_seeds(seeds_or(1..=1000), live);
 }
