@@ -83,7 +83,7 @@ fn no_query_takes_the_server_down() {
 #[test]
 fn errors_and_answers_explain_themselves() {
     let (dir, target) = (tempfile::tempdir().unwrap(), target());
-    let server = start(dir.path(), &["--query.timeout=1s", "--query.lookback-delta=30s"], &target);
+    let server = start(dir.path(), &["--query.timeout=2s", "--query.max-samples=4000000000", "--query.lookback-delta=30s"], &target);
     let query =
         |query: &str, explain: &str| server.json("/api/v1/query", &[("query", query), ("explain", explain)]).unwrap();
     let cases = [
@@ -101,7 +101,7 @@ fn errors_and_answers_explain_themselves() {
             "m_total / on (g) group_left () sum by (g) (m_total)",
         ),
         (
-            "max_over_time(quantile_over_time(0.5, (vector(time()))[1h:1s])[1h:1s])",
+            "max_over_time(quantile_over_time(0.5, (vector(time()))[1d:1s])[1d:1s])",
             "query timed out in expression evaluation",
             "FS1025",
             "",

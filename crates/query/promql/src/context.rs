@@ -39,6 +39,7 @@ pub(crate) struct Shared<'q> {
     stop: Stop,
     account: Arc<Account>,
     max_samples: u64,
+    pub(crate) limit: usize,
     // Counters: nothing is published through them, so relaxed ordering is enough.
     held: AtomicU64,
     peak: AtomicU64,
@@ -64,6 +65,8 @@ pub(crate) struct Limits {
     pub(crate) account: Arc<Account>,
     /// 0 = no limit.
     pub(crate) max_samples: usize,
+    /// How many series the answer needs at least; 0 = all.
+    pub(crate) series: usize,
 }
 
 impl<'q> Shared<'q> {
@@ -81,6 +84,7 @@ impl<'q> Shared<'q> {
             threads,
             stop: limits.stop,
             account: limits.account,
+            limit: limits.series,
             max_samples: if limits.max_samples == 0 { u64::MAX } else { limits.max_samples as u64 },
             held: AtomicU64::new(0),
             peak: AtomicU64::new(0),

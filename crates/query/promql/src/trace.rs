@@ -23,6 +23,7 @@ pub(crate) struct Node {
     pub(crate) span: Span,
     /// The selector whose series it reads from storage.
     selector: Option<Span>,
+    is_root: bool,
     /// Whether times are taken.
     pub(crate) timed: bool,
     children: Mutex<Vec<Arc<Node>>>,
@@ -54,16 +55,17 @@ pub(crate) struct About {
 impl Node {
     /// Returns the node of a whole query.
     pub(crate) fn root(account: &Arc<Account>, timed: bool) -> Arc<Self> {
-        Self::new(account, timed, About { operator: "query".to_owned(), span: Span::default(), selector: None })
+        Self::new(account, timed, true, About { operator: "query".to_owned(), span: Span::default(), selector: None })
     }
 
-    fn new(account: &Arc<Account>, timed: bool, about: About) -> Arc<Self> {
+    fn new(account: &Arc<Account>, timed: bool, is_root: bool, about: About) -> Arc<Self> {
         let zero = || AtomicU64::new(0);
         Arc::new(Self {
             account: Arc::clone(account),
             operator: about.operator,
             span: about.span,
             selector: about.selector,
+            is_root,
             timed,
             children: Mutex::default(),
             notes: Mutex::default(),
@@ -79,9 +81,14 @@ impl Node {
         })
     }
 
+    /// Returns whether this is the node of a whole query.
+    pub(crate) fn is_root(&self) -> bool {
+        self.is_root
+    }
+
     /// Adds a node below this one.
     pub(crate) fn child(&self, about: About) -> Arc<Self> {
-        let child = Self::new(&self.account, self.timed, about);
+        let child = Self::new(&self.account, self.timed, false, about);
         self.children.lock().push(Arc::clone(&child));
         child
     }

@@ -124,6 +124,8 @@ where
         cancel: CancelFlag::new(),
         per_step_stats: stats == "all",
         explain,
+        // One more than wanted tells whether there was more. Statistics are of the whole.
+        limit: if limit == 0 || !stats.is_empty() || explain.plan { 0 } else { limit.saturating_add(1) },
         origin: params.origin.clone(),
     };
     let listed = api.running.list(&options, began);

@@ -58,12 +58,14 @@ pub(crate) fn build(plan: &Plan, grid: Grid, cx: &Context<'_>) -> Result<Box<dyn
     let node = cx.node.child(about);
     let builder = Builder { grid, cx: &cx.at(&node) };
     let (operator, output) = builder.node(plan)?;
+    // A selector by itself is the answer: what `limit` leaves out need not be read.
+    let needed = if cx.node.is_root() && matches!(plan, Plan::Selector(_)) { cx.limit } else { 0 };
     let operator: Box<dyn Operator> = match LeafKey::of(plan, grid) {
         Some((key, span)) => Box::new(cx.leaves.lock().join(key, operator, span)),
         None => operator,
     };
     let operator: Box<dyn Operator> = match output {
-        Output::Distinct | Output::MayClash(_) if grid.is_instant() => Box::new(Exact::new(operator)),
+        Output::Distinct | Output::MayClash(_) if grid.is_instant() => Box::new(Exact::new(operator, needed)),
         _ => operator,
     };
     let operator = match output {

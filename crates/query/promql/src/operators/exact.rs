@@ -12,13 +12,15 @@ use crate::tile::Tile;
 /// Evaluates its input when it is prepared.
 pub(crate) struct Exact {
     input: Input,
+    /// More rows than this are not needed; 0 = all are.
+    needed: usize,
     rows: Option<Tile>,
     charge: Charge,
 }
 
 impl Exact {
-    pub(crate) fn new(operator: Box<dyn Operator>) -> Self {
-        Self { input: Input::new(operator), rows: None, charge: Charge::default() }
+    pub(crate) fn new(operator: Box<dyn Operator>, needed: usize) -> Self {
+        Self { input: Input::new(operator), needed, rows: None, charge: Charge::default() }
     }
 }
 
@@ -28,7 +30,8 @@ impl Operator for Exact {
         let mut present = Vec::new();
         let mut rows = Tile::default();
         let mut tile = Tile::default();
-        while self.input.next(cx, &mut tile)? == Flow::More {
+        let enough = |present: &[OutputSeries]| self.needed > 0 && present.len() >= self.needed;
+        while !enough(&present) && self.input.next(cx, &mut tile)? == Flow::More {
             let per_row = row_bytes(1) + size_of::<OutputSeries>() as u64;
             self.charge.add(cx.node, tile.n_rows() as u64 * per_row + tile.histogram_bytes())?;
             for i in 0..tile.n_rows() {

@@ -136,6 +136,25 @@ fn what_stands_twice_is_read_once() {
 }
 
 #[test]
+fn a_limit_leaves_the_rest_unread() {
+    let engine = engine(EngineOptions { threads: 1, ..EngineOptions::default() });
+    let limited = QueryOptions { limit: 3, ..QueryOptions::default() };
+    let at = TimestampMs(MINUTE_MS);
+    let ask = |text: &str, options: &QueryOptions| {
+        let answer = engine.instant(&storage(), &expr(text), at, options).expect(text);
+        let Value::Vector(vector) = answer.value else { panic!("{text}") };
+        (vector, answer.stats.samples_total)
+    };
+    let (all, total) = ask("m_total", &QueryOptions::default());
+    let (some, read) = ask("m_total", &limited);
+    assert!(some.len() >= 3 && all.starts_with(&some) && read < total, "{} of {total}", read);
+    // What stands above a selector may need all of it.
+    for text in ["sum(m_total)", "topk(2, m_total)", "m_total > 50"] {
+        assert!(ask(text, &limited) == ask(text, &QueryOptions::default()), "{text}");
+    }
+}
+
+#[test]
 fn matrices_are_sorted_and_vectors_are_not() {
     let engine = engine(EngineOptions { threads: 1, ..EngineOptions::default() });
     let matrix = range(&engine, "m_total", &QueryOptions::default()).expect("a matrix");

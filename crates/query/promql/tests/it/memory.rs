@@ -4,7 +4,11 @@ use firesteel_base::TimestampMs;
 use firesteel_client::Registry;
 use firesteel_model::Labels;
 use firesteel_promql::testscript::TestStorage;
-use firesteel_promql::{Engine, EngineOptions, MemoryLimits, QueryError, QueryOptions, QueryResult, Scope, advise};
+use firesteel_promql::{
+    Engine, EngineOptions, ExplainWhat, MemoryLimits, QueryError, QueryOptions, QueryResult, Scope, advise};
+
+use firesteel_promql_syntax::{ParserOptions, parse, parse_metric};
+use firesteel_testkit::{Expressions, Language, expression_series};
 
 use crate::engine::expr;
 
@@ -92,6 +96,38 @@ fn long_labels_count() {
     let joined = format!("label_join(a_total, \"l\", \"{}\", \"g\", \"i\")", "x".repeat(100_000));
     let error = range(&engine, &storage, &joined, 60_000).err();
     assert!(matches!(error, Some(QueryError::OverBudget(_))), "{error:?}");
+}
+
+/// Whatever is asked, within little memory: nothing panics, nothing stays held, and no more than that is ever held.
+#[test]
+fn random_expressions_keep_to_the_budget() {
+    let mut storage = TestStorage::new();
+    for series in expression_series(7) {
+        let labels = parse_metric(&series.name).expect("a series");
+        storage.append(&labels, series.samples.iter().map(|(t, v)| (TimestampMs(*t), *v)));
+    }
+    let registry = Registry::new();
+    let (bytes, mut refused, mut answered) = (96 << 10, 0, 0);
+    let engine = engine(&registry, bytes, 2);
+    let mut expressions = Expressions::new(11, Language::Whole);
+    for text in expressions.by_ref().take(1500) {
+        let Ok(expr) = parse(&text, ParserOptions::ALL) else { continue };
+        let explain = ExplainWhat { plan: true, empty: true };
+        let options = QueryOptions { text: text.as_str().into(), explain, ..QueryOptions::default() };
+        match engine.range(&storage, &expr, TimestampMs(0), TimestampMs(60 * MINUTE_MS), 7_000, &options) {
+            Ok(answer) => {
+                answered += 1;
+                assert!(answer.explain.plan.is_some_and(|plan| plan.peak_bytes <= bytes), "{text}");
+            }
+            Err(QueryError::OverBudget(over)) => {
+                refused += 1;
+                assert!(over.held <= bytes, "{text}: {over:?}");
+            }
+            Err(_) => {}
+        }
+        assert_eq!(gauge(&registry, "firesteel_query_memory_bytes"), 0.0, "{text}");
+    }
+    assert!(refused > 20 && answered > 20, "{refused} refused, {answered} answered");
 }
 
 /// Without limits the answer is the same as within wide ones.
