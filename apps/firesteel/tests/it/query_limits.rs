@@ -83,7 +83,11 @@ fn no_query_takes_the_server_down() {
 #[test]
 fn errors_and_answers_explain_themselves() {
     let (dir, target) = (tempfile::tempdir().unwrap(), target());
-    let server = start(dir.path(), &["--query.timeout=2s", "--query.max-samples=4000000000", "--query.lookback-delta=30s"], &target);
+    let server = start(
+        dir.path(),
+        &["--query.timeout=2s", "--query.max-samples=4000000000", "--query.lookback-delta=30s"],
+        &target,
+    );
     let query =
         |query: &str, explain: &str| server.json("/api/v1/query", &[("query", query), ("explain", explain)]).unwrap();
     let cases = [

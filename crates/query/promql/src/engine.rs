@@ -164,7 +164,12 @@ impl Engine {
         let querier = storage.querier(extent_of(&root, times, lookback_ms))?;
         let stop = Stop { cancel: options.cancel.clone(), deadline };
         let account = self.memory.open();
-        let limits = Limits { stop, account: Arc::clone(&account.0), max_samples: self.options.max_samples, series: options.limit };
+        let limits = Limits {
+            stop,
+            account: Arc::clone(&account.0),
+            max_samples: self.options.max_samples,
+            series: options.limit,
+        };
         let threads = self.pool.current_num_threads();
         let shared = Shared::new(querier.as_ref(), lookback_ms, self.options.features, threads, limits);
         let node = Node::root(&account.0, options.explain.plan);

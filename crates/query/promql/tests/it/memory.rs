@@ -5,7 +5,8 @@ use firesteel_client::Registry;
 use firesteel_model::Labels;
 use firesteel_promql::testscript::TestStorage;
 use firesteel_promql::{
-    Engine, EngineOptions, ExplainWhat, MemoryLimits, QueryError, QueryOptions, QueryResult, Scope, advise};
+    Engine, EngineOptions, ExplainWhat, MemoryLimits, QueryError, QueryOptions, QueryResult, Scope, advise,
+};
 
 use firesteel_promql_syntax::{ParserOptions, parse, parse_metric};
 use firesteel_testkit::{Expressions, Language, expression_series};
@@ -109,8 +110,7 @@ fn random_expressions_keep_to_the_budget() {
     let registry = Registry::new();
     let (bytes, mut refused, mut answered) = (96 << 10, 0, 0);
     let engine = engine(&registry, bytes, 2);
-    let mut expressions = Expressions::new(11, Language::Whole);
-    for text in expressions.by_ref().take(1500) {
+    for text in Expressions::new(11, Language::Whole).take(1500) {
         let Ok(expr) = parse(&text, ParserOptions::ALL) else { continue };
         let explain = ExplainWhat { plan: true, empty: true };
         let options = QueryOptions { text: text.as_str().into(), explain, ..QueryOptions::default() };
