@@ -92,7 +92,7 @@ impl fmt::Display for OverBudget {
         match self.scope {
             Scope::Query => write!(f, "query needs more memory than one query may have ({limit})")?,
             Scope::All => {
-                write!(f, "query is the largest while all together need more memory than they may have ({limit})")?
+                write!(f, "query is the largest while all together need more memory than they may have ({limit})")?;
             }
         }
         if let Some(Dearest { text, line, column, bytes, .. }) = &self.dearest {

@@ -10,7 +10,7 @@ use crate::context::Context;
 use crate::grid::Grid;
 use crate::operators::{Flow, Input, build, build_root, inner_grid, range_samples};
 use crate::plan::{Plan, PlanContext, RangeSource, Root, extent};
-use crate::tile::{Row, Tile, weight};
+use crate::tile::{Row, Tile, distinct_bytes};
 use crate::{MatrixSeries, QueryError, Value, VectorSample};
 
 /// What a point of an answer takes: its time and its value.
@@ -119,6 +119,6 @@ fn matrix(mut input: Input, grid: Grid, cx: &Context<'_>, held: &mut Charge) -> 
 
 /// Returns what a row takes as a series of an answer.
 fn answer_bytes(row: Row<'_>) -> u64 {
-    let histograms: u64 = row.histogram_points().map(|(_, h)| POINT_BYTES * (1 + weight(h))).sum();
+    let histograms = POINT_BYTES * row.histogram_points().count() as u64 + distinct_bytes(row.histograms);
     size_of::<MatrixSeries>() as u64 + POINT_BYTES * row.n_floats() as u64 + histograms
 }

@@ -117,6 +117,11 @@ impl Tile {
         floats + self.histograms.iter().flatten().map(|h| weight(h)).sum::<u64>()
     }
 
+    /// Returns how many bytes the largest histogram takes.
+    pub(crate) fn largest_histogram(&self) -> u64 {
+        self.histograms.iter().flatten().map(|h| 16 * weight(h)).max().unwrap_or(0)
+    }
+
     /// Returns how many bytes the tile takes.
     pub(crate) fn bytes(&self) -> u64 {
         8 * (self.values.len() + self.present.len()) as u64 + self.histogram_bytes()
@@ -129,14 +134,26 @@ impl Tile {
 
     /// Returns how many bytes the histograms take, their cells included.
     pub(crate) fn histogram_bytes(&self) -> u64 {
-        let own: u64 = self.histograms.iter().flatten().map(|h| 16 * weight(h)).sum();
-        own + size_of_val(self.histograms.as_slice()) as u64
+        distinct_bytes(&self.histograms) + size_of_val(self.histograms.as_slice()) as u64
     }
 
     /// Returns whether any row may hold histograms.
     pub(crate) fn has_histograms(&self) -> bool {
         !self.histograms.is_empty()
     }
+}
+
+/// Returns how many bytes histograms take, one that stands at several steps in a row once.
+pub(crate) fn distinct_bytes(cells: &[Option<SharedHistogram>]) -> u64 {
+    let mut bytes = 0;
+    let mut before: Option<&SharedHistogram> = None;
+    for h in cells.iter().flatten() {
+        if before.is_none_or(|before| !Arc::ptr_eq(before, h)) {
+            bytes += 16 * weight(h);
+        }
+        before = Some(h);
+    }
+    bytes
 }
 
 /// Returns for how many samples a histogram counts: its bytes in sixteens, as upstream (`promql/value.go`, HPoint.size).

@@ -8,7 +8,7 @@ use super::GroupBy;
 use crate::QueryError;
 use crate::annotations::Note;
 use crate::budget::Charge;
-use crate::context::Context;
+use crate::context::{Context, row_bytes};
 use crate::grid::Grid;
 use crate::histograms::HistogramStates;
 use crate::kernels::kahan;
@@ -46,7 +46,9 @@ impl Fold {
             AggregateOp::Sum | AggregateOp::Count => 2,
             _ => 1,
         };
-        self.charge = cx.charge_rows(self.n_groups.saturating_mul(columns), self.grid.n)?;
+        let of_floats = row_bytes(self.grid.n).saturating_mul(self.n_groups.saturating_mul(columns) as u64);
+        self.charge = cx.charge(of_floats)?;
+        let mut largest = 0;
         let mut states = States::new(self.op, self.n_groups, self.grid.n);
         let mut histograms = HistogramStates::new(self.op == AggregateOp::Avg);
         let mut tile = Tile::default();
@@ -57,6 +59,10 @@ impl Fold {
                     self.add_histograms(cx, &mut states, &mut histograms, group, tile.first + i, row);
                 }
                 states.add(group, row);
+            }
+            if tile.has_histograms() {
+                largest = largest.max(tile.largest_histogram());
+                self.charge.grow_to(cx.node, of_floats + histograms.bytes(largest))?;
             }
         }
         let mut out = states.finish();

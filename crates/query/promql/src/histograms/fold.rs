@@ -34,6 +34,12 @@ impl HistogramStates {
         Self { average, cells: FastHashMap::default() }
     }
 
+    /// Returns how many bytes the states take when no histogram takes more than `each`.
+    pub(crate) fn bytes(&self, each: u64) -> u64 {
+        // A sum or mean, and its compensation.
+        self.cells.len() as u64 * (2 * each + size_of::<State>() as u64 + 16)
+    }
+
     /// Adds the histograms of a row to its group, whose cells begin at `first` and whose floats so far are in `floats`.
     pub(crate) fn add(
         &mut self,

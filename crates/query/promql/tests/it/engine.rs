@@ -147,7 +147,7 @@ fn a_limit_leaves_the_rest_unread() {
     };
     let (all, total) = ask("m_total", &QueryOptions::default());
     let (some, read) = ask("m_total", &limited);
-    assert!(some.len() >= 3 && all.starts_with(&some) && read < total, "{} of {total}", read);
+    assert!(some.len() >= 3 && all.starts_with(&some) && read < total, "{read} of {total}");
     // What stands above a selector may need all of it.
     for text in ["sum(m_total)", "topk(2, m_total)", "m_total > 50"] {
         assert!(ask(text, &limited) == ask(text, &QueryOptions::default()), "{text}");
