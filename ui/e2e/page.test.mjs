@@ -109,6 +109,31 @@ test("targets are up and say when they were scraped", async () => {
   await shoot("targets.png");
 });
 
+test("a target that is down is diagnosed when the button is pressed", async () => {
+  const down = {
+    discoveredLabels: {}, labels: { job: "lost" }, scrapePool: "lost", scrapeUrl: "http://lost:1/metrics",
+    globalUrl: "http://lost:1/metrics", lastError: "connection refused", lastScrape: new Date().toISOString(),
+    lastScrapeDuration: 0.1, health: "down", scrapeInterval: "15s", scrapeTimeout: "10s",
+  };
+  const answer = (data) => ({ json: { status: "success", data } });
+  const asked = [];
+  await page.route("**/api/v1/targets?**", (route) => route.fulfill(answer({ activeTargets: [down] })));
+  await page.route("**/api/v1/targets/diagnose?**", (route) => {
+    asked.push(new URL(route.request().url()).searchParams.get("scrapeUrl"));
+    return route.fulfill(answer({ code: "FS0501", message: "nothing listens", notes: ["a note"], remedy: "start it" }));
+  });
+  await page.goto(`${address}/targets`);
+  const button = page.getByRole("button", { name: "Diagnose" });
+  await button.waitFor();
+  assert.deepEqual(asked, []);
+  await button.click();
+  const found = page.getByTestId("diagnosis");
+  await found.getByText("FS0501: nothing listens").waitFor();
+  await found.getByText("start it").waitFor();
+  assert.deepEqual(asked, ["http://lost:1/metrics"]);
+  await page.unrouteAll();
+});
+
 test("the status pages show the configuration, flags, build and head", async () => {
   for (const [path, text] of [
     ["config", "scrape_interval"],

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use firesteel_cli::{Halt, version};
 
-use crate::up;
+use crate::{explain, up};
 
 type Main = fn(Vec<String>) -> ExitCode;
 
@@ -33,6 +33,11 @@ const PROGRAMS: &[Program] = &[
         names: &["promtool"],
         help: "Check configurations, rules and metrics; query a server; test PromQL.",
         main: Some(firesteel_promtool::run),
+    },
+    Program {
+        names: &["explain"],
+        help: "What a code such as FS0102 means, and what to do; without a code, all of them.",
+        main: Some(explain::main),
     },
     Program { names: &["alertmanager"], help: "Route alerts.", main: None },
     Program { names: &["amtool"], help: "Talk to the alert router.", main: None },

@@ -22,9 +22,11 @@ pub(crate) struct ConfigError {
 }
 
 impl ConfigError {
-    fn of(faults: &[&Diagnostic]) -> Self {
+    /// Upstream's words lead, since tools match on them; without any, ours with their places.
+    fn of(upstream: Option<String>, faults: &[&Diagnostic]) -> Self {
+        let ours = || faults.iter().map(|d| format!("{}: {}", place(d), d.message)).collect::<Vec<_>>().join("; ");
         Self {
-            text: faults.iter().map(|d| format!("{}: {}", place(d), d.message)).collect::<Vec<_>>().join("; "),
+            text: upstream.unwrap_or_else(ours),
             faults: faults.iter().map(|d| d.render()).collect::<Vec<_>>().join("\n"),
         }
     }
@@ -57,10 +59,15 @@ impl ConfigSource {
         for warning in warnings {
             tracing::warn!(place = %place(warning), code = warning.code, "{}", warning.message);
         }
-        let Some(config) = loaded.config else { return Err(ConfigError::of(&errors)) };
+        let Some(config) = loaded.config.as_ref() else {
+            return Err(ConfigError::of(loaded.upstream_error(), &errors));
+        };
         // Jobs of other files must be sound before any of them starts.
-        config.all_scrape_configs().map_err(|faults| ConfigError::of(&faults.iter().collect::<Vec<_>>()))?;
-        Ok((config, loaded.unsupported))
+        config.all_scrape_configs().map_err(|faults| {
+            let upstream = faults.iter().find_map(|fault| fault.upstream.clone());
+            ConfigError::of(upstream, &faults.iter().collect::<Vec<_>>())
+        })?;
+        Ok((config.clone(), loaded.unsupported))
     }
 
     /// Says in the log why the configuration cannot be used, in upstream's words.

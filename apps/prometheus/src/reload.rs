@@ -58,7 +58,17 @@ impl Reloader {
                 error!(err, "Error reloading config");
             }
         }
-        outcome
+        outcome.map_err(|err| format!("{err}{}", self.still_in_force()))
+    }
+
+    /// Says since when the configuration that goes on acting is there; nothing at the start, when there is none.
+    fn still_in_force(&self) -> String {
+        let at = self.metrics.config_at.value();
+        if at == 0.0 {
+            return String::new();
+        }
+        let at = firesteel_go_compat::Instant::from_unix_ms((at * 1000.0) as i64).to_rfc3339();
+        format!("\nerror[FS0304]: The running configuration (loaded {at}) stays in force.")
     }
 
     /// Refuses sections that are known but do not act, unless told to go on.

@@ -2,17 +2,28 @@
 
 use std::sync::{Arc, OnceLock};
 
-use firesteel_api::source::{ActiveTarget, DroppedTarget, TargetMetadata, TargetSource};
+use firesteel_api::source::{ActiveTarget, BoxFuture, DroppedTarget, TargetDiagnosis, TargetMetadata, TargetSource};
 use firesteel_client::Registry;
 use firesteel_config::Config;
 use firesteel_go_compat::Instant;
 use firesteel_model::Labels;
-use firesteel_scrape::{PoolSnapshot, ScrapeManager, ScrapeOptions};
+use firesteel_scrape::{PoolSnapshot, ScrapeManager, ScrapeOptions, diagnose};
 use firesteel_storage::Appendable;
+use tokio::sync::Semaphore;
 
 /// Owns the scrape manager, which starts when storage is open: until then there are no targets.
-#[derive(Debug, Default)]
-pub(crate) struct Scraping(OnceLock<ScrapeManager>);
+#[derive(Debug)]
+pub(crate) struct Scraping {
+    manager: OnceLock<ScrapeManager>,
+    /// Targets that are diagnosed at the same time: each gets a handful of requests.
+    diagnosing: Semaphore,
+}
+
+impl Default for Scraping {
+    fn default() -> Self {
+        Self { manager: OnceLock::new(), diagnosing: Semaphore::new(2) }
+    }
+}
 
 impl Scraping {
     /// Starts the manager's threads.
@@ -23,12 +34,12 @@ impl Scraping {
         registry: &Registry,
     ) -> Result<(), String> {
         let manager = ScrapeManager::new(options, storage, registry).map_err(|e| e.to_string())?;
-        self.0.set(manager).map_err(|_| "scraping was started twice".to_owned())
+        self.manager.set(manager).map_err(|_| "scraping was started twice".to_owned())
     }
 
     /// Makes the configuration's jobs the ones in force.
     pub(crate) async fn apply(&self, config: &Config) -> Result<(), String> {
-        match self.0.get() {
+        match self.manager.get() {
             Some(manager) => manager.apply(config).await.map_err(|e| e.to_string()),
             None => Err("scraping has not started".to_owned()),
         }
@@ -36,13 +47,13 @@ impl Scraping {
 
     /// Stops all loops and waits for them.
     pub(crate) async fn stop(&self) {
-        if let Some(manager) = self.0.get() {
+        if let Some(manager) = self.manager.get() {
             manager.stop().await;
         }
     }
 
     fn snapshot(&self) -> Vec<PoolSnapshot> {
-        self.0.get().map(ScrapeManager::targets).unwrap_or_default()
+        self.manager.get().map(ScrapeManager::targets).unwrap_or_default()
     }
 }
 
@@ -83,11 +94,11 @@ impl TargetSource for Scraping {
     }
 
     fn pools(&self) -> Vec<String> {
-        self.0.get().map(ScrapeManager::pools).unwrap_or_default()
+        self.manager.get().map(ScrapeManager::pools).unwrap_or_default()
     }
 
     fn pool_config(&self, pool: &str) -> Option<String> {
-        self.0.get()?.config_of(pool).map(|config| config.to_yaml())
+        self.manager.get()?.config_of(pool).map(|config| config.to_yaml())
     }
 
     fn metadata(&self, each: &mut dyn FnMut(&Labels, TargetMetadata<'_>)) {
@@ -101,5 +112,18 @@ impl TargetSource for Scraping {
                 }
             });
         }
+    }
+
+    fn diagnose<'a>(&'a self, pool: &'a str, url: &'a str) -> BoxFuture<'a, Option<TargetDiagnosis>> {
+        Box::pin(async move {
+            let config = self.manager.get()?.config_of(pool)?;
+            let active = self.snapshot().into_iter().find(|snapshot| snapshot.name == pool)?.active;
+            let (target, _) = active.into_iter().find(|(target, _)| target.url == url)?;
+            // Closed never; and whoever hangs up gives the place back.
+            let _place = self.diagnosing.acquire().await.ok()?;
+            let found = diagnose(&config, &target).await;
+            let code = found.code.to_owned();
+            Some(TargetDiagnosis { code, message: found.message, notes: found.notes, remedy: found.remedy })
+        })
     }
 }

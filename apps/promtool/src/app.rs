@@ -8,6 +8,7 @@ use firesteel_promql_syntax::ParserOptions;
 
 use crate::{
     Console, check_config, check_metrics, check_rules, check_server,
+    debug::{self, What},
     flags::{NOT_BUILT, PROGRAM},
     format, query, script, tsdb,
 };
@@ -53,6 +54,9 @@ pub fn run_on(args: impl IntoIterator<Item = String>, console: &mut Console<'_>)
         "query range" => query::range(&matches, console),
         "query series" => query::series(&matches, console),
         "query labels" => query::labels(&matches, console),
+        "debug pprof" => debug::run(What::Profiles, &matches, console),
+        "debug metrics" => debug::run(What::Metrics, &matches, console),
+        "debug all" => debug::run(What::All, &matches, console),
         "test promql" => script::run(&matches, console),
         "tsdb bench write" => tsdb::bench_write(&matches, console),
         "tsdb analyze" => tsdb::analyze(&matches, console),

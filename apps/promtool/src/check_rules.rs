@@ -2,15 +2,19 @@
 
 use std::fmt::Write as _;
 use std::fs;
+use std::path::Path;
 
 use firesteel_cli::Matches;
+use firesteel_config::{Diagnostic, RuleGroups, apply_fixes};
 use firesteel_promql_syntax::ParserOptions;
+use firesteel_yaml::{Source, Span};
 
 use crate::{
     Console,
     app::FAILURE,
     check_config::missing_file,
-    rule_file::{RuleFile, parse},
+    rule_file::{self, Reading},
+    verdict::Verdict,
 };
 
 /// Which lints apply.
@@ -22,7 +26,7 @@ pub(crate) struct Lints {
 
 impl Lints {
     /// Reads a comma separated list; unknown words are warned about.
-    pub(crate) fn read(list: &str, of_config: bool, console: &mut Console<'_>) -> Self {
+    pub(crate) fn read(list: &str, of_config: bool, verdict: &mut Verdict<'_, '_>) -> Self {
         let mut lints = Self::default();
         for word in list.split(',') {
             match word {
@@ -30,7 +34,7 @@ impl Lints {
                 "duplicate-rules" => lints.duplicate_rules = true,
                 "too-long-scrape-interval" if of_config => lints.too_long_scrape_interval = true,
                 "none" => return Self::default(),
-                other => console.say(format_args!("WARNING: unknown lint option: {other}")),
+                other => verdict.say(format_args!("WARNING: unknown lint option: {other}")),
             }
         }
         lints
@@ -45,10 +49,21 @@ pub(crate) struct Outcome {
 }
 
 impl Outcome {
+    pub(crate) const REFUSED: Self = Self { has_errors: true, has_lints: false };
+
     pub(crate) fn merge(&mut self, other: Self) {
         self.has_errors |= other.has_errors;
         self.has_lints |= other.has_lints;
     }
+}
+
+/// How files are looked at.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Manner {
+    pub(crate) lints: Lints,
+    pub(crate) reading: Reading,
+    /// Write back what can be mended without a doubt.
+    pub(crate) fix: bool,
 }
 
 pub(crate) fn run(matches: &Matches, options: ParserOptions, console: &mut Console<'_>) -> u8 {
@@ -57,88 +72,127 @@ pub(crate) fn run(matches: &Matches, options: ParserOptions, console: &mut Conso
         console.complain(refusal);
         return FAILURE;
     }
-    let lints = Lints::read(matches.text("lint"), false, console);
+    let mut verdict = Verdict::new(matches.text("format"), console);
+    let manner = Manner {
+        lints: Lints::read(matches.text("lint"), false, &mut verdict),
+        reading: Reading { ignore_unknown_fields: matches.bool("ignore-unknown-fields"), ..Reading::strict(options) },
+        fix: matches.bool("fix"),
+    };
     let outcome = if files.is_empty() {
-        console.say("Checking standard input");
-        let mut bytes = Vec::new();
-        match console.input.read_to_end(&mut bytes) {
-            Ok(_) => check_text("", &bytes, lints, options, console),
+        verdict.say("Checking standard input");
+        match verdict.read_input() {
+            Ok(text) => check_text("", &text, manner, &mut verdict),
             Err(error) => {
-                console.complain(format_args!("  FAILED: {error}"));
-                Outcome { has_errors: true, has_lints: false }
+                verdict.complain(format_args!("  FAILED: {error}"));
+                Outcome::REFUSED
             }
         }
     } else {
         let files: Vec<String> = files.into_iter().map(str::to_owned).collect();
-        check_files(&files, lints, options, console)
+        check_files(&files, manner, &mut verdict)
     };
+    verdict.finish();
     outcome.exit_code(matches.bool("lint-fatal"))
 }
 
-pub(crate) fn check_files(
-    files: &[String],
-    lints: Lints,
-    options: ParserOptions,
-    console: &mut Console<'_>,
-) -> Outcome {
+pub(crate) fn check_files(files: &[String], manner: Manner, verdict: &mut Verdict<'_, '_>) -> Outcome {
     let mut outcome = Outcome::default();
     for file in files {
-        console.say(format_args!("Checking {file}"));
-        outcome.merge(match fs::read(file) {
-            Ok(bytes) => check_text(file, &bytes, lints, options, console),
+        verdict.say(format_args!("Checking {file}"));
+        outcome.merge(match read_and_mend(file, manner, verdict) {
+            Ok(text) => check_text(file, &text, manner, verdict),
             Err(error) => {
-                console.complain(format_args!("  FAILED:\n{file}: open {file}: {error}"));
-                Outcome { has_errors: true, has_lints: false }
+                let place = Span { line: 1, column: 1, ..Span::default() };
+                let mut fault = Diagnostic::error(&Source::new(file, ""), place, "FS0215", "this file cannot be read");
+                fault.label(error.to_string());
+                verdict.complain(format_args!("  FAILED:\n{file}: open {file}: {error}"));
+                verdict.note(fault);
+                Outcome::REFUSED
             }
         });
     }
     outcome
 }
 
-fn check_text(file: &str, bytes: &[u8], lints: Lints, options: ParserOptions, console: &mut Console<'_>) -> Outcome {
-    let rules = match parse(file, &String::from_utf8_lossy(bytes), options) {
-        Ok(rules) => rules,
-        Err(faults) => {
-            console.complain("  FAILED:");
-            let prefix = if file.is_empty() { String::new() } else { format!("{file}: ") };
-            for fault in faults {
-                console.complain(format_args!("{prefix}{fault}"));
-            }
-            return Outcome { has_errors: true, has_lints: false };
+fn read_and_mend(file: &str, manner: Manner, verdict: &mut Verdict<'_, '_>) -> std::io::Result<String> {
+    let text = String::from_utf8_lossy(&fs::read(file)?).into_owned();
+    if !manner.fix {
+        return Ok(text);
+    }
+    let found = rule_file::read(file, &text, manner.reading).diagnostics;
+    let fixed = apply_fixes(&text, &found.into_iter().filter(Diagnostic::is_error).collect::<Vec<_>>());
+    if fixed != text {
+        fs::write(Path::new(file), &fixed)?;
+        verdict.complain(format_args!("  FIXED: {file}"));
+    }
+    Ok(fixed)
+}
+
+fn check_text(file: &str, text: &str, manner: Manner, verdict: &mut Verdict<'_, '_>) -> Outcome {
+    let loaded = rule_file::read(file, text, manner.reading);
+    if loaded.rules.is_none() {
+        verdict.complain("  FAILED:");
+        let prefix = if file.is_empty() { String::new() } else { format!("{file}: ") };
+        for said in &loaded.upstream {
+            verdict.complain(format_args!("{prefix}{said}"));
         }
-    };
-    let duplicates = if lints.duplicate_rules { duplicates(&rules) } else { Vec::new() };
-    if duplicates.is_empty() {
-        console.say(format_args!("  SUCCESS: {} rules found\n", rules.rules.len()));
+        verdict.show(loaded.diagnostics);
+        return Outcome::REFUSED;
+    }
+    let doubled = if manner.lints.duplicate_rules { duplicates(loaded.rules.as_ref()) } else { Vec::new() };
+    let count =
+        loaded.rules.as_ref().map_or(0, |file| file.groups.iter().map(|group| group.rules.len()).sum::<usize>());
+    verdict.show(loaded.diagnostics);
+    if doubled.is_empty() {
+        verdict.say(format_args!("  SUCCESS: {count} rules found\n"));
         return Outcome::default();
     }
-    let mut report = format!("  FAILED:\nlint error {} duplicate rule(s) found.\n", duplicates.len());
-    for (metric, labels) in &duplicates {
-        let _ = write!(report, "Metric: {metric}\nLabel(s):\n");
+    let mut report = format!("  FAILED:\nlint error {} duplicate rule(s) found.\n", doubled.len());
+    let source = Source::new(file, text);
+    for Doubled { name, labels, place } in &doubled {
+        let _ = write!(report, "Metric: {name}\nLabel(s):\n");
         for (name, value) in labels {
             let _ = writeln!(report, "\t{name}: {value}");
         }
+        let mut fault = Diagnostic::warning(&source, *place, "FS0216", format!("the rule `{name}` stands twice"));
+        fault.label("with the same labels");
+        verdict.note(fault);
     }
     report.push_str("Might cause inconsistency while recording expressions");
-    console.complain(report);
-    console.say("");
+    verdict.complain(report);
+    verdict.say("");
     Outcome { has_errors: false, has_lints: true }
 }
 
-/// A rule's name with its labels, sorted.
-type Identity = (String, Vec<(String, String)>);
+/// A rule of which there are several, and the place of one of them.
+struct Doubled {
+    name: String,
+    labels: Vec<(String, String)>,
+    place: Span,
+}
 
-fn duplicates(file: &RuleFile) -> Vec<Identity> {
-    let mut identities: Vec<Identity> =
-        file.rules.iter().map(|rule| (rule.name.clone(), rule.labels.clone())).collect();
-    identities.sort();
-    let mut found: Vec<Identity> = Vec::new();
-    for pair in identities.windows(2) {
-        if let [a, b] = pair
-            && a == b
-            && found.last() != Some(b)
-        {
-            found.push(b.clone());
+fn duplicates(file: Option<&RuleGroups>) -> Vec<Doubled> {
+    let mut all: Vec<Doubled> = Vec::new();
+    for group in file.map_or(&[][..], |file| &file.groups) {
+        for rule in &group.rules {
+            let mut labels = group.labels.clone();
+            labels.extend(rule.labels.clone());
+            let name = if rule.alert.is_empty() { &rule.record } else { &rule.alert };
+            let (name, place) = (name.clone(), rule.expr.span);
+            all.push(Doubled { name, labels: labels.into_iter().collect(), place });
+        }
+    }
+    all.sort_by(|a, b| (&a.name, &a.labels).cmp(&(&b.name, &b.labels)));
+    let same = |a: &Doubled, b: &Doubled| a.name == b.name && a.labels == b.labels;
+    let mut found: Vec<Doubled> = Vec::new();
+    let mut before: Option<Doubled> = None;
+    for rule in all {
+        let again = before.as_ref().is_some_and(|before| same(before, &rule));
+        let known = found.last().is_some_and(|last| same(last, &rule));
+        match (again, known) {
+            (true, false) => found.push(rule),
+            (true, true) => {}
+            (false, _) => before = Some(rule),
         }
     }
     found

@@ -18,6 +18,22 @@ const LINT_FATAL: FlagDef = FlagDef::new("lint-fatal", FlagKind::Bool, LINT_FATA
 const LOOKBACK: FlagDef =
     FlagDef::new("query.lookback-delta", FlagKind::GoDuration, "The server's maximum query lookback duration.")
         .default(&["5m"]);
+const REPORT: FlagDef = FlagDef::new(
+    "format",
+    FlagKind::Enum(&["text", "json", "sarif", "github"]),
+    "How findings are written: for a person, or one report for a machine.",
+)
+.default(&["text"]);
+const FIX: FlagDef =
+    FlagDef::new("fix", FlagKind::Bool, "Write back what can be mended without a doubt.").default(&["false"]);
+const IGNORE_UNKNOWN_HELP: &str = "Ignore unknown fields in the rule groups read by the config files. This is useful \
+                                   when you want to extend rule files with custom metadata. Ensure that those fields \
+                                   are removed before loading them into the Prometheus server as it performs strict \
+                                   checks by default.";
+const RULES_IGNORE_UNKNOWN_HELP: &str = "Ignore unknown fields in the rule files. This is useful when you want to \
+                                         extend rule files with custom metadata. Ensure that those fields are removed \
+                                         before loading them into the Prometheus server as it performs strict checks by \
+                                         default.";
 const URL: FlagDef =
     FlagDef::new("url", FlagKind::Text, "The URL for the Prometheus server.").default(&["http://localhost:9090"]);
 const HTTP_CONFIG: FlagDef = FlagDef::new(
@@ -94,10 +110,11 @@ pub(crate) static PROGRAM: ProgramDef = ProgramDef {
                 .default(&["false"]),
                 FlagDef::new("lint", FlagKind::Text, LINT_HELP).default(&["duplicate-rules"]),
                 LINT_FATAL,
+                FlagDef::new("ignore-unknown-fields", FlagKind::Bool, IGNORE_UNKNOWN_HELP).default(&["false"]),
                 FlagDef::new("agent", FlagKind::Bool, "Check config file for Prometheus in Agent mode.")
                     .default(&["false"]),
-                FlagDef::new("fix", FlagKind::Bool, "Write back what can be mended without a doubt.")
-                    .default(&["false"]),
+                FIX,
+                REPORT,
             ],
             args: &[ArgDef::required("config-files", "The config files to check.").repeatable()],
             hidden: false,
@@ -130,6 +147,9 @@ pub(crate) static PROGRAM: ProgramDef = ProgramDef {
                 LOOKBACK,
                 FlagDef::new("lint", FlagKind::Text, RULES_LINT_HELP).default(&["duplicate-rules"]),
                 LINT_FATAL,
+                FlagDef::new("ignore-unknown-fields", FlagKind::Bool, RULES_IGNORE_UNKNOWN_HELP).default(&["false"]),
+                FIX,
+                REPORT,
             ],
             args: &[ArgDef::optional("rule-files", "The rule files to check, default is read from standard input.")
                 .repeatable()],
@@ -188,6 +208,27 @@ pub(crate) static PROGRAM: ProgramDef = ProgramDef {
             help: "Run labels query.",
             flags: &[FORMAT, HTTP_CONFIG, START, END, MATCH],
             args: &[SERVER, ArgDef::required("name", "Label name to provide label values for.")],
+            hidden: false,
+        },
+        CommandDef {
+            name: "debug pprof",
+            help: "Fetch profiling debug information.",
+            flags: &[],
+            args: &[ArgDef::required("server", "Prometheus server to get pprof files from.")],
+            hidden: false,
+        },
+        CommandDef {
+            name: "debug metrics",
+            help: "Fetch metrics debug information.",
+            flags: &[],
+            args: &[ArgDef::required("server", "Prometheus server to get metrics from.")],
+            hidden: false,
+        },
+        CommandDef {
+            name: "debug all",
+            help: "Fetch all debug information.",
+            flags: &[],
+            args: &[ArgDef::required("server", "Prometheus server to get all debug information from.")],
             hidden: false,
         },
         CommandDef {
@@ -364,12 +405,4 @@ pub(crate) static PROGRAM: ProgramDef = ProgramDef {
 };
 
 /// Commands of upstream's that are not built yet.
-pub(crate) const NOT_BUILT: &[&str] = &[
-    "check service-discovery",
-    "query analyze",
-    "debug pprof",
-    "debug metrics",
-    "debug all",
-    "push metrics",
-    "test rules",
-];
+pub(crate) const NOT_BUILT: &[&str] = &["check service-discovery", "query analyze", "push metrics", "test rules"];

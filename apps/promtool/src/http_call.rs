@@ -13,7 +13,7 @@ use http::{HeaderMap, Method};
 use http_body_util::{BodyExt as _, Limited};
 use url::Url;
 
-use crate::check_config::{missing_file, pictures};
+use crate::{check_config::missing_file, verdict::pictures};
 
 /// Where a server is, and how to speak to it.
 #[derive(Debug)]
@@ -70,6 +70,13 @@ impl Server {
             config = loaded.ok_or_else(|| failed(format!("\n{}", pictures(&faults))))?;
         }
         Ok(Self { url, config })
+    }
+
+    /// Reads a server's address; requests are plain, with the environment's proxies.
+    pub(crate) fn plain(text: &str) -> Result<Self, String> {
+        let mut config = HttpClientConfig::fresh();
+        config.proxy.proxy_from_environment = true;
+        Ok(Self { url: server_url(text)?, config })
     }
 
     /// Makes a request; `timeout` bounds it as a whole.

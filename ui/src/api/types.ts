@@ -46,6 +46,14 @@ export interface ActiveTarget {
   scrapeTimeout: string;
 }
 
+/** Why a target is down, found out on demand. */
+export interface TargetDiagnosis {
+  code: string;
+  message: string;
+  notes: string[];
+  remedy: string;
+}
+
 export interface TargetsData {
   activeTargets: ActiveTarget[];
   droppedTargetCounts?: Record<string, number>;

@@ -1,11 +1,11 @@
 // Targets by scrape pool: health, last scrape, last error.
-import { Accordion, Anchor, Badge, Code, Group, Loader, SegmentedControl, Stack, Table, Text, TextInput, Tooltip } from "@mantine/core";
+import { Accordion, Alert, Anchor, Badge, Button, Code, Group, Loader, SegmentedControl, Stack, Table, Text, TextInput, Tooltip } from "@mantine/core";
 import { IconSearch } from "@tabler/icons-react";
 import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
 
 import { getApi } from "../api/http";
-import type { ActiveTarget, Metric, TargetsData } from "../api/types";
+import type { ActiveTarget, Metric, TargetDiagnosis, TargetsData } from "../api/types";
 import { formatAge, formatSeconds } from "../format/time";
 import { Problem } from "../shell/Problem";
 
@@ -117,10 +117,45 @@ function TargetRow({ target }: { target: ActiveTarget }) {
             <Code block color="var(--mantine-color-red-light)" style={{ whiteSpace: "pre-wrap" }}>
               {target.lastError}
             </Code>
+            <Diagnosis target={target} />
           </Table.Td>
         </Table.Tr>
       )}
     </>
+  );
+}
+
+/** Asks the server to look at this target, and shows what it found. Nothing is asked before the button is pressed. */
+function Diagnosis({ target }: { target: ActiveTarget }) {
+  const answer = useQuery({
+    queryKey: ["diagnose", target.scrapePool, target.scrapeUrl],
+    enabled: false,
+    retry: false,
+    queryFn: ({ signal }) =>
+      getApi<TargetDiagnosis>("targets/diagnose", { scrapePool: target.scrapePool, scrapeUrl: target.scrapeUrl }, signal),
+  });
+  const found = answer.data?.data;
+  return (
+    <Stack gap="xs" mt="xs" align="flex-start">
+      <Button size="xs" variant="light" loading={answer.isFetching} onClick={() => void answer.refetch()}>
+        Diagnose
+      </Button>
+      {answer.error && <Problem error={answer.error} />}
+      {found && (
+        <Alert data-testid="diagnosis" title={`${found.code}: ${found.message}`}>
+          {found.notes.map((note) => (
+            <Text key={note} fz="sm">
+              {note}
+            </Text>
+          ))}
+          {found.remedy !== "" && (
+            <Text fz="sm" fw={600}>
+              {found.remedy}
+            </Text>
+          )}
+        </Alert>
+      )}
+    </Stack>
   );
 }
 

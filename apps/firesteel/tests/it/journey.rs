@@ -72,6 +72,46 @@ fn scraped_stored_queried() {
 }
 
 #[test]
+fn a_refused_reload_says_so_everywhere() {
+    let dir = tempfile::tempdir().expect("temp dir");
+    let target = target();
+    let server = server(dir.path(), &["--web.enable-lifecycle"], &config("demo", &target.address()));
+    let has = |line: &str| server.get("/metrics").is_ok_and(|(_, page)| page.contains(line));
+    let loaded = |yes: bool| {
+        let info = server.json("/api/v1/status/runtimeinfo", &[]).expect("an answer");
+        info["data"]["reloadConfigSuccess"] == serde_json::json!(yes)
+    };
+    assert!(has("prometheus_config_last_reload_successful 1\n") && loaded(true));
+    let in_force = server.json("/api/v1/status/config", &[]).expect("an answer");
+
+    server.write_config("global:\n  scarpe_interval: 15s\n").expect("the file is writable");
+    let (status, reply) = server.post("/-/reload", &[], b"").expect("an answer");
+    assert_eq!(status, 500);
+    // Upstream's words, then ours.
+    let lead = "failed to reload config: couldn't load configuration (--config.file=";
+    assert!(reply.starts_with(lead), "{reply}");
+    for part in [
+        "yaml: unmarshal errors:\n  line 2: field scarpe_interval not found in type config.plain\n",
+        "error[FS0102]: `scarpe_interval` is not a setting of `global`",
+        ":2:3\n",
+        "did you mean `scrape_interval`?",
+        "error[FS0304]: The running configuration (loaded 20",
+        "stays in force.",
+    ] {
+        assert!(reply.contains(part), "{part}: {reply}");
+    }
+    let log = server.log();
+    assert!(log.contains("Error loading config") && log.contains("scarpe_interval not found"), "{log}");
+    assert!(has("prometheus_config_last_reload_successful 0\n") && loaded(false));
+    assert_eq!(server.json("/api/v1/status/config", &[]).expect("an answer"), in_force);
+
+    server.write_config(&config("renamed", &target.address())).expect("the file is writable");
+    assert_eq!(server.post("/-/reload", &[], b"").expect("an answer").0, 200);
+    assert!(has("prometheus_config_last_reload_successful 1\n") && loaded(true));
+    assert!(server.stop().expect("it ends").success());
+}
+
+#[test]
 fn what_was_answered_survives_a_kill() {
     let dir = tempfile::tempdir().expect("temp dir");
     let target = target();

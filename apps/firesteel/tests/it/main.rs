@@ -4,6 +4,7 @@
 
 mod admin;
 mod answers;
+mod diagnose;
 mod differential;
 mod heavy_queries;
 mod http_golden;

@@ -142,3 +142,35 @@ fn debians_promtool_prints_the_same() {
         assert_eq!(told(&ours), told(&theirs), "{case:?}");
     }
 }
+
+#[test]
+fn debug_information_is_packed() {
+    let Some(tar) = firesteel_testkit::tool("tar") else { return };
+    let dir = tempfile::tempdir().unwrap();
+    let target = PageServer::start(|path| match path {
+        "/metrics" => Page::metrics("up 1\n"),
+        _ => Page { status: 404, ..Page::metrics("no") },
+    })
+    .unwrap();
+    let address = format!("http://{}", target.address());
+    let unpacked = |name: &str| {
+        let out = Command::new(&tar).args(["-xzOf", "debug.tar.gz", name]).current_dir(dir.path()).output().unwrap();
+        assert!(out.status.success(), "{}", text(&out.stderr));
+        text(&out.stdout)
+    };
+    let ran = run(&["promtool", "debug", "metrics", &address], dir.path());
+    let said = format!(
+        "collecting: {address}/metrics\nCompiling debug information complete, all files written in \"debug.tar.gz\".\n"
+    );
+    assert_eq!((ran.status.code(), text(&ran.stdout), text(&ran.stderr)), (Some(0), said, String::new()));
+    assert_eq!(unpacked("metrics.txt"), "up 1\n");
+    fs::remove_file(dir.path().join("debug.tar.gz")).unwrap();
+    // A server without profiles: all there is, and a word about what is not.
+    let ran = run(&["promtool", "debug", "all", &address], dir.path());
+    assert_eq!(ran.status.code(), Some(0), "{}", text(&ran.stderr));
+    assert!(text(&ran.stderr).contains("has no profiles"), "{}", text(&ran.stderr));
+    assert_eq!(unpacked("metrics.txt"), "up 1\n");
+    let ran = run(&["promtool", "debug", "pprof", &address], dir.path());
+    assert_eq!(ran.status.code(), Some(1));
+    assert!(text(&ran.stderr).starts_with("error completing debug command: "), "{}", text(&ran.stderr));
+}

@@ -17,7 +17,7 @@ use crate::{
     http_call::Server,
     query::query_range,
     query_time::QueryTime,
-    rule_file::{self, Rule},
+    rule_file::{self, Reading, Rule},
 };
 
 /// How far back evaluation ends when no end is given: what is younger still lies in the server's head.
@@ -72,8 +72,11 @@ impl<'a> Plan<'a> {
         for name in matches.args("rule-files") {
             let broken = |error: &str| format!("rule importer parse error: {name}: {error}");
             let text = fs::read_to_string(name).map_err(|error| broken(&error.to_string()))?;
-            let file = rule_file::parse(name, &text, options).map_err(|faults| broken(&faults.join("\n")))?;
-            for rule in file.rules.into_iter().filter(|rule| rule.records) {
+            let file = rule_file::read(name, &text, Reading::strict(options));
+            if file.rules.is_none() {
+                return Err(broken(&file.upstream.join("\n")));
+            }
+            for rule in rule_file::rules(file).into_iter().filter(|rule| rule.records) {
                 let interval = if rule.interval.is_zero() { matches.duration("eval-interval") } else { rule.interval };
                 let interval_ns = i64::try_from(interval.as_nanos()).unwrap_or(i64::MAX).max(1);
                 // Groups are spread over their interval by the hash of their name, as a server spreads them.

@@ -35,6 +35,8 @@ pub struct Diagnostic {
     pub fix: Option<Fix>,
     /// The line of the file.
     pub text: String,
+    /// The command of promtool whose `--fix` makes the change.
+    pub mended_by: &'static str,
 }
 
 impl Diagnostic {
@@ -56,6 +58,7 @@ impl Diagnostic {
             upstream: None,
             fix: None,
             text,
+            mended_by: source.mending_command(),
         }
     }
 

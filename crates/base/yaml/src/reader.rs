@@ -33,12 +33,35 @@ pub struct Reader<'s> {
     found: Vec<Diagnostic>,
     /// Keys and `[index]`es that lead to where reading is.
     path: Vec<String>,
+    /// Keys that a block does not know are passed over.
+    lenient: bool,
+    /// Empty items of lists of blocks are passed over, as `yaml.v3` does.
+    without_empty: bool,
 }
 
 impl<'s> Reader<'s> {
     /// Starts on a file.
     pub fn new(source: &'s Source) -> Self {
-        Self { source, found: Vec::new(), path: Vec::new() }
+        Self { source, found: Vec::new(), path: Vec::new(), lenient: false, without_empty: false }
+    }
+
+    /// Passes over keys that a block does not know.
+    #[must_use]
+    pub fn ignoring_unknown_keys(mut self, ignore: bool) -> Self {
+        self.lenient = ignore;
+        self
+    }
+
+    /// Passes over empty items of lists of blocks, as Go's `yaml.v3` does.
+    #[must_use]
+    pub fn dropping_empty_items(mut self) -> Self {
+        self.without_empty = true;
+        self
+    }
+
+    /// Returns whether empty items of lists of blocks are passed over.
+    pub fn is_lenient_about_empty_items(&self) -> bool {
+        self.without_empty
     }
 
     /// Returns the file.
@@ -71,6 +94,11 @@ impl<'s> Reader<'s> {
     /// Returns how many errors were noted so far.
     pub fn error_count(&self) -> usize {
         self.found.iter().filter(|d| d.is_error()).count()
+    }
+
+    /// Returns what was noted, in the order in which it was.
+    pub fn into_found(self) -> Vec<Diagnostic> {
+        self.found
     }
 
     /// Returns what was noted, by place.
@@ -265,7 +293,7 @@ impl<'s> Reader<'s> {
         });
         out.retain(|entry| {
             let known = shape.keys.contains(&entry.name);
-            if !known {
+            if !known && !self.lenient {
                 self.unknown_key(node, entry, shape);
             }
             known

@@ -42,7 +42,7 @@ impl Diagnostic {
             }
         }
         if self.fix.is_some() {
-            let _ = writeln!(out, "{gutter} = fix: firesteel promtool check config --fix {}", self.file);
+            let _ = writeln!(out, "{gutter} = fix: firesteel promtool {} --fix {}", self.mended_by, self.file);
         }
         out
     }

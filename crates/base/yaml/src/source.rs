@@ -7,6 +7,8 @@ pub struct Source {
     text: String,
     /// Byte offset of the start of each line; never empty.
     starts: Vec<usize>,
+    /// The command of promtool that mends this file.
+    mended_by: &'static str,
 }
 
 impl Source {
@@ -16,7 +18,18 @@ impl Source {
         let starts = std::iter::once(0)
             .chain(text.bytes().enumerate().filter(|(_, b)| *b == b'\n').map(|(at, _)| at + 1))
             .collect();
-        Self { name: name.into(), text, starts }
+        Self { name: name.into(), text, starts, mended_by: "check config" }
+    }
+
+    /// Names the command of promtool whose `--fix` mends files of this kind; `check config` if nothing is said.
+    #[must_use]
+    pub fn mended_by(mut self, command: &'static str) -> Self {
+        self.mended_by = command;
+        self
+    }
+
+    pub(crate) fn mending_command(&self) -> &'static str {
+        self.mended_by
     }
 
     /// Returns the name.

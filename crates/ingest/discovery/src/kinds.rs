@@ -58,6 +58,11 @@ kinds! {
     Etcd(sd::EtcdSd) = etcd_sd_configs,
     Http(sd::HttpSd) = http_sd_configs,
     File(sd::FileSd) = file_sd_configs,
+    Eureka(sd::EurekaSd) = eureka_sd_configs,
+    Nomad(sd::NomadSd) = nomad_sd_configs,
+    Serverset(sd::ServersetSd) = serverset_sd_configs,
+    Nerve(sd::NerveSd) = nerve_sd_configs,
+    Kubernetes(sd::KubernetesSd) = kubernetes_sd_configs,
 }
 
 impl ProviderConfig {

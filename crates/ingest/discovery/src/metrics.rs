@@ -89,6 +89,9 @@ pub struct SdMetrics {
     pub(crate) dns_lookups: Counter,
     pub(crate) dns_lookup_failures: Counter,
     pub(crate) etcd_failures: Counter,
+    pub(crate) kubernetes: KubernetesMetrics,
+    pub(crate) nomad_failures: Counter,
+    pub(crate) tree_cache: TreeCacheMetrics,
 }
 
 impl SdMetrics {
@@ -123,6 +126,10 @@ impl SdMetrics {
                 "prometheus_sd_etcd_failures_total",
                 "The number of failures to list, watch or read keys of etcd.",
             ),
+            kubernetes: KubernetesMetrics::new(r),
+            tree_cache: TreeCacheMetrics::new(r),
+            nomad_failures: r
+                .counter("prometheus_sd_nomad_failures_total", "Number of nomad service discovery refresh failures."),
         }
     }
 
@@ -184,6 +191,51 @@ impl FileMetrics {
                 "Timestamp (mtime) of files read by FileSD. Timestamp is set at read time.",
                 &["filename"],
             ),
+        }
+    }
+}
+
+/// Instruments of `kubernetes_sd_configs`.
+#[derive(Clone, Debug)]
+pub(crate) struct KubernetesMetrics {
+    events: Family<Counter>,
+    pub(crate) failures: Counter,
+}
+
+impl KubernetesMetrics {
+    fn new(r: &Registry) -> Self {
+        let labels = &["role", "event"];
+        let events =
+            r.counter_vec("prometheus_sd_kubernetes_events_total", "The number of Kubernetes events handled.", labels);
+        for role in ["endpointslice", "endpoints", "node", "pod", "service", "ingress"] {
+            for event in ["add", "delete", "update"] {
+                events.with(&[role, event]);
+            }
+        }
+        let help = "The number of failed WATCH/LIST requests.";
+        Self { events, failures: r.counter("prometheus_sd_kubernetes_failures_total", help) }
+    }
+
+    /// Counts what became of an object of a role.
+    pub(crate) fn event(&self, role: &str, event: &str) {
+        self.events.with(&[role, event]).inc();
+    }
+}
+
+/// Instruments of ZooKeeper's kinds.
+#[derive(Clone, Debug)]
+pub(crate) struct TreeCacheMetrics {
+    pub(crate) failures: Counter,
+    /// Upstream runs a goroutine for each node; here it is the number of nodes that are watched.
+    pub(crate) watchers: Gauge,
+}
+
+impl TreeCacheMetrics {
+    fn new(r: &Registry) -> Self {
+        Self {
+            failures: r
+                .counter("prometheus_treecache_zookeeper_failures_total", "The total number of ZooKeeper failures."),
+            watchers: r.gauge("prometheus_treecache_watcher_goroutines", "The current number of watcher goroutines."),
         }
     }
 }

@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 
 mod cache;
+mod diagnose;
 mod family;
 mod fetch;
 mod fnv;
@@ -19,14 +20,17 @@ mod report;
 mod sample_rules;
 mod scrape_loop;
 mod target;
+mod target_check;
 mod target_url;
 mod unpack;
 mod workers;
 
 pub use cache::TargetCache;
+pub use diagnose::{Diagnosis, diagnose};
 pub use ingest::{Counts, IngestError, Ingester, Page};
 pub use manager::{PoolSnapshot, ScrapeError, ScrapeManager, ScrapeOptions};
 pub use metadata_store::MetadataStore;
 pub use relabel::RelabelRules;
 pub use sample_rules::{RuleError, SampleRules};
 pub use target::{Health, LastScrape, Target};
+pub use target_check::check_targets;

@@ -19,6 +19,8 @@ pub(crate) fn refuse(item: &Node, reader: &mut Reader<'_>) -> bool {
         "alert_relabel_configs" => "empty or null alert relabeling rule".to_owned(),
         "alertmanagers" => "empty or null alertmanager config section".to_owned(),
         key if key.ends_with("_sd_configs") || key == "static_configs" => format!("empty or null section in {key}"),
+        // yaml.v3, which reads rule files, leaves them out.
+        "groups" | "rules" if reader.is_lenient_about_empty_items() => return true,
         _ => return false,
     };
     reader

@@ -50,3 +50,37 @@ fn variable(text: &str) -> (&str, usize) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Go's `os.Expand`, with what upstream makes of names that are not set (config/config.go, `Load`).
+    #[test]
+    fn values_are_expanded_as_go_does() {
+        let lookup = |name: &str| match name {
+            "REGION" => Some("eu".to_owned()),
+            "A_1" => Some("$REGION".to_owned()),
+            "1" => Some("one".to_owned()),
+            _ => None,
+        };
+        for (text, want) in [
+            ("plain", "plain"),
+            ("$REGION", "eu"),
+            ("${REGION}-1", "eu-1"),
+            ("x-$REGION.y", "x-eu.y"),
+            ("$REGIONAL", ""),
+            ("${UNSET}", ""),
+            ("$A_1", "$REGION"),
+            ("$1$$", "one$"),
+            ("100$", "100$"),
+            ("$ $-x", "$ x"),
+            ("${}x", "x"),
+            ("${REGION", "REGION"),
+        ] {
+            let mut labels = LabelSet([("l".to_owned(), text.to_owned())].into());
+            expand_labels(&mut labels, lookup);
+            assert_eq!(labels.0["l"], want, "{text}");
+        }
+    }
+}

@@ -11,6 +11,7 @@
 
 mod admin;
 mod detail;
+mod diagnose;
 mod error;
 mod exemplars;
 mod explain_json;

@@ -13,7 +13,9 @@ use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use crate::go_paths::go_paths;
 use crate::readiness::when_ready;
 use crate::respond::{not_found, plain, wrong_method};
-use crate::{Api, admin, exemplars, federate, labels, manage, metadata, query, rules, running, status, targets};
+use crate::{
+    Api, admin, diagnose, exemplars, federate, labels, manage, metadata, query, rules, running, status, targets,
+};
 
 /// Builds the routes below `prefix` (`/` or `/some/path`). `page` serves everything that is not an endpoint; `remote` has the
 /// endpoints below `/api/v1` that speak protobuf, which are neither packed nor open to other pages.
@@ -39,6 +41,7 @@ pub fn router(api: Arc<Api>, prefix: &str, page: Option<Router>, remote: Router,
         .route("/label/{name}/values", reading(get(labels::values)))
         .route("/metadata", reading(get(metadata::metrics)))
         .route("/targets", reading(get(targets::targets)))
+        .route("/targets/diagnose", reading(get(diagnose::diagnose)))
         .route("/targets/metadata", reading(get(metadata::targets)))
         .route("/scrape_pools", reading(get(targets::pools)))
         .route("/scrape_pools/config", reading(get(targets::pool_config)))

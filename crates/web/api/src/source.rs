@@ -37,6 +37,8 @@ pub trait TargetSource: Send + Sync {
     fn pool_config(&self, pool: &str) -> Option<String>;
     /// Calls `each` with what the targets in force say about their metrics.
     fn metadata(&self, each: &mut dyn FnMut(&Labels, TargetMetadata<'_>));
+    /// Asks a configured target why it is down; `None` when no pool has it. Whoever lets go of the future ends it.
+    fn diagnose<'a>(&'a self, pool: &'a str, url: &'a str) -> BoxFuture<'a, Option<TargetDiagnosis>>;
 }
 
 /// A target in force.
@@ -155,4 +157,15 @@ pub trait Control: Send + Sync {
     fn reload(&self) -> BoxFuture<'_, Result<(), String>>;
     /// Begins the end; returns false when it had begun before.
     fn quit(&self) -> bool;
+}
+
+/// What is wrong with a target.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct TargetDiagnosis {
+    /// `FSnnnn`
+    pub code: String,
+    pub message: String,
+    pub notes: Vec<String>,
+    /// What to change; empty when nothing is plain.
+    pub remedy: String,
 }

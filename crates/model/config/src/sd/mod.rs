@@ -116,7 +116,12 @@ pub const ACTING: &[&str] = &[
     "docker_sd_configs",
     "dockerswarm_sd_configs",
     "etcd_sd_configs",
+    "eureka_sd_configs",
     "file_sd_configs",
     "http_sd_configs",
+    "kubernetes_sd_configs",
+    "nerve_sd_configs",
+    "nomad_sd_configs",
+    "serverset_sd_configs",
     "static_configs",
 ];

@@ -108,9 +108,10 @@ fn verdicts_of_rule_files() {
         } else {
             firesteel_config::ValidationScheme::Utf8
         };
-        let (rules, found) = firesteel_config::load_rules(&path, &String::from_utf8_lossy(&bytes), scheme);
-        if rules.is_some() != (expected == "good") {
-            let shown: String = found.iter().map(firesteel_config::Diagnostic::render).collect();
+        let checks = firesteel_config::RuleChecks::structure(scheme);
+        let loaded = firesteel_config::load_rules(&path, &String::from_utf8_lossy(&bytes), &checks);
+        if loaded.rules.is_some() != (expected == "good") {
+            let shown: String = loaded.diagnostics.iter().map(firesteel_config::Diagnostic::render).collect();
             wrong.push(format!("{file}: expected {expected} ({text})\n{shown}"));
         }
     }

@@ -2,7 +2,9 @@
 
 use std::path::Path;
 
-use firesteel_config::{ValidationScheme, apply_fixes, load, load_rules, load_target_groups, load_web_config};
+use firesteel_config::{
+    RuleChecks, ValidationScheme, apply_fixes, load, load_rules, load_target_groups, load_web_config,
+};
 
 const SEEDS: [&str; 3] = [
     include_str!("../testdata/print/everything.yml"),
@@ -32,7 +34,7 @@ fn try_all(text: &str) {
     if let Some(config) = loaded.config {
         let _ = config.to_yaml();
     }
-    let _ = load_rules(Path::new("rules.yml"), text, ValidationScheme::Utf8);
+    let _ = load_rules(Path::new("rules.yml"), text, &RuleChecks::structure(ValidationScheme::Utf8));
     let _ = load_web_config(Path::new("web.yml"), text);
     let _ = load_target_groups(Path::new("targets.json"), text);
     let _ = load_target_groups(Path::new("targets.yml"), text);
