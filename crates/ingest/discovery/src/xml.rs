@@ -35,16 +35,6 @@ impl Element {
         self.child(name).map_or("", |child| child.text.as_str())
     }
 
-    /// Follows names downwards.
-    pub(crate) fn at(&self, path: &[&str]) -> Option<&Self> {
-        path.iter().try_fold(self, |element, name| element.child(name))
-    }
-
-    /// Returns the items of a list of AWS: `<…Set><item>…`.
-    pub(crate) fn items<'a>(&'a self, set: &'a str) -> impl Iterator<Item = &'a Self> {
-        self.all(set).flat_map(|set| set.all("item"))
-    }
-
     pub(crate) fn attribute(&self, name: &str) -> &str {
         self.attributes.iter().find(|(known, _)| known == name).map_or("", |(_, value)| value.as_str())
     }
@@ -137,7 +127,7 @@ mod tests {
         assert_eq!(root.value("b"), "c < A<d>");
         assert_eq!(root.child("b").map(|b| b.inner.as_str()), Some("c &lt; &#65;<![CDATA[<d>]]>"));
         assert_eq!(root.child("e"), Some(&Element { name: "e".to_owned(), ..Element::default() }));
-        assert_eq!(root.at(&["f", "g"]).map(|g| g.text.as_str()), Some("1"));
+        assert_eq!(root.child("f").map(|f| f.value("g")), Some("1"));
         assert_eq!(root.child("f").map(|f| f.inner.as_str()), Some("<g>1</g> "));
     }
 
