@@ -111,7 +111,27 @@ impl<'a> ByteCursor<'a> {
         }
     }
 
+    #[inline]
     fn long_uvarint(&mut self) -> Result<u64, ByteError> {
+        // Up to eight bytes are seen as one word: its top bits tell where the integer ends.
+        if let Some(word) = self.rest().first_chunk::<8>() {
+            let word = u64::from_le_bytes(*word);
+            let ends = !word & 0x8080_8080_8080_8080;
+            if ends != 0 {
+                let len = (ends.trailing_zeros() + 1) / 8;
+                let groups = word & (u64::MAX >> (64 - 8 * len)) & 0x7f7f_7f7f_7f7f_7f7f;
+                // Sevens next to each other, then fourteens, then twenty-eights.
+                let pairs = groups & 0x007f_007f_007f_007f | (groups & 0x7f00_7f00_7f00_7f00) >> 1;
+                let fours = pairs & 0x0000_3fff_0000_3fff | (pairs & 0x3fff_0000_3fff_0000) >> 2;
+                self.at += len as usize;
+                return Ok(fours & 0x0fff_ffff | (fours & 0x0fff_ffff_0000_0000) >> 4);
+            }
+        }
+        self.odd_uvarint()
+    }
+
+    /// The integers of more than eight bytes, and those at the end.
+    fn odd_uvarint(&mut self) -> Result<u64, ByteError> {
         let mut value = 0u64;
         for (i, &b) in self.rest().iter().take(10).enumerate() {
             if i == 9 && b > 1 {

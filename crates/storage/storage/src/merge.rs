@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use firesteel_model::Labels;
 
-use crate::{ChunkView, Order, Querier, Selected, Selection, SeriesEntry, StorageError};
+use crate::{ChunkView, ChunkVisitor, Order, Querier, Selected, Selection, SeriesEntry, StorageError};
 
 /// Asks several queriers and merges what they say.
 pub struct MergeQuerier {
@@ -153,6 +153,15 @@ impl Selected for MergedSelected {
         }
         if !out[from..].is_sorted_by_key(|chunk| chunk.min) {
             out[from..].sort_by_key(|chunk| chunk.min);
+        }
+        Ok(())
+    }
+
+    fn visit_chunks(&self, i: usize, visit: &mut ChunkVisitor<'_>) -> Result<(), StorageError> {
+        let Some(&end) = self.ends.get(i) else { return Ok(()) };
+        let begin = if i == 0 { 0 } else { self.ends[i - 1] };
+        for member in &self.members[begin as usize..end as usize] {
+            self.parts[member.part as usize].visit_chunks(member.at as usize, visit)?;
         }
         Ok(())
     }

@@ -68,6 +68,15 @@ pub trait Selected: Send + Sync {
     /// Adds the chunks of the `i`-th series to `out`: sorted by least time; they may overlap, and their samples may lie
     /// outside the querier's range.
     fn chunks(&self, i: usize, out: &mut Vec<ChunkView>) -> Result<(), StorageError>;
+    /// Calls `visit` with the same chunks, borrowed, for who reads them once and at once: no handle is made of each. Those
+    /// of several parts may come part by part instead of by least time.
+    ///
+    /// An error of `visit` ends the walk and is returned.
+    fn visit_chunks(&self, i: usize, visit: &mut ChunkVisitor<'_>) -> Result<(), StorageError> {
+        let mut chunks = Vec::new();
+        self.chunks(i, &mut chunks)?;
+        chunks.iter().try_for_each(|chunk| visit(chunk.borrowed()))
+    }
     /// Returns warnings that belong to the answer (a part of the data could not be read).
     fn warnings(&self) -> Vec<String> {
         Vec::new()
@@ -112,6 +121,33 @@ pub struct ChunkView {
     pub samples: u32,
     /// The chunk's data as on disk, the sample count of its first two bytes included.
     pub bytes: ChunkBytes,
+}
+
+/// What reads chunks one after the other.
+pub type ChunkVisitor<'v> = dyn FnMut(BorrowedChunk<'_>) -> Result<(), StorageError> + 'v;
+
+/// A [`ChunkView`] that borrows its bytes.
+#[derive(Clone, Copy, Debug)]
+pub struct BorrowedChunk<'a> {
+    pub min: TimestampMs,
+    pub max: TimestampMs,
+    pub encoding: Encoding,
+    pub samples: u32,
+    pub bytes: &'a [u8],
+}
+
+impl ChunkView {
+    /// Returns the chunk without its handle.
+    #[inline]
+    pub fn borrowed(&self) -> BorrowedChunk<'_> {
+        BorrowedChunk {
+            min: self.min,
+            max: self.max,
+            encoding: self.encoding,
+            samples: self.samples,
+            bytes: self.bytes.as_slice(),
+        }
+    }
 }
 
 /// Where a chunk's bytes live.

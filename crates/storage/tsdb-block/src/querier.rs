@@ -6,7 +6,7 @@ use std::sync::Arc;
 use firesteel_base::{FastHashSet, TimeRange, TimestampMs};
 use firesteel_model::{Matcher, SeriesRef};
 use firesteel_storage::chunkenc::cut_out;
-use firesteel_storage::{ChunkView, Order, Querier, Selected, Selection, SeriesEntry, StorageError};
+use firesteel_storage::{ChunkView, ChunkVisitor, Order, Querier, Selected, Selection, SeriesEntry, StorageError};
 
 use crate::find::find;
 use crate::index::LabelReader;
@@ -196,5 +196,28 @@ impl Selected for BlockSelected {
                 .map_err(|e| StorageError::BadChunk { series: series.series.0, what: e.to_string() }),
             None => Ok(()),
         }
+    }
+
+    fn visit_chunks(&self, i: usize, visit: &mut ChunkVisitor<'_>) -> Result<(), StorageError> {
+        let Some(series) = self.series.get(i) else { return Ok(()) };
+        if self.tombstones.of(series.series).is_some() {
+            let mut chunks = Vec::new();
+            self.chunks(i, &mut chunks)?;
+            return chunks.iter().try_for_each(|chunk| visit(chunk.borrowed()));
+        }
+        let mut entry = self.block.index.series(series.series.0 as u32)?;
+        entry.labels(|_| {})?;
+        let segments = &self.block.segments;
+        let (mut done, mut read) = (Ok(()), 0);
+        entry.chunks(|c| {
+            if done.is_ok() && c.min <= self.range.max.0 && self.range.min.0 <= c.max {
+                done = segments.borrowed(&c).map_err(StorageError::from).and_then(|chunk| {
+                    read += chunk.bytes.len();
+                    visit(chunk)
+                });
+            }
+        })?;
+        segments.note_read(read);
+        done
     }
 }

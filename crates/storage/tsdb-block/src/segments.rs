@@ -2,11 +2,12 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use firesteel_base::TimestampMs;
 use firesteel_base::bytes::ByteCursor;
 use firesteel_base::vfs::{Mapped, Vfs};
-use firesteel_storage::{ChunkBytes, ChunkView, Encoding};
+use firesteel_storage::{BorrowedChunk, ChunkBytes, ChunkView, Encoding};
 
 use crate::BlockError;
 use crate::index::ChunkMeta;
@@ -23,7 +24,12 @@ pub(crate) const LENGTH_BYTES_MAX: usize = 5;
 #[derive(Debug)]
 pub(crate) struct Segments {
     files: Vec<(PathBuf, Arc<Mapped>)>,
+    /// Bytes read by queries since the pages were last given back. A count only: relaxed.
+    read: AtomicUsize,
 }
+
+/// Queries may touch so many bytes of a block before its pages are given back.
+const RELEASE_AFTER_BYTES: usize = 8 << 20;
 
 impl Segments {
     pub(crate) fn open(vfs: &dyn Vfs, dir: &Path) -> Result<Self, BlockError> {
@@ -39,7 +45,7 @@ impl Segments {
             check_header(&path, &bytes)?;
             files.push((path, Arc::new(bytes)));
         }
-        Ok(Self { files })
+        Ok(Self { files, read: AtomicUsize::new(0) })
     }
 
     pub(crate) fn size_bytes(&self) -> u64 {
@@ -52,12 +58,7 @@ impl Segments {
 
     /// Returns a chunk, its checksum verified.
     pub(crate) fn chunk(&self, meta: &ChunkMeta) -> Result<ChunkView, BlockError> {
-        let (segment, at) = split(meta.reference);
-        let Some((path, bytes)) = self.files.get(segment) else {
-            let dir = self.files.first().and_then(|(path, _)| path.parent()).unwrap_or(Path::new(CHUNKS_DIR));
-            return Err(BlockError::corrupt(dir, meta.reference, format!("segment index {segment} out of range")));
-        };
-        let record = Record::read(path, bytes, at)?;
+        let (bytes, record) = self.record(meta)?;
         Ok(ChunkView {
             min: TimestampMs(meta.min),
             max: TimestampMs(meta.max),
@@ -65,6 +66,40 @@ impl Segments {
             samples: record.samples,
             bytes: ChunkBytes::Mapped(Arc::clone(bytes), record.from..record.to),
         })
+    }
+
+    /// Returns a chunk without a handle, its checksum verified.
+    pub(crate) fn borrowed(&self, meta: &ChunkMeta) -> Result<BorrowedChunk<'_>, BlockError> {
+        let (bytes, record) = self.record(meta)?;
+        Ok(BorrowedChunk {
+            min: TimestampMs(meta.min),
+            max: TimestampMs(meta.max),
+            encoding: record.encoding,
+            samples: record.samples,
+            bytes: bytes.get(record.from..record.to).unwrap_or(&[]),
+        })
+    }
+
+    fn record(&self, meta: &ChunkMeta) -> Result<(&Arc<Mapped>, Record), BlockError> {
+        let (segment, at) = split(meta.reference);
+        let Some((path, bytes)) = self.files.get(segment) else {
+            let dir = self.files.first().and_then(|(path, _)| path.parent()).unwrap_or(Path::new(CHUNKS_DIR));
+            return Err(BlockError::corrupt(dir, meta.reference, format!("segment index {segment} out of range")));
+        };
+        Ok((bytes, Record::read(path, bytes, at)?))
+    }
+
+    /// Counts bytes that a query has read; gives all pages back when they have become many.
+    ///
+    /// They stay in the system's cache, where the next reader finds them, but are no longer counted as this process'.
+    pub(crate) fn note_read(&self, bytes: usize) {
+        if self.read.fetch_add(bytes, Ordering::Relaxed) + bytes < RELEASE_AFTER_BYTES {
+            return;
+        }
+        self.read.store(0, Ordering::Relaxed);
+        for (_, bytes) in &self.files {
+            bytes.release(0..bytes.len());
+        }
     }
 
     /// Gives back the memory of what lies before a chunk, once a reader in order has passed it.
