@@ -76,6 +76,20 @@ impl Labels {
         self.value(crate::METRIC_NAME)
     }
 
+    /// Returns the set without the labels of these names; the same set when it has none of them.
+    pub fn without(&self, names: &[&str]) -> Self {
+        let mut kept = Vec::with_capacity(self.0.len());
+        let mut rest = &self.0[..];
+        while let Some((name, behind_name)) = split_packed(rest) {
+            let Some((_, behind)) = split_packed(behind_name) else { break };
+            if !names.iter().any(|n| n.as_bytes() == name) {
+                kept.extend_from_slice(&rest[..rest.len() - behind.len()]);
+            }
+            rest = behind;
+        }
+        if kept.len() == self.0.len() { self.clone() } else { Self::from_packed(&kept) }
+    }
+
     /// Returns whether there are no labels.
     #[inline]
     pub fn is_empty(&self) -> bool {
@@ -229,6 +243,16 @@ mod tests {
         assert_eq!(labels.get("b"), Some("3"));
         assert_eq!(labels.get("c"), None);
         assert_eq!(labels.len(), 2);
+    }
+
+    #[test]
+    fn labels_are_left_out_by_name() {
+        let long = "x".repeat(300);
+        let labels = Labels::from_pairs([("__name__", "up"), ("a", long.as_str()), ("b", "2")]);
+        assert_eq!(labels.without(&["__name__", "z"]), Labels::from_pairs([("a", long.as_str()), ("b", "2")]));
+        assert_eq!(labels.without(&["a", "b"]), Labels::from_pairs([("__name__", "up")]));
+        assert_eq!(labels.without(&["name"]), labels);
+        assert_eq!(labels.without(&["a", "b", "__name__"]), Labels::empty());
     }
 
     #[test]

@@ -5,10 +5,13 @@ use std::sync::Arc;
 use firesteel_base::TimestampMs;
 use firesteel_model::{CounterReset, FloatHistogram, is_stale_nan};
 use firesteel_storage::chunkenc::{ChunkError, SampleKind, SampleReader, XorDecoder};
-use firesteel_storage::{ChunkView, Encoding, Selected, StorageError};
+use firesteel_storage::{BorrowedChunk, ChunkView, Encoding, Selected, StorageError};
 
 use crate::QueryError;
 use crate::tile::{Row, SharedHistogram};
+
+/// How many values are searched for stale markers at once.
+const STALE_BLOCK: usize = 64;
 
 /// A histogram sample.
 #[derive(Clone, Debug)]
@@ -67,41 +70,31 @@ impl Columns {
 
     /// Decodes every chunk of series `i` that reaches into `min..=max`. Samples outside may come along.
     pub(crate) fn load(&mut self, selected: &dyn Selected, i: usize, min: i64, max: i64) -> Result<(), QueryError> {
-        self.len = 0;
-        self.starts.clear();
-        self.histograms.clear();
-        self.chunks.clear();
-        selected.chunks(i, &mut self.chunks)?;
-        let mut in_order = true;
-        for at in 0..self.chunks.len() {
-            let chunk = &self.chunks[at];
-            if chunk.max.0 < min || chunk.min.0 > max {
-                continue;
+        self.clear();
+        let bad = |e: ChunkError| {
+            let series = selected.series().get(i).map_or(0, |entry| entry.series.0);
+            StorageError::BadChunk { series, what: e.to_string() }
+        };
+        let (mut in_order, mut by_time, mut last_min) = (true, true, i64::MIN);
+        selected.visit_chunks(i, &mut |chunk| {
+            by_time &= last_min <= chunk.min.0;
+            last_min = chunk.min.0;
+            if by_time && chunk.max.0 >= min && chunk.min.0 <= max {
+                in_order &= self.add(chunk).map_err(bad)?;
             }
-            let from = self.len;
-            let end = from + chunk.samples as usize;
-            if self.t.len() < end {
-                self.t.resize(end, TimestampMs(0));
-                self.v.resize(end, 0.0);
+            Ok(())
+        })?;
+        if !by_time {
+            // Which sample of a time stays hangs on the order of the chunks.
+            self.clear();
+            let mut chunks = std::mem::take(&mut self.chunks);
+            chunks.clear();
+            selected.chunks(i, &mut chunks)?;
+            in_order = true;
+            for chunk in chunks.iter().filter(|chunk| chunk.max.0 >= min && chunk.min.0 <= max) {
+                in_order &= self.add(chunk.borrowed()).map_err(bad)?;
             }
-            let entry = selected.series().get(i);
-            if chunk.encoding != Encoding::Xor {
-                let series = entry.map_or(0, |entry| entry.series.0);
-                self.load_any(at).map_err(|e| StorageError::BadChunk { series, what: e.to_string() })?;
-                in_order &= from == 0 || from == self.len || self.t[from - 1] < self.t[from];
-                continue;
-            }
-            let mut decoder = XorDecoder::with_samples(chunk.bytes.as_slice(), chunk.samples);
-            while self.len < end {
-                let n = decoder.decode_batch(&mut self.t[self.len..end], &mut self.v[self.len..end]).map_err(|e| {
-                    StorageError::BadChunk { series: entry.map_or(0, |entry| entry.series.0), what: e.to_string() }
-                })?;
-                if n == 0 {
-                    break;
-                }
-                self.len += n;
-            }
-            in_order &= from == 0 || from == self.len || self.t[from - 1] < self.t[from];
+            self.chunks = chunks;
         }
         if !self.starts.is_empty() {
             self.starts.resize(self.len, 0);
@@ -116,9 +109,38 @@ impl Columns {
         Ok(())
     }
 
-    /// Decodes chunk `at`, of any encoding, sample by sample.
-    fn load_any(&mut self, at: usize) -> Result<(), ChunkError> {
-        let mut reader = SampleReader::of(&self.chunks[at])?;
+    fn clear(&mut self) {
+        self.len = 0;
+        self.starts.clear();
+        self.histograms.clear();
+    }
+
+    /// Decodes a chunk behind what is there; returns whether its floats lie behind too.
+    fn add(&mut self, chunk: BorrowedChunk<'_>) -> Result<bool, ChunkError> {
+        let from = self.len;
+        let end = from + chunk.samples as usize;
+        if self.t.len() < end {
+            self.t.resize(end, TimestampMs(0));
+            self.v.resize(end, 0.0);
+        }
+        if chunk.encoding == Encoding::Xor {
+            let mut decoder = XorDecoder::with_samples(chunk.bytes, chunk.samples);
+            while self.len < end {
+                let n = decoder.decode_batch(&mut self.t[self.len..end], &mut self.v[self.len..end])?;
+                if n == 0 {
+                    break;
+                }
+                self.len += n;
+            }
+        } else {
+            self.add_any(chunk)?;
+        }
+        Ok(from == 0 || from == self.len || self.t[from - 1] < self.t[from])
+    }
+
+    /// Decodes a chunk of any encoding, sample by sample.
+    fn add_any(&mut self, chunk: BorrowedChunk<'_>) -> Result<(), ChunkError> {
+        let mut reader = SampleReader::new(chunk.bytes, chunk.encoding, chunk.samples)?;
         while let Some((times, kind)) = reader.advance()? {
             if let SampleKind::Float(v) = kind {
                 self.t[self.len] = times.t;
@@ -203,9 +225,12 @@ impl Columns {
     /// Removes stale markers: windows do not see them.
     pub(crate) fn drop_stale(&mut self) {
         self.histograms.retain(|point| !point.h.is_stale());
-        let Some(first) = self.v().iter().position(|v| is_stale_nan(*v)) else {
+        // Whole blocks are asked at once: hardly any has a marker.
+        let has_stale = |block: &[f64]| block.iter().fold(0, |any, v| any | u8::from(is_stale_nan(*v))) != 0;
+        let Some(block) = self.v().chunks(STALE_BLOCK).position(has_stale) else {
             return;
         };
+        let first = block * STALE_BLOCK;
         let mut kept = first;
         for i in first..self.len {
             if !is_stale_nan(self.v[i]) {
@@ -219,5 +244,73 @@ impl Columns {
         }
         self.len = kept;
         self.starts.truncate(kept);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use firesteel_storage::chunkenc::XorChunk;
+    use firesteel_storage::{ChunkBytes, ChunkVisitor, Order, SeriesEntry};
+
+    use super::*;
+
+    /// One series whose chunks come part by part.
+    struct Parts(Vec<ChunkView>);
+
+    impl Parts {
+        fn of(parts: &[&[(i64, f64)]]) -> Self {
+            let chunk = |samples: &&[(i64, f64)]| {
+                let mut chunk = XorChunk::new();
+                samples.iter().for_each(|(t, v)| chunk.push(TimestampMs(*t), *v).expect("room"));
+                let bytes = chunk.into_bytes();
+                let (first, last) = (samples[0].0, samples[samples.len() - 1].0);
+                ChunkView {
+                    min: TimestampMs(first),
+                    max: TimestampMs(last),
+                    encoding: Encoding::Xor,
+                    samples: samples.len() as u32,
+                    bytes: ChunkBytes::Copied(bytes.clone().into(), 0..bytes.len()),
+                }
+            };
+            Self(parts.iter().map(chunk).collect())
+        }
+    }
+
+    impl Selected for Parts {
+        fn series(&self) -> &[SeriesEntry] {
+            &[]
+        }
+
+        fn order(&self) -> Order {
+            Order::Labels
+        }
+
+        fn chunks(&self, _: usize, out: &mut Vec<ChunkView>) -> Result<(), StorageError> {
+            out.extend_from_slice(&self.0);
+            out.sort_by_key(|chunk| chunk.min);
+            Ok(())
+        }
+
+        fn visit_chunks(&self, _: usize, visit: &mut ChunkVisitor<'_>) -> Result<(), StorageError> {
+            self.0.iter().try_for_each(|chunk| visit(chunk.borrowed()))
+        }
+    }
+
+    #[test]
+    fn chunks_are_read_in_order_whichever_part_comes_first() {
+        let early: &[(i64, f64)] = &[(10, 1.0), (20, 2.0), (30, 3.0)];
+        let late: &[(i64, f64)] = &[(20, 7.0), (40, 8.0)];
+        let cases: [(&[&[(i64, f64)]], &[(i64, f64)]); 4] = [
+            (&[early, late], &[(10, 1.0), (20, 2.0), (30, 3.0), (40, 8.0)]),
+            (&[late, early], &[(10, 1.0), (20, 2.0), (30, 3.0), (40, 8.0)]),
+            (&[early, &[(50, 5.0)]], &[(10, 1.0), (20, 2.0), (30, 3.0), (50, 5.0)]),
+            (&[&[(50, 5.0)], early, &[(90, 9.0)]], &[(10, 1.0), (20, 2.0), (30, 3.0), (50, 5.0)]),
+        ];
+        let mut columns = Columns::default();
+        for (parts, want) in cases {
+            columns.load(&Parts::of(parts), 0, 0, 60).expect("samples");
+            let got: Vec<(i64, f64)> = columns.t().iter().map(|t| t.0).zip(columns.v().iter().copied()).collect();
+            assert_eq!(got, want);
+        }
     }
 }

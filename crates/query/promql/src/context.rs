@@ -2,7 +2,7 @@
 
 use std::ops::Deref;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use firesteel_model::Matcher;
 use firesteel_promql_syntax::Span;
@@ -13,6 +13,7 @@ use crate::annotations::{Annotations, Note};
 use crate::budget::{Account, Charge};
 use crate::cancel::Stop;
 use crate::operators::SharedLeaves;
+use crate::tile::TILE_ROWS;
 use crate::trace::Node;
 use crate::{EngineFeatures, QueryError};
 
@@ -36,6 +37,10 @@ pub(crate) struct Shared<'q> {
     pub(crate) features: EngineFeatures,
     /// How many threads the pool has.
     pub(crate) threads: usize,
+    /// Set while the caller's thread works alone.
+    alone: AtomicBool,
+    /// Whether there was too much for one thread.
+    outgrown: AtomicBool,
     stop: Stop,
     account: Arc<Account>,
     max_samples: u64,
@@ -82,6 +87,8 @@ impl<'q> Shared<'q> {
             lookback_ms,
             features,
             threads,
+            alone: AtomicBool::new(false),
+            outgrown: AtomicBool::new(false),
             stop: limits.stop,
             account: limits.account,
             limit: limits.series,
@@ -94,6 +101,31 @@ impl<'q> Shared<'q> {
             selections: Mutex::default(),
             leaves: Mutex::default(),
         }
+    }
+
+    /// Runs a small query on this thread: to wake another would take longer than the query. Returns `None` when it turns
+    /// out not to be small; what it counted so far is forgotten then.
+    pub(crate) fn alone<T>(&self, work: impl FnOnce() -> T) -> Option<T> {
+        self.alone.store(true, Ordering::Relaxed);
+        let done = work();
+        self.alone.store(false, Ordering::Relaxed);
+        if !self.outgrown.load(Ordering::Relaxed) {
+            return Some(done);
+        }
+        for counter in [&self.held, &self.peak, &self.total, &self.read] {
+            counter.store(0, Ordering::Relaxed);
+        }
+        *self.leaves.lock() = SharedLeaves::default();
+        None
+    }
+
+    /// Says that an operator has so many tiles to make; an error ends the attempt to do without the query threads.
+    pub(crate) fn expect_tiles(&self, n: usize) -> Result<(), QueryError> {
+        if n > 1 && self.alone.load(Ordering::Relaxed) {
+            self.outgrown.store(true, Ordering::Relaxed);
+            return Err(QueryError::Canceled(EVALUATION));
+        }
+        Ok(())
     }
 
     /// Returns whether metric names go at the end only.
@@ -230,6 +262,8 @@ impl<'a> Context<'a> {
         }
         let known = KnownSelection { matchers: matchers.to_vec(), selected: Arc::clone(&selected), _charge: charge };
         self.shared.selections.lock().push(known);
+        // Kept for whoever takes over.
+        self.expect_tiles(selected.series().len().div_ceil(TILE_ROWS))?;
         Ok(selected)
     }
 }

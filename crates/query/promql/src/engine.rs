@@ -19,12 +19,15 @@ use crate::gate::Gate;
 use crate::grid::Grid;
 use crate::metrics::EngineMetrics;
 use crate::operators::SharedLeaves;
-use crate::plan::{PlanContext, Within, lower};
+use crate::plan::{PlanContext, Root, Within, lower};
 use crate::trace::Node;
 use crate::{EngineOptions, Explain, QueryError, QueryOptions, QueryResult, QueryStats, Value};
 
 /// How far below other work the query threads stand (`nice`): ingest goes first.
 const NICE: i32 = 5;
+
+/// A few series of so long a time are done by the caller's own thread.
+const ALONE_MS: i64 = 26 * 3_600_000;
 
 /// Evaluates PromQL over a [`Queryable`]. Shared by all who query; owns the query threads.
 pub struct Engine {
@@ -161,7 +164,8 @@ impl Engine {
         let root = lower(expr, times)?;
         let lookback = options.lookback.filter(|lookback| !lookback.is_zero()).unwrap_or(self.options.lookback);
         let lookback_ms = to_ms(lookback);
-        let querier = storage.querier(extent_of(&root, times, lookback_ms))?;
+        let extent = extent_of(&root, times, lookback_ms);
+        let querier = storage.querier(extent)?;
         let stop = Stop { cancel: options.cancel.clone(), deadline };
         let account = self.memory.open();
         let limits = Limits {
@@ -177,7 +181,11 @@ impl Engine {
         cx.check()?;
         stats.preparation = evaluation.elapsed();
         let inner = Instant::now();
-        let mut value = self.pool.install(|| evaluate(&root, expr.value_type(), grid, &cx, instant));
+        let evaluated = || evaluate(&root, expr.value_type(), grid, &cx, instant);
+        let is_short = extent.max.0.saturating_sub(extent.min.0) <= ALONE_MS;
+        let may_be_small = is_short && matches!(root, Root::Steps(_)) && !options.explain.plan;
+        let small = if may_be_small { shared.alone(evaluated) } else { None };
+        let mut value = small.unwrap_or_else(|| self.pool.install(evaluated));
         stats.inner_eval = inner.elapsed();
         if let Ok((Value::Matrix(matrix), _)) = &mut value {
             let sort = Instant::now();

@@ -1,7 +1,7 @@
 //! The identity of an operator's output rows.
 
 use firesteel_base::FastHashMap;
-use firesteel_model::{Labels, LabelsBuilder, METRIC_NAME, push_packed};
+use firesteel_model::{Labels, LabelsBuilder, METRIC_NAME};
 
 /// The labels that say what a metric is rather than which: arithmetic drops them together.
 const METADATA_LABELS: [&str; 3] = [METRIC_NAME, "__type__", "__unit__"];
@@ -30,17 +30,7 @@ impl OutputSeries {
 
 /// Returns the labels without name, type and unit.
 pub(crate) fn without_metadata(labels: &Labels) -> Labels {
-    let is_metadata = |name: &str| METADATA_LABELS.contains(&name);
-    if !labels.into_iter().any(|(name, _)| is_metadata(name)) {
-        return labels.clone();
-    }
-    // Sorted pairs stay sorted: no builder is needed, and this is done for every series of every rate.
-    let mut packed = Vec::with_capacity(labels.as_packed().len());
-    for (name, value) in labels.into_iter().filter(|(name, _)| !is_metadata(name)) {
-        push_packed(&mut packed, name);
-        push_packed(&mut packed, value);
-    }
-    Labels::from_packed(&packed)
+    labels.without(&METADATA_LABELS)
 }
 
 /// Removes name, type and unit.

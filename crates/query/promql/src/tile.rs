@@ -16,7 +16,7 @@ pub(crate) type SharedHistogram = Arc<FloatHistogram>;
 /// How many values a tile should hold.
 const TILE_VALUES: usize = 16_384;
 /// How many rows a tile holds at most.
-const TILE_ROWS: usize = 64;
+pub(crate) const TILE_ROWS: usize = 64;
 
 /// Returns how many rows of `n_steps` values a tile takes.
 pub(crate) fn rows_per_tile(n_steps: usize) -> usize {

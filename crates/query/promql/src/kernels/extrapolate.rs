@@ -24,17 +24,30 @@ pub(crate) fn extrapolated(
     resets: &mut Vec<u32>,
     row: &mut RowMut<'_>,
 ) -> WindowCounts {
-    let is_counter = kind != Extrapolation::Delta;
+    match kind {
+        Extrapolation::Rate => over_windows::<true, true>(t, v, windows, resets, row),
+        Extrapolation::Increase => over_windows::<true, false>(t, v, windows, resets, row),
+        Extrapolation::Delta => over_windows::<false, false>(t, v, windows, resets, row),
+    }
+}
+
+fn over_windows<const COUNTER: bool, const RATE: bool>(
+    t: &[TimestampMs],
+    v: &[f64],
+    windows: &Windows,
+    resets: &mut Vec<u32>,
+    row: &mut RowMut<'_>,
+) -> WindowCounts {
     resets.clear();
-    if is_counter {
-        // A NaN on either side is no reset.
-        resets.extend(v.windows(2).enumerate().filter(|(_, pair)| pair[1] < pair[0]).map(|(i, _)| i as u32 + 1));
+    if COUNTER {
+        find_resets(v, resets);
     }
     let range_seconds = windows.range_seconds();
     let mut next_reset = 0;
-    fill_with(t, windows, row, |Window { lo, hi, start, end, .. }| {
+    let mut batch = Batch::new();
+    let counts = fill_with(t, windows, row, |row, Window { step, lo, hi, start, end }| {
         if hi - lo < 2 {
-            return None;
+            return;
         }
         let (first, last) = (v[lo], v[hi - 1]);
         let mut result = last - first;
@@ -45,33 +58,101 @@ pub(crate) fn extrapolated(
             result += v[reset as usize - 1];
         }
         let (first_t, last_t) = (t[lo].0, t[hi - 1].0);
-        let mut to_start = (first_t - start) as f64 / 1000.0;
-        let mut to_end = (end - last_t) as f64 / 1000.0;
-        let sampled = (last_t - first_t) as f64 / 1000.0;
-        let average = sampled / (hi - lo - 1) as f64;
-        // upstream: the ends are reached when no more than 1.1 average intervals are missing, else half an interval
-        // is added (promql/functions.go, extrapolatedRate).
-        let threshold = average * 1.1;
-        if to_start >= threshold {
-            to_start = average / 2.0;
+        let n = batch.n;
+        batch.step[n] = step;
+        batch.first[n] = first;
+        batch.result[n] = result;
+        batch.to_start_ms[n] = (first_t - start) as f64;
+        batch.to_end_ms[n] = (end - last_t) as f64;
+        batch.sampled_ms[n] = (last_t - first_t) as f64;
+        batch.intervals[n] = (hi - lo - 1) as f64;
+        batch.n += 1;
+        if batch.n == BATCH {
+            batch.write::<COUNTER, RATE>(range_seconds, row);
         }
-        if is_counter && result > 0.0 && first >= 0.0 {
-            // A counter was not below zero: its zero point bounds the extrapolation.
-            let to_zero = sampled * (first / result);
-            if to_zero < to_start {
-                to_start = to_zero;
+    });
+    batch.write::<COUNTER, RATE>(range_seconds, row);
+    counts
+}
+
+/// Notes where a value is below the one before it. A NaN on either side is no reset.
+fn find_resets(v: &[f64], resets: &mut Vec<u32>) {
+    const BLOCK: usize = 64;
+    for at in (1..v.len()).step_by(BLOCK) {
+        let end = (at + BLOCK).min(v.len());
+        let (before, after) = (&v[at - 1..end - 1], &v[at..end]);
+        // Counters hardly ever fall, so whole blocks are asked at once.
+        if before.iter().zip(after).fold(0, |any, (before, after)| any | u8::from(after < before)) != 0 {
+            let falls = before.iter().zip(after).enumerate().filter(|(_, (before, after))| after < before);
+            resets.extend(falls.map(|(i, _)| (at + i) as u32));
+        }
+    }
+}
+
+/// How many windows are computed at once.
+const BATCH: usize = 32;
+
+/// What the differences of some windows are made of, in columns: the divisions, which are most of the cost, are done
+/// for several windows at a time.
+struct Batch {
+    n: usize,
+    step: [usize; BATCH],
+    first: [f64; BATCH],
+    /// The difference with the resets added.
+    result: [f64; BATCH],
+    to_start_ms: [f64; BATCH],
+    to_end_ms: [f64; BATCH],
+    sampled_ms: [f64; BATCH],
+    /// One less than the samples.
+    intervals: [f64; BATCH],
+}
+
+impl Batch {
+    fn new() -> Self {
+        Self {
+            n: 0,
+            step: [0; BATCH],
+            first: [0.0; BATCH],
+            result: [0.0; BATCH],
+            to_start_ms: [0.0; BATCH],
+            to_end_ms: [0.0; BATCH],
+            sampled_ms: [0.0; BATCH],
+            intervals: [1.0; BATCH],
+        }
+    }
+
+    /// Extrapolates and empties the batch.
+    fn write<const COUNTER: bool, const RATE: bool>(&mut self, range_seconds: f64, row: &mut RowMut<'_>) {
+        let mut values = [0.0; BATCH];
+        // All places, the unused ones too: so the loop has no rest.
+        for (i, value) in values.iter_mut().enumerate() {
+            let (first, result) = (self.first[i], self.result[i]);
+            let to_start = self.to_start_ms[i] / 1000.0;
+            let to_end = self.to_end_ms[i] / 1000.0;
+            let sampled = self.sampled_ms[i] / 1000.0;
+            let average = sampled / self.intervals[i];
+            let half = average / 2.0;
+            // upstream: the ends are reached when no more than 1.1 average intervals are missing, else half an interval
+            // is added (promql/functions.go, extrapolatedRate).
+            let threshold = average * 1.1;
+            let mut to_start = if to_start >= threshold { half } else { to_start };
+            if COUNTER {
+                // A counter was not below zero: its zero point bounds the extrapolation.
+                let to_zero = sampled * (first / result);
+                let bounded = result > 0.0 && first >= 0.0 && to_zero < to_start;
+                to_start = if bounded { to_zero } else { to_start };
             }
+            let to_end = if to_end >= threshold { half } else { to_end };
+            let reached = (sampled + to_start + to_end) / sampled;
+            let mut factor = if sampled == 0.0 { 1.0 } else { reached };
+            if RATE {
+                factor /= range_seconds;
+            }
+            *value = result * factor;
         }
-        if to_end >= threshold {
-            to_end = average / 2.0;
+        for (step, v) in self.step.iter().zip(values).take(self.n) {
+            row.set(*step, v);
         }
-        let mut factor = 1.0;
-        if sampled != 0.0 {
-            factor = (sampled + to_start + to_end) / sampled;
-        }
-        if kind == Extrapolation::Rate {
-            factor /= range_seconds;
-        }
-        Some(result * factor)
-    })
+        self.n = 0;
+    }
 }

@@ -3,11 +3,21 @@
 use firesteel_base::TimestampMs;
 
 use super::kahan;
-use super::window::{WindowCounts, Windows, fill};
+use super::window::{Window, WindowCounts, Windows, fill_with};
 use crate::tile::RowMut;
 
 pub(crate) fn sum_over_time(t: &[TimestampMs], v: &[f64], windows: &Windows, row: &mut RowMut<'_>) -> WindowCounts {
-    fill(t, windows, row, |_, lo, hi| Some(sum(&v[lo..hi])))
+    let finish = |_: &[f64], s: f64, c: f64| if s.is_infinite() { s } else { s + c };
+    side_by_side(t, v, windows, row, 0, finish)
+}
+
+pub(crate) fn avg_over_time(t: &[TimestampMs], v: &[f64], windows: &Windows, row: &mut RowMut<'_>) -> WindowCounts {
+    // A sum that was infinite once is so in the end, or NaN.
+    let finish = |window: &[f64], s: f64, c: f64| {
+        let n = window.len() as f64;
+        if s.is_finite() { s / n + c / n } else { average(window) }
+    };
+    side_by_side(t, v, windows, row, 1, finish)
 }
 
 /// Returns the compensated sum.
@@ -20,10 +30,6 @@ pub(crate) fn sum(v: &[f64]) -> f64 {
     if s.is_infinite() { s } else { s + c }
 }
 
-pub(crate) fn avg_over_time(t: &[TimestampMs], v: &[f64], windows: &Windows, row: &mut RowMut<'_>) -> WindowCounts {
-    fill(t, windows, row, |_, lo, hi| Some(average(&v[lo..hi])))
-}
-
 /// Returns the mean: of the sum while that is finite, incrementally from the value that makes it infinite.
 pub(crate) fn average(v: &[f64]) -> f64 {
     let mut mean = Mean::new(v[0]);
@@ -31,6 +37,67 @@ pub(crate) fn average(v: &[f64]) -> f64 {
         mean.add(x);
     }
     mean.value()
+}
+
+/// How many windows are summed at once.
+const LANES: usize = 8;
+
+/// Sums of some windows side by side. Each window's values are added in their order, but while one addition waits for
+/// the one before it, those of the other windows go on.
+#[derive(Default)]
+struct Lanes {
+    n: usize,
+    step: [usize; LANES],
+    lo: [usize; LANES],
+    hi: [usize; LANES],
+}
+
+impl Lanes {
+    /// Writes what `finish` makes of each window's values, sum and compensation. The first `seeds` values (0 or 1) are what
+    /// the sum begins with.
+    fn write(&mut self, v: &[f64], seeds: usize, row: &mut RowMut<'_>, finish: &impl Fn(&[f64], f64, f64) -> f64) {
+        let lengths = || self.lo.iter().zip(&self.hi).take(self.n).map(|(lo, hi)| hi - lo);
+        let common = lengths().min().unwrap_or(0);
+        let (mut s, mut c) = ([0.0; LANES], [0.0; LANES]);
+        if seeds > 0 {
+            self.lo.iter().zip(&mut s).take(self.n).for_each(|(lo, s)| *s = v[*lo]);
+        }
+        for at in seeds..common {
+            for lane in 0..LANES {
+                (s[lane], c[lane]) = kahan::inc(v[self.lo[lane] + at], s[lane], c[lane]);
+            }
+        }
+        for lane in 0..self.n {
+            let window = &v[self.lo[lane]..self.hi[lane]];
+            let (mut s, mut c) = (s[lane], c[lane]);
+            for &x in &window[common.max(seeds)..] {
+                (s, c) = kahan::inc(x, s, c);
+            }
+            row.set(self.step[lane], finish(window, s, c));
+        }
+        // Unused lanes read along from the start.
+        *self = Self::default();
+    }
+}
+
+fn side_by_side(
+    t: &[TimestampMs],
+    v: &[f64],
+    windows: &Windows,
+    row: &mut RowMut<'_>,
+    seeds: usize,
+    finish: impl Fn(&[f64], f64, f64) -> f64,
+) -> WindowCounts {
+    let mut lanes = Lanes::default();
+    let counts = fill_with(t, windows, row, |row, Window { step, lo, hi, .. }| {
+        (lanes.step[lanes.n], lanes.lo[lanes.n], lanes.hi[lanes.n]) = (step, lo, hi);
+        lanes.n += 1;
+        if lanes.n == LANES {
+            lanes.write(v, seeds, row, &finish);
+        }
+    });
+    lanes.write(v, seeds, row, &finish);
+    counts
 }
 
 /// A running mean as upstream keeps it (`promql/functions.go`, `funcAvgOverTime`; `promql/engine.go`, AVG).

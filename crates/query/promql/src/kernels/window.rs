@@ -74,26 +74,33 @@ pub(crate) fn fill(
     row: &mut RowMut<'_>,
     mut f: impl FnMut(usize, usize, usize) -> Option<f64>,
 ) -> WindowCounts {
-    fill_with(t, windows, row, |window| f(window.step, window.lo, window.hi))
+    fill_with(t, windows, row, |row, Window { step, lo, hi, .. }| {
+        if let Some(v) = f(step, lo, hi) {
+            row.set(step, v);
+        }
+    })
 }
 
-/// The same for functions that look at the window's ends.
+/// The same for functions that look at the window's ends, or write several windows at once.
 #[inline(always)]
 pub(crate) fn fill_with(
     t: &[TimestampMs],
     windows: &Windows,
     row: &mut RowMut<'_>,
-    mut f: impl FnMut(Window) -> Option<f64>,
+    mut f: impl FnMut(&mut RowMut<'_>, Window),
 ) -> WindowCounts {
     let (mut lo, mut hi) = (0, 0);
+    let (mut lo_moved, mut hi_moved) = (0, 0);
     let mut counts = WindowCounts::default();
     let mut end = windows.first_end;
     let mut unwatched = 0;
     for step in 0..windows.n {
         let start = end.saturating_sub(windows.range_ms);
         let before = hi;
-        hi += t[hi..].iter().take_while(|t| t.0 <= end).count();
-        lo += t[lo..hi].iter().take_while(|t| t.0 <= start).count();
+        hi = first_after(t, hi, hi_moved, end);
+        let lo_before = lo;
+        lo = first_after(&t[..hi], lo, lo_moved, start);
+        (lo_moved, hi_moved) = (lo - lo_before, hi - before);
         if lo < hi {
             counts.total += (hi - lo) as u64;
             unwatched += hi - lo;
@@ -105,11 +112,24 @@ pub(crate) fn fill_with(
                 }
             }
             counts.read += (hi - before.max(lo)) as u64;
-            if let Some(v) = f(Window { step, lo, hi, start, end }) {
-                row.set(step, v);
-            }
+            f(row, Window { step, lo, hi, start, end });
         }
         end = end.saturating_add(windows.stride_ms);
     }
     counts
+}
+
+/// Returns the first place from `from` on whose time lies after `moment`, or the end.
+///
+/// Windows of a grid move by about as many samples each time, so the place after `expected` ones is looked at first.
+#[inline(always)]
+pub(crate) fn first_after(t: &[TimestampMs], from: usize, expected: usize, moment: i64) -> usize {
+    let mut at = (from + expected).min(t.len());
+    while at > from && t[at - 1].0 > moment {
+        at -= 1;
+    }
+    while t.get(at).is_some_and(|t| t.0 <= moment) {
+        at += 1;
+    }
+    at
 }

@@ -120,6 +120,7 @@ impl<S: RowSource> Operator for Leaf<S> {
     fn prepare(&mut self, cx: &Context<'_>) -> Result<Arc<[OutputSeries]>, QueryError> {
         let series = self.source.prepare(cx)?;
         self.n_rows = series.len();
+        cx.expect_tiles(self.n_rows.div_ceil(rows_per_tile(self.grid.n)))?;
         Ok(series)
     }
 

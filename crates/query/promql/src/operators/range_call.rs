@@ -121,8 +121,8 @@ impl RangeCall {
             }
             F::SumOverTime => sums::sum_over_time(t, v, windows, out),
             F::AvgOverTime => sums::avg_over_time(t, v, windows, out),
-            F::MinOverTime => extremes::min_over_time(t, v, windows, out),
-            F::MaxOverTime => extremes::max_over_time(t, v, windows, out),
+            F::MinOverTime => extremes::min_over_time(t, v, windows, values, out),
+            F::MaxOverTime => extremes::max_over_time(t, v, windows, values, out),
             F::CountOverTime => counting::count_over_time(t, windows, out),
             F::PresentOverTime => counting::present_over_time(t, windows, out),
             F::FirstOverTime => counting::first_over_time(t, v, windows, out),

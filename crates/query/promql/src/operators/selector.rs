@@ -13,6 +13,7 @@ use crate::context::Context;
 use crate::grid::Grid;
 use crate::histograms::{Series, smooth_histograms};
 use crate::kernels::extended::interpolate;
+use crate::kernels::window::first_after;
 use crate::plan::SelectorPlan;
 use crate::series::OutputSeries;
 use crate::tile::{RowMut, weight};
@@ -156,13 +157,13 @@ impl RowSource for InstantSelector {
             return self.fill_any(cx, &mut scratch.columns, out);
         }
         let (t, v, starts) = (scratch.columns.t(), scratch.columns.v(), scratch.columns.starts());
-        let mut seen = 0;
+        let (mut seen, mut moved) = (0, 0);
         let mut found = 0;
         for step in 0..self.grid.n {
             let moment = self.moment(step);
-            while seen < t.len() && t[seen].0 <= moment {
-                seen += 1;
-            }
+            let before = seen;
+            seen = first_after(t, seen, moved, moment);
+            moved = seen - before;
             // The newest sample alone decides: a stale or too old one hides those before it.
             if seen > 0 && t[seen - 1].0 > moment.saturating_sub(cx.lookback_ms) && !is_stale_nan(v[seen - 1]) {
                 let value = match self.wanted {
