@@ -49,7 +49,26 @@ fn push_plain(out: &mut Vec<u8>, v: f64) {
         return push_u64(out, whole.unsigned_abs());
     }
     let mut buffer = zmij::Buffer::new();
-    out.extend_from_slice(buffer.format_finite(v).as_bytes());
+    push_short(out, buffer.format_finite(v).as_bytes());
+}
+
+/// Appends up to 24 bytes by copies of known lengths, which overlap: most of them are between 8 and 20.
+#[inline]
+fn push_short(out: &mut Vec<u8>, text: &[u8]) {
+    let overlap = out.len() + text.len().saturating_sub(8);
+    match (text.first_chunk::<16>(), text.first_chunk::<8>(), text.last_chunk::<8>()) {
+        (Some(first), _, Some(last)) if text.len() <= 24 => {
+            out.extend_from_slice(first);
+            out.truncate(overlap);
+            out.extend_from_slice(last);
+        }
+        (None, Some(first), Some(last)) => {
+            out.extend_from_slice(first);
+            out.truncate(overlap);
+            out.extend_from_slice(last);
+        }
+        _ => out.extend_from_slice(text),
+    }
 }
 
 /// Zero, infinities, NaN and everything that may need an exponent or many zeros.

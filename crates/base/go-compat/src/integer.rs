@@ -6,11 +6,15 @@ const PAIRS: &[u8; 200] = b"0001020304050607080910111213141516171819\
 6061626364656667686970717273747576777879\
 8081828384858687888990919293949596979899";
 
+/// The longest number.
+const DIGITS: usize = 20;
+
 /// Appends `v` in decimal.
 #[inline]
 pub fn push_u64(out: &mut Vec<u8>, mut v: u64) {
-    let mut digits = [0u8; 20];
-    let mut at = digits.len();
+    // What lies behind the digits is copied along and cut off: a copy of a known length is a few moves.
+    let mut digits = [0u8; 2 * DIGITS];
+    let mut at = DIGITS;
     while v >= 100 {
         let pair = (v % 100) as usize * 2;
         v /= 100;
@@ -25,7 +29,9 @@ pub fn push_u64(out: &mut Vec<u8>, mut v: u64) {
         at -= 1;
         digits[at] = b'0' + v as u8;
     }
-    out.extend_from_slice(&digits[at..]);
+    let end = out.len() + DIGITS - at;
+    out.extend_from_slice(&digits[at..at + DIGITS]);
+    out.truncate(end);
 }
 
 /// Appends `v` in decimal.

@@ -42,7 +42,7 @@ pub use error::ApiError;
 pub use federate::FederationMetrics;
 pub use json::Json;
 pub use readiness::{Readiness, Ready};
-pub use result_body::push_stats;
+pub use result_body::{ResultBody, push_stats};
 pub use router::router;
 pub use running::RunningQueries;
 pub use state::{Api, ApiOptions};

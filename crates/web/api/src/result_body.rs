@@ -4,6 +4,7 @@
 //! hundreds of megabytes needs no memory for its text and holds no thread while a slow client reads.
 
 use std::convert::Infallible;
+use std::fmt;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
@@ -11,7 +12,7 @@ use axum::body::Body;
 use axum::response::Response;
 use bytes::Bytes;
 use firesteel_base::TimestampMs;
-use firesteel_go_compat::{FloatForm, push_float};
+use firesteel_go_compat::{FloatForm, push_float, push_timestamp_ms};
 use firesteel_model::FloatHistogram;
 use firesteel_promql::{QueryResult, QueryStats, Value};
 use http::StatusCode;
@@ -29,12 +30,13 @@ const RUN: usize = 512;
 const HISTOGRAM_RUN: usize = 16;
 
 /// Writes one result; `fill` is called until it says that nothing is left.
-pub(crate) struct ResultBody {
+pub struct ResultBody {
     result: QueryResult,
     with_stats: bool,
     next: Next,
     /// The first piece, written on the query's thread.
     first: Option<Json>,
+    times: TimeTexts,
 }
 
 /// What is to be written next.
@@ -50,9 +52,16 @@ enum Next {
     Nothing,
 }
 
+impl fmt::Debug for ResultBody {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ResultBody").field("next", &self.next).finish_non_exhaustive()
+    }
+}
+
 impl ResultBody {
-    pub(crate) fn new(result: QueryResult, with_stats: bool) -> Self {
-        let mut body = Self { result, with_stats, next: Next::Head, first: None };
+    /// Writes the first piece; `with_stats` adds what the query cost.
+    pub fn new(result: QueryResult, with_stats: bool) -> Self {
+        let mut body = Self { result, with_stats, next: Next::Head, first: None, times: TimeTexts::default() };
         let mut json = Json(Vec::with_capacity(4096));
         body.fill(&mut json);
         body.first = Some(json);
@@ -114,7 +123,7 @@ impl ResultBody {
         }
     }
 
-    fn item(&self, out: &mut Json, item: usize, point: usize) -> Next {
+    fn item(&mut self, out: &mut Json, item: usize, point: usize) -> Next {
         match &self.result.value {
             Value::Vector(samples) => {
                 let Some(sample) = samples.get(item) else {
@@ -147,7 +156,9 @@ impl ResultBody {
                     if i > 0 {
                         out.0.push(b',');
                     }
-                    out.point(*t, *v);
+                    self.times.push(&mut out.0, i, *t);
+                    push_float(&mut out.0, *v, FloatForm::Json);
+                    out.0.extend_from_slice(b"\"]");
                 }
                 if point + RUN < series.t.len() {
                     return Next::Item { item, point: point + RUN };
@@ -175,6 +186,56 @@ impl ResultBody {
             }
             Value::Scalar { .. } | Value::String { .. } => Next::Tail,
         }
+    }
+}
+
+/// The texts in front of values, `[1435781451.781,"`: the series of an answer have their points at the same times.
+#[derive(Default)]
+struct TimeTexts {
+    /// By the number of the point.
+    known: Vec<TimeText>,
+}
+
+#[derive(Clone, Copy)]
+struct TimeText {
+    t: TimestampMs,
+    len: usize,
+    text: [u8; TIME_TEXT_BYTES],
+}
+
+/// Enough for times of the next thousand years.
+const TIME_TEXT_BYTES: usize = 20;
+/// How many texts are kept: enough for a graph as wide as a screen.
+const TIME_TEXTS: usize = 2048;
+
+impl TimeTexts {
+    /// Appends the text in front of the value of point `i`.
+    #[inline]
+    fn push(&mut self, out: &mut Vec<u8>, i: usize, t: TimestampMs) {
+        match self.known.get(i) {
+            Some(known) if known.t == t => {
+                // A copy of a known length, cut back.
+                let end = out.len() + known.len;
+                out.extend_from_slice(&known.text);
+                out.truncate(end);
+            }
+            _ => self.push_new(out, i, t),
+        }
+    }
+
+    #[inline(never)]
+    fn push_new(&mut self, out: &mut Vec<u8>, i: usize, t: TimestampMs) {
+        let from = out.len();
+        out.push(b'[');
+        push_timestamp_ms(out, t.0);
+        out.extend_from_slice(b",\"");
+        let written = &out[from..];
+        if i != self.known.len() || i == TIME_TEXTS || written.len() > TIME_TEXT_BYTES {
+            return;
+        }
+        let mut text = [0; TIME_TEXT_BYTES];
+        text[..written.len()].copy_from_slice(written);
+        self.known.push(TimeText { t, len: written.len(), text });
     }
 }
 
