@@ -20,7 +20,8 @@ usage: cargo xtask <chore>
   peers           unpack Debian's reference programs into target/peers (nothing is installed or started)
   ui [--check]    build the page into crates/web/ui/dist; --check only proves that it matches its source
   hot [--update]  instruction counts of the hot functions against docs/figures/hot.json (needs valgrind)
-  bench <what>    the server under load, beside a `prometheus` on PATH; what: scrape
+  bench <what>    the server under load, beside a `prometheus` on PATH; what: scrape,
+                  remote-write, storage, promql
 ";
 
 /// Runs cargo-deny over the workspace.

@@ -12,6 +12,30 @@ use firesteel_testkit::Server;
 use super::process::Usage;
 use crate::{peers, shell};
 
+/// On which processors a server runs.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Cores {
+    One,
+    All,
+}
+
+impl Cores {
+    pub(crate) fn name(self) -> &'static str {
+        if self == Self::One { "one core" } else { "all cores" }
+    }
+
+    /// Starts a server that sees these processors only, so that it makes as many threads as suits them.
+    fn start(self, program: &Path, args: &[&str], dir: &Path) -> Result<Server> {
+        if self == Self::All {
+            return Ok(Server::start(program, args, dir, "global: {}\n")?);
+        }
+        let taskset = shell::which("taskset").context("taskset is needed (util-linux)")?;
+        let program = program.display().to_string();
+        let args: Vec<&str> = ["-c", "0", &program].iter().chain(args).copied().collect();
+        Ok(Server::start(&taskset, &args, dir, "global: {}\n")?)
+    }
+}
+
 /// A server under measurement.
 pub(crate) struct Contender {
     pub(crate) name: &'static str,
@@ -27,26 +51,41 @@ enum Process {
 impl Contender {
     /// Builds and starts ours.
     pub(crate) fn ours(dir: &Path, args: &[&str]) -> Result<Self> {
-        // Once: a bench that starts it again measures the same program.
+        Self::ours_on(Cores::All, dir, args)
+    }
+
+    /// Builds ours, once: a bench that starts it again measures the same program.
+    fn built() -> Result<PathBuf> {
         static BUILT: OnceLock<()> = OnceLock::new();
         if BUILT.get().is_none() {
             shell::run(shell::command(&["cargo", "build", "--release", "-p", "firesteel"]))?;
             let _ = BUILT.set(());
         }
-        let program = shell::target_dir().join("release/firesteel");
+        Ok(shell::target_dir().join("release/firesteel"))
+    }
+
+    /// Builds ours, unless `FIRESTEEL_PROGRAM` names it, and starts it on some processors.
+    pub(crate) fn ours_on(cores: Cores, dir: &Path, args: &[&str]) -> Result<Self> {
+        let program = match std::env::var_os("FIRESTEEL_PROGRAM") {
+            Some(built) => PathBuf::from(built),
+            None => Self::built()?,
+        };
         let args: Vec<&str> = ["prometheus"].iter().chain(args).copied().collect();
-        Ok(Self {
-            name: "firesteel",
-            process: Process::Prometheus(Server::start(&program, &args, dir, "global: {}\n")?),
-        })
+        Ok(Self { name: "firesteel", process: Process::Prometheus(cores.start(&program, &args, dir)?) })
     }
 
     /// Starts a `prometheus` from PATH or the peers' folder; `None` when there is none.
     pub(crate) fn prometheus(dir: &Path, args: &[&str]) -> Result<Option<Self>> {
-        let program = shell::which("prometheus").or_else(|| Some(peers::unpack().ok()?.join("prometheus")));
+        Self::prometheus_on(Cores::All, dir, args)
+    }
+
+    /// Starts a `prometheus` on some processors; `None` when there is none.
+    pub(crate) fn prometheus_on(cores: Cores, dir: &Path, args: &[&str]) -> Result<Option<Self>> {
+        let named = std::env::var_os("FIRESTEEL_PEERS").map(|folder| PathBuf::from(folder).join("prometheus"));
+        let program =
+            named.or_else(|| shell::which("prometheus")).or_else(|| Some(peers::unpack().ok()?.join("prometheus")));
         let Some(program) = program.filter(|p: &PathBuf| p.is_file()) else { return Ok(None) };
-        let server = Server::start(&program, args, dir, "global: {}\n")?;
-        Ok(Some(Self { name: "prometheus", process: Process::Prometheus(server) }))
+        Ok(Some(Self { name: "prometheus", process: Process::Prometheus(cores.start(&program, args, dir)?) }))
     }
 
     /// Starts a `victoria-metrics` from PATH; `None` when there is none.

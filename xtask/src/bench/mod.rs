@@ -3,6 +3,7 @@
 mod contender;
 mod pages;
 mod process;
+mod promql;
 mod pushes;
 mod remote_write;
 mod restart;
@@ -17,10 +18,12 @@ pub(crate) fn run(args: &[&str]) -> Result<()> {
         ["remote-write", rest @ ..] => remote_write::run(rest),
         ["restart", rest @ ..] => restart::run(rest),
         ["storage", rest @ ..] => storage::run(rest),
+        ["promql", rest @ ..] => promql::run(rest),
         _ => bail!(
             "bench: say what: scrape [--series N] [--interval SECONDS] [--seconds N] [--gzip] [--save], remote-write \
              [--series N] [--rounds N] [--save], restart [--series N] [--samples N] [--only SERVER] [--again] [--save], \
-             or storage [--series N,N] [--no-churn] [--save]"
+             storage [--series N,N] [--no-churn] [--save], or promql [--queries] [--filter NAME,NAME] [--cores 1,2] \
+             [--cpu-seconds N] [--alone] [--keep] [--save]"
         ),
     }
 }
