@@ -5,6 +5,7 @@ mod chunks_head;
 mod config;
 mod exposition;
 mod promql;
+mod promql_eval;
 mod remote;
 mod sample_chunk;
 mod wal_records;
@@ -16,6 +17,7 @@ pub use chunks_head::chunks_head;
 pub use config::config;
 pub use exposition::{openmetrics, text};
 pub use promql::promql;
+pub use promql_eval::promql_eval;
 pub use remote::{remote_wrapping, remote_write_v1, remote_write_v2};
 pub use sample_chunk::sample_chunk;
 pub use wal_records::wal_records;
@@ -26,7 +28,7 @@ pub use xor_chunk::xor_chunk;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// All targets.
-pub const TARGETS: [Target; 16] = [
+pub const TARGETS: [Target; 17] = [
     ("block_chunks", block_chunks),
     ("block_index", block_index),
     ("block_meta", block_meta),
@@ -35,6 +37,7 @@ pub const TARGETS: [Target; 16] = [
     ("config", config),
     ("openmetrics", openmetrics),
     ("promql", promql),
+    ("promql_eval", promql_eval),
     ("remote_wrapping", remote_wrapping),
     ("remote_write_v1", remote_write_v1),
     ("remote_write_v2", remote_write_v2),

@@ -209,8 +209,9 @@ impl<'a> Context<'a> {
 
     /// Says something about the answer.
     pub(crate) fn note(&self, note: Note, span: Span) {
-        self.node.hear(&note);
-        self.shared.notes.lock().add(note, span);
+        if !self.node.hear(&note) {
+            self.shared.notes.lock().add(note, span);
+        }
     }
 
     /// Returns how many bytes the query may still take, if there is a bound.

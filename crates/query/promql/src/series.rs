@@ -26,6 +26,17 @@ impl OutputSeries {
         let labels = if delayed { self.labels.clone() } else { without_metadata(&self.labels) };
         Self { labels, drop_name: true }
     }
+
+    /// As [`Self::renamed`], but type and unit stay if the name goes at once: upstream's functions of histograms
+    /// (`promql/functions.go`, simpleHistogramFunc, 3.14).
+    pub(crate) fn unnamed(&self, delayed: bool) -> Self {
+        if delayed {
+            return self.renamed(true);
+        }
+        let mut builder = LabelsBuilder::from_labels(&self.labels);
+        builder.del(METRIC_NAME);
+        Self { labels: builder.build(), drop_name: true }
+    }
 }
 
 /// Returns the labels without name, type and unit.

@@ -127,13 +127,15 @@ impl Node {
         self.notes.lock().take().unwrap_or_default()
     }
 
-    /// Hears a note, if somebody listens.
-    pub(crate) fn hear(&self, note: &Note) {
-        if let Some(heard) = &mut *self.notes.lock()
-            && !heard.contains(note)
-        {
+    /// Takes a note, if somebody listens; who does says it at a place of its own.
+    pub(crate) fn hear(&self, note: &Note) -> bool {
+        let mut notes = self.notes.lock();
+        let Some(heard) = &mut *notes else { return false };
+        // Overlaps are counted, all else is said once.
+        if matches!(note, Note::StartOverlap { .. }) || !heard.contains(note) {
             heard.push(note.clone());
         }
+        true
     }
 
     pub(crate) fn note_series(&self, n: usize) {

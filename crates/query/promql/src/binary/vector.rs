@@ -286,7 +286,8 @@ impl VectorOperation {
             *pairs = many.either(at) & if fill.is_none() { one.either(at) } else { u64::MAX };
         }
         // Where there are histograms it takes the operation to know which of the pairs count.
-        let answers = (!many.histograms.is_empty() || !one.histograms.is_empty()).then(|| {
+        let trims = matches!(self.what.op, BinaryOp::TrimLower | BinaryOp::TrimUpper);
+        let answers = (trims || !many.histograms.is_empty() || !one.histograms.is_empty()).then(|| {
             let one_cell = |step: usize| cell(one, step).or(fill.map(Cell::Float));
             operate_on_cells(&self.what, cx, |step| cell(many, step).zip(one_cell(step)), computed.present)
         });
@@ -310,7 +311,12 @@ impl VectorOperation {
         if self.what.matching.cardinality == MatchCardinality::OneToOne {
             if matched.iter().zip(&*computed.present).any(|(a, b)| a & b != 0) {
                 // Upstream looks at the other side first.
-                self.check_duplicates(ones, layout, many.present)?;
+                let clash = matched.iter().zip(&*computed.present).map(|(a, b)| a & b);
+                let clash: Vec<u64> = clash.collect();
+                let last = bits(&clash).next().unwrap_or(0);
+                let mut steps = vec![0; words];
+                (0..=last).for_each(|step| steps[step / 64] |= many.either(step / 64) & 1 << (step % 64));
+                self.check_duplicates(ones, layout, &steps)?;
                 return Err(QueryError::Execution(
                     "multiple matches for labels: many-to-one matching must be explicit (group_left/group_right)"
                         .to_owned(),

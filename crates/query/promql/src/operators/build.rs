@@ -216,7 +216,7 @@ impl Builder<'_, '_> {
             }
             Plan::At(_, input) => return self.node(input),
             Plan::StepInvariant(input) => {
-                let once = Grid { n: 1, ..grid };
+                let once = grid.first();
                 (Box::new(Broadcast::new(build(input, once, self.cx)?, grid)), Output::Distinct)
             }
         })

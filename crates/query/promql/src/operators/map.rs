@@ -132,6 +132,9 @@ impl Operator for Map {
         if !self.renames() {
             return Ok(series);
         }
+        if let RowChange::Histogram(_) = self.change {
+            return Ok(series.iter().map(|one| one.unnamed(cx.delayed_names())).collect());
+        }
         Ok(series.iter().map(|one| one.renamed(cx.delayed_names())).collect())
     }
 

@@ -78,6 +78,9 @@ impl RangeCall {
         if columns.is_empty() {
             return Ok(WindowCounts::default());
         }
+        if self.function == RangeFunction::DoubleExponentialSmoothing {
+            self.check_factors(columns)?;
+        }
         let with_starts = cx.features.use_start_timestamps && !columns.starts().is_empty();
         if !columns.histograms().is_empty() || with_starts {
             if let Some(of) = self.of_both() {
@@ -114,11 +117,7 @@ impl RangeCall {
             F::Idelta => instant_rate::last_two(false, t, v, windows, out),
             F::Deriv => regression::deriv(t, v, windows, out),
             F::PredictLinear => regression::predict_linear(param(0), |step| self.grid.at(step), t, v, windows, out),
-            F::DoubleExponentialSmoothing => {
-                check_factor("smoothing", param(0))?;
-                check_factor("trend", param(1))?;
-                smoothing::double_exponential(param(0), param(1), t, v, windows, out)
-            }
+            F::DoubleExponentialSmoothing => smoothing::double_exponential(param(0), param(1), t, v, windows, out),
             F::SumOverTime => sums::sum_over_time(t, v, windows, out),
             F::AvgOverTime => sums::avg_over_time(t, v, windows, out),
             F::MinOverTime => extremes::min_over_time(t, v, windows, values, out),
@@ -165,6 +164,21 @@ impl RangeCall {
         })
     }
 
+    /// Errors on a factor that is out of range at a step whose window has a sample of either kind.
+    fn check_factors(&self, columns: &Columns) -> Result<(), QueryError> {
+        let (t, h, windows) = (columns.t(), columns.histograms(), &self.windows);
+        for step in 0..windows.n {
+            let (start, end) = (windows.start(step), windows.end(step));
+            let floats = t.partition_point(|t| t.0 <= start) < t.partition_point(|t| t.0 <= end);
+            if floats || h.partition_point(|p| p.t.0 <= start) < h.partition_point(|p| p.t.0 <= end) {
+                for (name, factors) in ["smoothing", "trend"].into_iter().zip(&self.params) {
+                    check_factor(name, factors.get(step).copied().unwrap_or(f64::NAN))?;
+                }
+            }
+        }
+        Ok(())
+    }
+
     /// Notes histograms in the windows of a function that looks at floats only, where there are floats.
     fn note_ignored(&self, cx: &Context<'_>, labels: &Labels, columns: &Columns) {
         let (t, h, windows) = (columns.t(), columns.histograms(), &self.windows);
@@ -207,14 +221,14 @@ impl RangeCall {
     }
 }
 
-fn check_factor(name: &str, factors: &[f64]) -> Result<(), QueryError> {
-    match factors.iter().find(|factor| **factor <= 0.0 || **factor >= 1.0) {
-        Some(factor) => Err(QueryError::Execution(format!(
+fn check_factor(name: &str, factor: f64) -> Result<(), QueryError> {
+    if factor <= 0.0 || factor >= 1.0 {
+        return Err(QueryError::Execution(format!(
             "invalid {name} factor. Expected: 0 < {}f < 1, got: {factor:.6}",
             &name[..1]
-        ))),
-        None => Ok(()),
+        )));
     }
+    Ok(())
 }
 
 /// A range function over the samples of a selector.

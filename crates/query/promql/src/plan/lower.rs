@@ -474,11 +474,11 @@ fn build_call(call: &Call, args: &[&Expr], mut inputs: Inputs) -> Result<Plan, Q
         "absent" => Plan::Absent { labels: absent_labels(args), input: inputs.boxed()? },
         "absent_over_time" => Plan::AbsentOverTime { labels: absent_labels(args), source: inputs.range()? },
         "timestamp" => match inputs.steps()? {
-            Plan::Selector(selector) => Plan::Timestamp(without_offset_from_at(selector)),
+            Plan::Selector(selector) => Plan::Timestamp(without_negative_offset(selector)),
             input => Plan::Map { function: MapFunction::Timestamp, input: Box::new(input), params: Vec::new() },
         },
         "start_timestamp" => match inputs.steps()? {
-            Plan::Selector(selector) => Plan::StartTimestamp(without_offset_from_at(selector)),
+            Plan::Selector(selector) => Plan::StartTimestamp(without_negative_offset(selector)),
             input => Plan::OfHistogram { function: HistogramFunction::Nothing, input: Box::new(input) },
         },
         "label_replace" => {
@@ -581,9 +581,9 @@ fn absent_labels(args: &[&Expr]) -> Labels {
 }
 
 /// Under `timestamp` and `start_timestamp` upstream forgets the offset of a selector with `@` (`promql/engine.go`,
-/// rangeEvalTimestampFunctionOverVectorSelector, 3.14).
-fn without_offset_from_at(selector: SelectorPlan) -> SelectorPlan {
-    if selector.at.is_some() { SelectorPlan { offset_ms: 0, ..selector } } else { selector }
+/// rangeEvalTimestampFunctionOverVectorSelector, 3.14). A positive one acts all the same, as nothing later than it is read.
+fn without_negative_offset(selector: SelectorPlan) -> SelectorPlan {
+    if selector.at.is_some() { SelectorPlan { offset_ms: selector.offset_ms.max(0), ..selector } } else { selector }
 }
 
 fn text_of(expr: &Expr) -> String {

@@ -61,6 +61,16 @@ impl TestStorage {
         );
     }
 
+    /// As [`Self::append`], each sample with the time from which its counter counts; 0 = none is known.
+    pub fn append_with_starts(
+        &mut self,
+        labels: &Labels,
+        samples: impl IntoIterator<Item = (TimestampMs, TimestampMs, f64)>,
+    ) {
+        let samples = samples.into_iter();
+        self.append_samples(labels, samples.map(|(t, start, v)| TestSample { t, start, value: TestValue::Float(v) }));
+    }
+
     /// Adds histograms to a series, as [`Self::append`] does floats.
     pub fn append_histograms(
         &mut self,

@@ -7,5 +7,6 @@ mod explain;
 mod memory;
 mod naive;
 mod own_scripts;
+mod random;
 mod transcendental;
 mod upstream_answers;

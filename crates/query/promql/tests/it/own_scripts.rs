@@ -18,6 +18,8 @@ fn scripts_pass() {
     check("matching", include_str!("testdata/matching.test"));
     check("times", include_str!("testdata/times.test"));
     check("histograms", include_str!("testdata/histograms.test"));
+    check("directives", include_str!("testdata/directives.test"));
+    check("corners", include_str!("testdata/corners.test"));
     check("native_histograms", include_str!("testdata/native_histograms.test"));
 }
 
