@@ -12,7 +12,7 @@ use firesteel_storage::SeriesExemplars;
 use http::StatusCode;
 
 use crate::params::Params;
-use crate::respond::{json_response, success};
+use crate::respond::success;
 use crate::state::on_thread;
 use crate::{Api, ApiError, Json};
 
@@ -29,8 +29,8 @@ async fn find(api: Arc<Api>, params: Params) -> Result<Response, ApiError> {
     let expr = parse(params.value("query"), api.options.parser).map_err(|e| ApiError::BadData(e.to_string()))?;
     let selectors: Vec<Vec<Matcher>> = expr.selectors().into_iter().map(<[Matcher]>::to_vec).collect();
     if selectors.is_empty() {
-        // upstream: an answer without data, not one with an empty list (web/api/v1/api.go, 3.14).
-        return Ok(json_response(StatusCode::OK, r#"{"status":"success"}"#));
+        // upstream: no content at all, not an empty list (web/api/v1/api.go, 3.14).
+        return Ok(StatusCode::NO_CONTENT.into_response());
     }
     let store = api.exemplars.clone();
     on_thread(move || {

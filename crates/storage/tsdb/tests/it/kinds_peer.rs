@@ -247,3 +247,67 @@ fn late_samples_histograms_and_exemplars_go_both_ways() {
         }
     }
 }
+
+/// Blocks of histograms of both kinds, of a series that changes its kind and of late samples, beside a head of the same.
+#[test]
+fn blocks_of_histograms_open_in_prometheus_and_its_tool() {
+    let (Some(program), Some(tool)) = (peer("prometheus"), peer("promtool")) else { return };
+    for killed in [true, false] {
+        let dir = tempfile::tempdir().expect("a directory");
+        let data = dir.path().join("data");
+        let start = now_ms() / 120_000 * 120_000 - 3_000_000;
+        let short = ["--storage.tsdb.min-block-duration=2m", "--storage.tsdb.max-block-duration=18m"];
+        let options = DbOptions {
+            out_of_order_window: Duration::from_mins(120),
+            out_of_order_cap: 8,
+            ..crate::blocks::options(&data)
+        };
+        let db = Db::open(options.clone()).expect("opens");
+        write(&db, start, 300);
+        db.compact().expect("compacts");
+        assert!(db.blocks().iter().map(|b| b.stats.num_histogram_samples).sum::<u64>() > 400, "{:?}", db.blocks());
+        let ours = answer(&db);
+        if killed {
+            // As a killed process leaves it: nothing is closed.
+            let copy = dir.path().join("copy");
+            copy_tree(&data, &copy);
+            drop(db);
+            std::fs::remove_dir_all(&data).expect("removes");
+            std::fs::rename(copy, &data).expect("renames");
+        } else {
+            db.close().expect("closes");
+        }
+
+        let run = |args: &[&str]| {
+            let done = std::process::Command::new(&tool).arg("tsdb").args(args).arg(&data).output().expect("runs");
+            assert!(done.status.success(), "{args:?}: {done:?}");
+            String::from_utf8_lossy(&done.stdout).into_owned()
+        };
+        let blocks = std::fs::read_dir(&data).expect("lists").flatten().filter(|e| e.file_name().len() == 26).count();
+        assert_eq!(run(&["list"]).lines().count(), blocks + 1);
+        let analyzed = run(&["analyze"]);
+        assert!(analyzed.contains("\nSeries: 4\n"), "{analyzed}");
+        // The tool of 2.42 dumps floats, from the blocks and the log.
+        let dumped = run(&["dump", "--match={__name__=\"k_floats\"}"]);
+        assert_eq!(dumped.lines().filter(|l| l.contains("k_floats")).count(), ours["k_floats"].len(), "{dumped}");
+
+        let flags: Vec<&str> = FLAGS.iter().chain(&short).copied().collect();
+        let server = Server::start(&program, &flags, dir.path(), CONFIG).expect("starts");
+        let theirs = ask(&server, (start, start + 299 * 2000));
+        assert_same(&theirs, &ours, &format!("theirs and ours, {killed}\n{}\n", server.log()));
+        assert!(server.stop().expect("stops").success());
+        let db = Db::open(options).expect("opens");
+        assert_same(&answer(&db), &ours, &format!("back, {killed}"));
+    }
+}
+
+fn copy_tree(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).expect("creates");
+    for entry in std::fs::read_dir(from).expect("lists").flatten() {
+        if entry.path().is_dir() {
+            copy_tree(&entry.path(), &to.join(entry.file_name()));
+        } else if entry.file_name() != "lock" {
+            std::fs::copy(entry.path(), to.join(entry.file_name())).expect("copies");
+        }
+    }
+}
