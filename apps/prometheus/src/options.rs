@@ -69,6 +69,8 @@ pub struct Options {
     pub block_segment_bytes: u64,
     pub block_reload_interval: Duration,
     pub overlapping_compaction: bool,
+    /// `memory-snapshot-on-shutdown`.
+    pub memory_snapshot: bool,
     /// Up to this share of a block's range compactions are put off; `None`: not at all.
     pub compaction_delay_percent: Option<u8>,
     pub delay_compact_file: Option<PathBuf>,
@@ -195,6 +197,7 @@ impl Options {
                 n => n as u64,
             },
             block_reload_interval: m.duration("storage.tsdb.block-reload-interval"),
+            memory_snapshot: has("memory-snapshot-on-shutdown"),
             compaction_delay_percent: has("delayed-compaction")
                 .then(|| u8::try_from(m.int("storage.tsdb.delayed-compaction.max-percent")).ok())
                 .map(|percent| percent.filter(|p| (1..=100).contains(p)).unwrap_or(DEFAULT_DELAY_PERCENT)),

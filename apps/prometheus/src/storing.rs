@@ -135,6 +135,7 @@ pub(crate) fn db_options(options: &Options, config: &Config) -> DbOptions {
         no_lockfile: options.no_lockfile,
         exemplars_max: if options.scrape.exemplars { exemplars_max(config) } else { 0 },
         metadata_records: options.scrape.append_metadata,
+        memory_snapshot: options.memory_snapshot,
         xor2: xor2(config, options.starts.xor2),
         histogram_starts: options.starts.in_histograms,
         starts: options.starts.stored,

@@ -28,11 +28,10 @@ pub(crate) fn features(m: &Matches) -> impl Iterator<Item = String> {
 }
 
 /// Features of 3.14 that change what is stored, answered or sent and that this server does not have.
-const IDLE_FEATURES: [&str; 9] = [
+const IDLE_FEATURES: [&str; 8] = [
     "auto-reload-config",
     "concurrent-rule-eval",
     "fast-startup",
-    "memory-snapshot-on-shutdown",
     "otlp-deltatocumulative",
     "otlp-native-delta-ingestion",
     "search-api",
@@ -41,7 +40,7 @@ const IDLE_FEATURES: [&str; 9] = [
 ];
 
 /// Features that act, or that have nothing left to switch.
-const KNOWN_FEATURES: [&str; 19] = [
+const KNOWN_FEATURES: [&str; 20] = [
     "created-timestamp-zero-ingestion",
     "delayed-compaction",
     "promql-binop-fill-modifiers",
@@ -55,6 +54,7 @@ const KNOWN_FEATURES: [&str; 19] = [
     "st-storage",
     "xor2-encoding",
     "extra-scrape-metrics",
+    "memory-snapshot-on-shutdown",
     "metadata-wal-records",
     "native-histograms",
     "ooo-native-histograms",

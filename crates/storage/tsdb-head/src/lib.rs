@@ -8,6 +8,8 @@
 
 mod appender;
 mod aside;
+mod chunk_snapshot;
+mod chunk_snapshot_load;
 pub mod chunks_head;
 mod commit;
 mod deletion;
@@ -51,6 +53,8 @@ mod visibility;
 mod tests;
 
 pub use appender::HeadAppender;
+pub use chunk_snapshot::{ChunkSnapshot, delete_chunk_snapshots, last_chunk_snapshot};
+pub use chunk_snapshot_load::ChunkSnapshotFault;
 pub use exemplars::ExemplarStats;
 pub use growth::Growth;
 pub use head::{Counts, Head, HeadOptions, HistogramCounts, count};

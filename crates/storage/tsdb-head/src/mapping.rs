@@ -75,13 +75,18 @@ impl Head {
     }
 
     /// Finds also those chunks in files that a snapshot was to tell of.
-    pub(crate) fn list_all_chunks(&self) {
+    pub fn list_all_chunks(&self) {
         let mut loaded = self.loaded.lock();
         if loaded.from > ChunkRef::default()
             && let Some(files) = self.chunks_head()
         {
             *loaded = files.list(self.min_valid.load(Ordering::Relaxed), &loaded);
         }
+    }
+
+    /// Returns whether files of chunks were broken when they were opened, so that only the log has it all.
+    pub fn lacks_chunks(&self) -> bool {
+        self.loaded.lock().cut
     }
 
     pub(crate) fn chunks_head(&self) -> Option<&ChunkFiles> {
@@ -283,12 +288,12 @@ impl Mapper {
         Ok(Self { head: Arc::clone(head), thread: Some(thread), rolling: kept })
     }
 
-    /// Ends the thread, maps what is left, and makes it survive a loss of power.
-    pub fn stop(mut self) -> Result<(), ChunksHeadError> {
+    /// Ends the thread, maps what is left, and makes it survive a loss of power. `roll`: write a last snapshot.
+    pub fn stop(mut self, roll: bool) -> Result<(), ChunksHeadError> {
         self.join();
         self.head.map_chunks()?;
         self.head.chunks_head().map_or(Ok(()), ChunkFiles::sync)?;
-        if let Some(rolling) = &mut self.rolling {
+        if let (Some(rolling), true) = (&mut self.rolling, roll) {
             rolling.write_if_due(&self.head, LAST_BYTES);
         }
         Ok(())

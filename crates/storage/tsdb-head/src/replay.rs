@@ -27,18 +27,18 @@ use firesteel_tsdb_wal::records::{
 /// Takes records in the log's order.
 #[derive(Debug)]
 pub struct Replay<'a> {
-    head: &'a Head,
+    pub(super) head: &'a Head,
     /// References whose labels had come before under another one: a series that was dropped and created again.
-    aliases: FastHashMap<SeriesRef, SeriesRef>,
+    pub(super) aliases: FastHashMap<SeriesRef, SeriesRef>,
     /// By shard.
     rows: Vec<ShardRows>,
     held: usize,
     workers: Workers,
     /// Chunks in files, until their series turn up.
     loaded: Loaded,
-    min_t: i64,
-    max_t: i64,
-    stats: ReplayStats,
+    pub(super) min_t: i64,
+    pub(super) max_t: i64,
+    pub(super) stats: ReplayStats,
 }
 
 /// Rows gathered before the shards are visited: enough that a shard's lock and cache are taken once for many.
@@ -198,7 +198,7 @@ impl<'a> Replay<'a> {
     }
 
     /// Gives a series the chunks that lie in files under the reference of its record.
-    fn attach(&mut self, of: SeriesRef, series: SeriesRef) {
+    pub(super) fn attach(&mut self, of: SeriesRef, series: SeriesRef) {
         let Some(files) = self.head.chunks_head() else { return };
         if self.loaded.is_empty() {
             return;
@@ -346,7 +346,7 @@ impl<'a> Replay<'a> {
         self.head.metadata.write().set(series, &about);
     }
 
-    fn mark_logged(&self, series: SeriesRef) {
+    pub(super) fn mark_logged(&self, series: SeriesRef) {
         if let Some(place) = self.head.place_of(series)
             && let Some(hot) = self.head.shards[place.shard as usize].lock().series_mut(place.slot, series)
         {

@@ -31,7 +31,7 @@ impl Shard {
     }
 
     /// Returns the open chunk of histograms, if that is what the series has.
-    fn open_histograms(&self, slot: Slot) -> Option<&OpenHistograms> {
+    pub(crate) fn open_histograms(&self, slot: Slot) -> Option<&OpenHistograms> {
         let hot = self.hot(slot);
         if hot.is_histogram() { self.histograms.get(hot.series()) } else { None }
     }
@@ -63,6 +63,11 @@ impl Shard {
             return self.open_xor2(slot).map(|open| (open.min_t, open.last_t()));
         }
         self.open_histograms(slot).map(|open| (open.min_t, open.last_t()))
+    }
+
+    /// Returns the value of the newest sample of an open chunk of floats.
+    pub(crate) fn last_value(&self, slot: Slot) -> f64 {
+        self.open_xor2(slot).map_or(self.hot(slot).xor.last_value(), OpenXor2::last_v)
     }
 
     /// Returns the time at which the open chunk of floats ends at the latest; of histograms it is not told.

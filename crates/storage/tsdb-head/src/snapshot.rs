@@ -52,7 +52,7 @@ pub enum SnapshotError {
 }
 
 impl SnapshotError {
-    fn io<'a>(what: &'static str, path: &'a Path) -> impl FnOnce(io::Error) -> Self + use<'a> {
+    pub(crate) fn io<'a>(what: &'static str, path: &'a Path) -> impl FnOnce(io::Error) -> Self + use<'a> {
         move |source| Self::Io { what, path: path.to_owned(), source }
     }
 }
@@ -293,13 +293,7 @@ fn put_series(pairs: &Pairs, shard: &Shard, slot: Slot, written: &mut WrittenSer
     if let Some(open) = shard.open_chunk(slot)
         && let (Some((min, max)), Some((_, rest))) = (shard.open_range(slot), open.bytes.split_at_checked(2))
     {
-        // The count in front is written when the chunk is sealed.
-        let samples = shard.extent(slot).samples;
-        let mut count = samples.to_be_bytes();
-        if matches!(open.encoding, Encoding::HistogramSt | Encoding::FloatHistogramSt) {
-            // The count shares its bytes with two flags.
-            count[0] |= open.bytes[0] & 0xc0;
-        }
+        let count = open_count(shard, slot, open.encoding, open.bytes);
         put_chunk(out, open.encoding as u8 | OPEN, (min, max), open.bytes.len());
         out.extend_from_slice(&count);
         out.extend_from_slice(rest);
@@ -311,6 +305,16 @@ fn put_series(pairs: &Pairs, shard: &Shard, slot: Slot, written: &mut WrittenSer
             out.extend_from_slice(&[tail.spare_bits, tail.leading, tail.trailing]);
         }
     }
+}
+
+/// Returns the first two bytes of an open chunk: the count, which is written there when the chunk is sealed.
+pub(crate) fn open_count(shard: &Shard, slot: Slot, encoding: Encoding, bytes: &[u8]) -> [u8; 2] {
+    let mut count = shard.extent(slot).samples.to_be_bytes();
+    if matches!(encoding, Encoding::HistogramSt | Encoding::FloatHistogramSt) {
+        // The count shares its bytes with two flags.
+        count[0] |= bytes.first().map_or(0, |flags| flags & 0xc0);
+    }
+    count
 }
 
 fn put_chunk(out: &mut Vec<u8>, encoding: u8, (min, max): (i64, i64), len: usize) {

@@ -52,6 +52,8 @@ pub struct ReplayStats {
     pub mmap_chunks: u64,
     /// Chunks taken from the rolling snapshot.
     pub snapshot_chunks: u64,
+    /// A snapshot of upstream's (`memory-snapshot-on-shutdown`) was there and could not be read.
+    pub chunk_snapshot_failed: bool,
     /// Samples of series that no record declared.
     pub unknown_refs: u64,
     pub unknown_histogram_refs: u64,

@@ -23,7 +23,7 @@ use super::{Compression, DEFAULT_SEGMENT_BYTES, Segment, WalError, WalReader, li
 const PREFIX: &str = "checkpoint.";
 const TMP_SUFFIX: &str = ".tmp";
 /// Records are written in batches of about this size, as upstream does.
-const BATCH_BYTES: usize = 1024 * 1024;
+pub(super) const BATCH_BYTES: usize = 1024 * 1024;
 
 /// How many entries a checkpoint read, and how many of them it left out.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -156,21 +156,21 @@ fn fill(
 }
 
 /// Records on their way to the checkpoint.
-#[derive(Default)]
-struct Pending {
-    bytes: Vec<u8>,
+#[derive(Debug, Default)]
+pub(super) struct Pending {
+    pub(super) bytes: Vec<u8>,
     ends: Vec<usize>,
     batch: [Batch; 1],
 }
 
 impl Pending {
-    fn end_record(&mut self) {
+    pub(super) fn end_record(&mut self) {
         if self.bytes.len() > self.ends.last().copied().unwrap_or(0) {
             self.ends.push(self.bytes.len());
         }
     }
 
-    fn write(&mut self, out: &mut SegmentWriter, compression: Compression) -> Result<(), WalError> {
+    pub(super) fn write(&mut self, out: &mut SegmentWriter, compression: Compression) -> Result<(), WalError> {
         let mut start = 0;
         let mut records = Vec::with_capacity(self.ends.len());
         for &end in &self.ends {

@@ -68,7 +68,7 @@ impl Db {
         let told = Snapshot::chunks_end(vfs.as_ref(), &options.dir.join("firesteel"));
         head.open_chunks_head(Arc::clone(vfs), &options.dir.join("chunks_head"), min_valid, told)?;
         let wal_dir = options.dir.join("wal");
-        let (replay, aliases) = replay::replay(&head, vfs, &wal_dir)?;
+        let (replay, aliases) = replay::replay(&head, vfs, &wal_dir, options.memory_snapshot)?;
         let wal_options = options.wal_options();
         let wal = Wal::open(Arc::clone(vfs), &wal_dir, wal_options)?;
         vfs.sync_dir(&options.dir).map_err(DbError::io("sync", &options.dir))?;
@@ -254,11 +254,39 @@ impl Db {
         if let Some(thread) = self.thread.lock().take() {
             thread.stop();
         }
-        let mapped = self.mapper.lock().take().map_or(Ok(()), Mapper::stop).map_err(DbError::from);
+        // One snapshot is enough.
+        let (roll, mapper) = (!self.options.memory_snapshot, self.mapper.lock().take());
+        let mapped = match mapper {
+            Some(mapper) => mapper.stop(roll),
+            None if self.options.memory_snapshot => self.head.map_chunks().map(drop),
+            None => Ok(()),
+        };
+        let mapped = mapped.map_err(DbError::from);
         let close = |log: &Log| log.wal().map_or(Ok(()), Wal::close).map_err(DbError::from);
         let logged = close(&self.head.log).and(close(self.head.late_log()));
+        if self.options.memory_snapshot && mapped.is_ok() && logged.is_ok() {
+            self.write_memory_snapshot();
+        }
         let unlocked = self.lock.lock().take().map_or(Ok(()), DirLock::release);
         logged.and(mapped).and(unlocked)
+    }
+}
+
+impl Db {
+    /// What it cannot write, the log has.
+    fn write_memory_snapshot(&self) {
+        let DbOptions { vfs, dir, wal_compression, .. } = &self.options;
+        let begun = std::time::Instant::now();
+        tracing::info!(component = "tsdb", "creating chunk snapshot");
+        match self.head.write_chunk_snapshot(vfs, dir, &self.wal_dir(), *wal_compression) {
+            Ok(written) => {
+                let (dir, num_series) =
+                    written.map_or((String::new(), 0), |(at, n)| (at.path.display().to_string(), n));
+                let duration = begun.elapsed();
+                tracing::info!(component = "tsdb", ?duration, num_series, dir, "chunk snapshot complete");
+            }
+            Err(e) => tracing::error!(component = "tsdb", err = %e, "chunk snapshot"),
+        }
     }
 }
 

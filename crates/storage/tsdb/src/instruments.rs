@@ -141,9 +141,6 @@ impl Instruments {
             ),
             registry: Inside(Registry::new()),
         };
-        // The reference's snapshots of chunks are not read here.
-        let help = "Total number snapshot replays that failed.";
-        r.counter("prometheus_tsdb_snapshot_replay_error_total", help);
         // Nothing triggers these here; dashboards find the names.
         let listed = "compactions triggered for an explicit caller-provided list of series references";
         for (kind, triggered, failed, took) in [

@@ -85,6 +85,10 @@ pub(super) fn register(registry: &Registry, head: &Arc<Head>, clean_start: Optio
         .set(replay.duration.as_secs_f64());
     let help = "Total number of WAL corruptions.";
     registry.counter("prometheus_tsdb_wal_corruptions_total", help).inc_by(u64::from(replay.repaired));
+    let help = "Total number snapshot replays that failed.";
+    registry
+        .counter("prometheus_tsdb_snapshot_replay_error_total", help)
+        .inc_by(u64::from(replay.chunk_snapshot_failed));
     let help = "Total number of unknown series references encountered during WAL replay.";
     let unknown = registry.counter_vec("prometheus_tsdb_wal_replay_unknown_refs_total", help, &["type"]);
     for (kind, n) in [

@@ -61,6 +61,8 @@ pub struct DbOptions {
     pub starts: bool,
     /// Append a zero at each start timestamp that is new (feature `created-timestamp-zero-ingestion`).
     pub zero_at_start: bool,
+    /// Write a snapshot of the head when closed, and read one when opened (feature `memory-snapshot-on-shutdown`).
+    pub memory_snapshot: bool,
     /// With less free space than this, samples that must be durable are refused; 0 = never.
     pub low_space_bytes: u64,
     /// Compact, map and reload by threads of its own; otherwise only when asked to.
@@ -97,6 +99,7 @@ impl DbOptions {
             out_of_order_cap: 32,
             exemplars_max: 0,
             metadata_records: false,
+            memory_snapshot: false,
             xor2: false,
             histogram_starts: false,
             starts: false,

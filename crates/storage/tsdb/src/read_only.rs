@@ -46,7 +46,7 @@ impl ReadOnlyDb {
         }
         let log = dir.join("wal");
         if log.is_dir() {
-            replay::replay(&head, &vfs, &log)?;
+            replay::replay(&head, &vfs, &log, false)?;
         }
         Ok(Self { blocks, head })
     }

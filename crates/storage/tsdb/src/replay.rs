@@ -9,23 +9,46 @@ use firesteel_model::SeriesRef;
 
 use crate::{DbError, late_log};
 use firesteel_tsdb_head::ReplayStats;
-use firesteel_tsdb_head::{Head, Replay, Snapshot};
+use firesteel_tsdb_head::{ChunkSnapshot, Head, Replay, Snapshot, delete_chunk_snapshots, last_chunk_snapshot};
 use firesteel_tsdb_wal::{self as wal, WalError, WalReader};
 
-/// Reads the log of `dir` into `head`. Returns also the references that stand for a series of another reference.
+/// Reads the log of `dir` into `head`, behind the newest snapshot; upstream's (`memory-snapshot-on-shutdown`) only with
+/// `chunk_snapshots`. Returns also the references that stand for a series of another reference.
 pub(super) fn replay(
     head: &Arc<Head>,
     vfs: &Arc<dyn Vfs>,
     dir: &Path,
+    chunk_snapshots: bool,
 ) -> Result<(ReplayStats, Vec<SeriesRef>), DbError> {
     let start = Instant::now();
     let snapshot = Snapshot::open(vfs.as_ref(), &dir.with_file_name("firesteel"), dir, head);
-    let mut reader = match snapshot.as_ref().map(Snapshot::position) {
-        Some((segment, offset)) => WalReader::open_at(Arc::clone(vfs), dir, segment, offset)?,
-        None => WalReader::open(Arc::clone(vfs), dir)?,
-    };
+    let own = snapshot.as_ref().map(Snapshot::position);
+    let theirs =
+        if chunk_snapshots && !head.lacks_chunks() { newer_chunk_snapshot(vfs.as_ref(), dir, own)? } else { None };
+    if theirs.is_some() {
+        // Ours does not tell of chunks then.
+        head.list_all_chunks();
+    }
     let mut replay = Replay::new(head);
-    if let Some(snapshot) = &snapshot {
+    let mut failed = false;
+    let begun = theirs.filter(|theirs| {
+        let taken = replay.chunk_snapshot(vfs, theirs);
+        match &taken {
+            Ok(series) => {
+                let (dir, duration) = (theirs.path.display(), start.elapsed());
+                tracing::info!(component = "tsdb", dir = %dir, num_series = series, ?duration, "chunk snapshot loaded");
+            }
+            Err(e) => tracing::error!(component = "tsdb", err = %e, "Failed to load chunk snapshot"),
+        }
+        failed = taken.is_err();
+        !failed
+    });
+    let mut reader = match (&begun, own) {
+        (Some(theirs), _) => reader_behind(vfs, dir, theirs)?,
+        (None, Some((segment, offset))) => WalReader::open_at(Arc::clone(vfs), dir, segment, offset)?,
+        (None, None) => WalReader::open(Arc::clone(vfs), dir)?,
+    };
+    if let (None, Some(snapshot)) = (begun, &snapshot) {
         replay.snapshot(snapshot);
     }
     let mut segments = 0;
@@ -64,6 +87,7 @@ pub(super) fn replay(
     stats.segments = segments;
     stats.undecodable_records = not_understood;
     stats.repaired = repaired;
+    stats.chunk_snapshot_failed = failed;
     stats.duration = start.elapsed();
     if stats.unknown_refs > 0 {
         tracing::warn!(component = "tsdb", samples = stats.unknown_refs, "Unknown series references");
@@ -76,6 +100,42 @@ pub(super) fn replay(
         total_replay_duration = ?stats.duration, "WAL segments loaded"
     );
     Ok((stats, aliases))
+}
+
+/// Returns upstream's newest snapshot if it stands for a later place in the log than ours.
+fn newer_chunk_snapshot(
+    vfs: &dyn Vfs,
+    wal_dir: &Path,
+    own: Option<(u64, u64)>,
+) -> Result<Option<ChunkSnapshot>, DbError> {
+    tracing::info!(component = "tsdb", "Chunk snapshot is enabled, replaying from the snapshot");
+    let dir = wal_dir.parent().unwrap_or(wal_dir);
+    let last = last_chunk_snapshot(vfs, dir).unwrap_or_else(|e| {
+        tracing::error!(component = "tsdb", err = %e, "Could not find last snapshot");
+        None
+    });
+    let Some(last) = last else { return Ok(None) };
+    let newest_segment = wal::list_segments(vfs, wal_dir)?.pop();
+    if newest_segment.is_none_or(|newest| newest.index < last.segment) {
+        tracing::warn!(component = "tsdb", "Last WAL file is behind snapshot, removing snapshots");
+        if let Err(e) = delete_chunk_snapshots(vfs, dir, (u64::MAX, u64::MAX)) {
+            tracing::error!(component = "tsdb", err = %e, "Error while deleting snapshot directories");
+        }
+        return Ok(None);
+    }
+    Ok(Some(last).filter(|last| own.is_none_or(|own| own < (last.segment, last.offset))))
+}
+
+/// Opens the log behind a snapshot; with a checkpoint that came later all of it, as upstream does.
+fn reader_behind(vfs: &Arc<dyn Vfs>, dir: &Path, snapshot: &ChunkSnapshot) -> Result<WalReader, DbError> {
+    let ChunkSnapshot { segment, offset, .. } = *snapshot;
+    let checkpoint = wal::last_checkpoint(vfs.as_ref(), dir)?;
+    let is_there = wal::list_segments(vfs.as_ref(), dir)?.iter().any(|s| s.index == segment);
+    Ok(if is_there && checkpoint.is_none_or(|checkpoint| checkpoint.index < segment) {
+        WalReader::open_at(Arc::clone(vfs), dir, segment, offset)?
+    } else {
+        WalReader::open(Arc::clone(vfs), dir)?
+    })
 }
 
 /// Reads the log of out-of-order samples; returns whether it was cut at a fault.

@@ -99,6 +99,11 @@ impl<'a> HistogramsRecord<'a> {
         }
     }
 
+    /// Appends what stands for one histogram, without series and time.
+    pub fn encode_value(value: &HistogramValue, out: &mut Vec<u8>) {
+        write(value, out);
+    }
+
     /// Appends a whole record of entries taken from other records of the same kind.
     ///
     /// No entries make no record: `out` stays as it is. `kind` must be one of the histogram kinds.

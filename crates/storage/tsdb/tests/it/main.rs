@@ -9,6 +9,7 @@ mod faults;
 mod head_chunks;
 mod kinds;
 mod kinds_peer;
+mod memory_snapshot;
 mod metrics;
 mod model;
 mod peers;
