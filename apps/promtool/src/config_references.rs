@@ -79,7 +79,7 @@ impl References {
             return first_line();
         };
         let found = path.iter().try_fold(job, |node, key| node.get(key));
-        found.or_else(|| job.get("job_name")).map_or(first_line(), |node| first_word(node))
+        found.or_else(|| job.get("job_name")).map_or(first_line(), first_word)
     }
 
     /// Looks at everything that is named; with `syntax_only` at nothing outside of the file.

@@ -7,6 +7,7 @@ mod answers;
 mod diagnose;
 mod differential;
 mod exemplars;
+mod exposition;
 mod heavy_queries;
 mod http_golden;
 mod journey;

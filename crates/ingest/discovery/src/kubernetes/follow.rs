@@ -37,7 +37,7 @@ pub(crate) enum Event {
     },
     Put {
         kind: ObjectKind,
-        object: Object,
+        object: Box<Object>,
     },
     Gone {
         kind: ObjectKind,
@@ -272,7 +272,9 @@ impl Followed {
             Err(error) => return failed(error),
         }
         let event = match line.kind {
-            "ADDED" | "MODIFIED" => self.kind.read(line.object).map(|object| Event::Put { kind: self.kind, object }),
+            "ADDED" | "MODIFIED" => {
+                self.kind.read(line.object).map(|object| Event::Put { kind: self.kind, object: Box::new(object) })
+            }
             "DELETED" => {
                 self.kind.read(line.object).map(|object| Event::Gone { kind: self.kind, key: object.meta().key() })
             }

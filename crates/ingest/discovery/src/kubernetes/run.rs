@@ -133,7 +133,7 @@ impl State {
     fn take(&mut self, event: Event) -> bool {
         match event {
             Event::Put { kind, object } => {
-                let change = self.store.put(kind, object);
+                let change = self.store.put(kind, *object);
                 self.count(kind, change);
                 false
             }

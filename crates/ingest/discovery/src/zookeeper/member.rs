@@ -8,8 +8,8 @@ use crate::label_name::sanitize_label_name;
 
 /// Returns a field as Go's decoder finds it: letter case aside, the last one wins.
 fn field<'v>(object: &'v Map<String, Value>, name: &str) -> Option<&'v Value> {
-    let found = object.iter().filter(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value);
-    found.filter(|value| !value.is_null()).last()
+    let mut found = object.iter().filter(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value);
+    found.rfind(|value| !value.is_null())
 }
 
 /// A field of text; absent is "". `None` when it is something else.

@@ -34,6 +34,9 @@ pub(crate) enum SessionError {
     Expired(String),
 }
 
+/// An answer: its number, its error and the rest.
+type Reply<'f> = (i32, i32, &'f [u8]);
+
 /// An open session.
 #[derive(Debug)]
 pub(crate) struct Session {
@@ -115,7 +118,7 @@ impl Session {
     }
 
     /// Takes an event of a watch in; returns any other message's number, error and rest.
-    fn sort<'f>(&mut self, frame: &'f [u8]) -> Result<Option<(i32, i32, &'f [u8])>, SessionError> {
+    fn sort<'f>(&mut self, frame: &'f [u8]) -> Result<Option<Reply<'f>>, SessionError> {
         let mut reader = Reader(frame);
         let mut head = || -> Result<(i32, i32), Malformed> {
             let xid = reader.int()?;

@@ -49,7 +49,9 @@ async fn check(name: &str) {
         .collect();
     got.sort();
     let mut want: Vec<LabelMap> = serde_json::from_value(case["targets"].clone()).expect("labels");
-    want.iter_mut().for_each(|target| target.retain(|_, value| !value.is_empty()));
+    for target in &mut want {
+        target.retain(|_, value| !value.is_empty());
+    }
     want.sort();
     assert_eq!(got, want, "{name}");
     manager.stop().await;

@@ -110,7 +110,9 @@ fn serve(mut stream: TcpStream, state: &Mutex<State>) -> std::io::Result<()> {
                     let below = held.nodes.keys().filter_map(|node| node.strip_prefix(&format!("{path}/")));
                     let names: Vec<&str> = below.filter(|name| !name.contains('/')).collect();
                     answer = u32::try_from(names.len()).expect("few").to_be_bytes().to_vec();
-                    names.iter().for_each(|name| answer.extend(counted(name.as_bytes())));
+                    for name in names {
+                        answer.extend(counted(name.as_bytes()));
+                    }
                 }
             }
             let own = held.clients.iter_mut().find(|(s, _)| s.peer_addr().is_ok_and(|a| a == peer));
