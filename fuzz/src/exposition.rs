@@ -1,6 +1,6 @@
-//! Expositions of targets: the text format and OpenMetrics.
+//! Expositions of targets: the text format, OpenMetrics and protobuf.
 
-use firesteel_expfmt::{Format, Parser, ParserOptions, SampleLabels};
+use firesteel_expfmt::{Event, Format, Parser, ParserOptions, ProtobufOptions, ProtobufParser, SampleLabels};
 
 /// The bytes are a body in the text format.
 pub fn text(data: &[u8]) {
@@ -21,5 +21,29 @@ fn parse(format: Format, data: &[u8]) {
         let _ = parser.exemplar(&mut labels);
         events += 1;
         assert!(events <= data.len(), "more events than bytes");
+    }
+}
+
+/// The bytes are a body in protobuf, behind one that says how it is to be read.
+pub fn protobuf(data: &[u8]) {
+    let Some((how, body)) = data.split_first() else { return };
+    let options = ProtobufOptions {
+        native_histograms: how & 1 != 0,
+        always_classic: how & 2 != 0,
+        custom_buckets: how & 4 != 0,
+        type_and_unit_labels: how & 8 != 0,
+    };
+    let mut parser = ProtobufParser::new(body, options);
+    let mut labels = SampleLabels::default();
+    let mut events = 0;
+    while let Ok(Some(event)) = parser.next() {
+        if let Event::Sample(_) = event {
+            let _ = parser.labels(&mut labels);
+            let _ = parser.histogram();
+            parser.exemplars(&mut labels, |_, _| {});
+        }
+        events += 1;
+        // An empty metric of two bytes may be a histogram, which is four samples, in a family that tells three things.
+        assert!(events <= 4 + body.len() * 4, "more events than bytes allow");
     }
 }

@@ -15,7 +15,7 @@ mod xor_chunk;
 pub use block::{block_chunks, block_index, block_meta, block_tombstones};
 pub use chunks_head::chunks_head;
 pub use config::config;
-pub use exposition::{openmetrics, text};
+pub use exposition::{openmetrics, protobuf, text};
 pub use promql::promql;
 pub use promql_eval::promql_eval;
 pub use remote::{remote_wrapping, remote_write_v1, remote_write_v2};
@@ -28,7 +28,7 @@ pub use xor_chunk::xor_chunk;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// All targets.
-pub const TARGETS: [Target; 17] = [
+pub const TARGETS: [Target; 18] = [
     ("block_chunks", block_chunks),
     ("block_index", block_index),
     ("block_meta", block_meta),
@@ -38,6 +38,7 @@ pub const TARGETS: [Target; 17] = [
     ("openmetrics", openmetrics),
     ("promql", promql),
     ("promql_eval", promql_eval),
+    ("protobuf", protobuf),
     ("remote_wrapping", remote_wrapping),
     ("remote_write_v1", remote_write_v1),
     ("remote_write_v2", remote_write_v2),

@@ -70,7 +70,7 @@ fn scrape(rounds: u64, forget: bool) {
         }
         let t = TimestampMs(1_700_000_000_000 + round as i64 * 5_000);
         let body = &pages[round as usize % pages.len()];
-        let page = Page { body, format: Format::Text, scrape_time: t, now: t };
+        let page = Page { body, format: firesteel_scrape::PageFormat::Lines(Format::Text), scrape_time: t, now: t };
         let (counts, result) = ingester.ingest(page, &rules, &mut cache, &mut store, &Null);
         assert!(result.is_ok() && counts.scraped == LINES);
     }

@@ -89,7 +89,12 @@ fn bench(c: &mut Criterion) {
     group.throughput(Throughput::Elements(1000));
     let scrape = |ingester: &mut Ingester, cache: &mut TargetCache, store: &mut MetadataStore, t: i64| {
         let body = &pages[t as usize % pages.len()];
-        let page = Page { body, format: Format::Text, scrape_time: TimestampMs(t), now: TimestampMs(t) };
+        let page = Page {
+            body,
+            format: firesteel_scrape::PageFormat::Lines(Format::Text),
+            scrape_time: TimestampMs(t),
+            now: TimestampMs(t),
+        };
         let (counts, result) = ingester.ingest(page, &rules, cache, store, &Null);
         assert!(result.is_ok() && counts.scraped == 1000);
     };

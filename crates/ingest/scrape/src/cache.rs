@@ -139,6 +139,10 @@ impl TargetCache {
         self.entries.len()
     }
 
+    pub(crate) fn seed(&self) -> &foldhash::quality::RandomState {
+        &self.seed
+    }
+
     #[inline(always)]
     pub(crate) fn fingerprint(&self, bytes: &[u8]) -> u64 {
         let mut hasher = self.seed.build_hasher();

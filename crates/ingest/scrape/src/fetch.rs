@@ -48,20 +48,17 @@ pub(crate) fn headers(config: &ScrapeConfig, timeout: Duration) -> HeaderMap {
     headers
 }
 
-/// Returns the Accept header: each protocol a tenth less wanted than the one before. Protobuf keeps its weight but is
-/// not asked for, since it is not read yet.
+/// Returns the Accept header: each protocol a tenth less wanted than the one before.
 fn accept(protocols: &[ScrapeProtocol], escaping: &str) -> String {
     let mut out = String::new();
     let mut weight = ScrapeProtocol::ALL.len() + 1;
     for protocol in protocols {
-        if *protocol != ScrapeProtocol::PrometheusProto {
-            out.push_str(protocol.header());
-            if matches!(protocol, ScrapeProtocol::PrometheusText1_0_0 | ScrapeProtocol::OpenMetricsText1_0_0) {
-                out.push_str(";escaping=");
-                out.push_str(escaping);
-            }
-            let _infallible = write!(out, ";q=0.{weight},");
+        out.push_str(protocol.header());
+        if matches!(protocol, ScrapeProtocol::PrometheusText1_0_0 | ScrapeProtocol::OpenMetricsText1_0_0) {
+            out.push_str(";escaping=");
+            out.push_str(escaping);
         }
+        let _infallible = write!(out, ";q=0.{weight},");
         weight -= 1;
     }
     let _infallible = write!(out, "*/*;q=0.{weight}");
@@ -97,6 +94,13 @@ mod tests {
             "application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.6,\
              application/openmetrics-text;version=0.0.1;q=0.5,\
              text/plain;version=1.0.0;escaping=allow-utf-8;q=0.4,text/plain;version=0.0.4;q=0.3,*/*;q=0.2"
+        );
+        assert_eq!(
+            accept(&ScrapeProtocol::PROTO_FIRST, "underscores"),
+            "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited;q=0.6,\
+             application/openmetrics-text;version=1.0.0;escaping=underscores;q=0.5,\
+             application/openmetrics-text;version=0.0.1;q=0.4,\
+             text/plain;version=1.0.0;escaping=underscores;q=0.3,text/plain;version=0.0.4;q=0.2,*/*;q=0.1"
         );
     }
 }

@@ -5,10 +5,13 @@
 //! are found in a table of fingerprints, new ones are parsed and become series.
 
 use firesteel_base::{FastHashSet, TimestampMs};
-use firesteel_expfmt::{Event, Format, LabelsError, ParseError, Parser, ParserOptions, Sample, SampleLabels};
+use firesteel_expfmt::{
+    Event, Format, LabelsError, NativeHistogram, ParseError, Parser, ParserOptions, ProtobufError, ProtobufOptions,
+    ProtobufParser, Sample, SampleLabels,
+};
 use firesteel_model::{Labels, LabelsBuilder, METRIC_NAME, MetricType, SeriesRef, stale_nan};
 use firesteel_storage::{
-    AppendError, AppendOptions, Appendable, Appender, Exemplar, Rejected, SampleBatch, SeriesMeta,
+    AppendError, AppendOptions, Appendable, Appender, Exemplar, HistogramSample, Rejected, SampleBatch, SeriesMeta,
 };
 use hashbrown::HashTable;
 
@@ -16,9 +19,10 @@ use crate::cache::{Entry, Kind, LINE_MAX, TargetCache};
 use crate::family::is_part_of_family;
 use crate::metadata_store::{Change, MetadataStore};
 use crate::sample_rules::{RuleError, SampleRules};
+use crate::source::{Lines, Messages, Source};
 
 /// Rows handed to the storage at once: 96 KiB of columns stay in the second-level cache.
-const BATCH_ROWS: usize = 4096;
+pub(crate) const BATCH_ROWS: usize = 4096;
 /// Samples may be this far ahead of the clock (upstream: `maxAheadTime`).
 const AHEAD_MS: i64 = 10 * 60 * 1000;
 
@@ -26,11 +30,18 @@ const AHEAD_MS: i64 = 10 * 60 * 1000;
 #[derive(Clone, Copy, Debug)]
 pub struct Page<'a> {
     pub body: &'a [u8],
-    pub format: Format,
+    pub format: PageFormat,
     /// The time of samples without a time of their own.
     pub scrape_time: TimestampMs,
     /// The clock, to refuse what is too far ahead.
     pub now: TimestampMs,
+}
+
+/// How a page is written.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum PageFormat {
+    Lines(Format),
+    Protobuf,
 }
 
 /// What was found on a page; counts also stand when the page is refused.
@@ -59,8 +70,12 @@ pub enum IngestError {
     Labels { error: LabelsError, line: usize },
     #[error("{0}")]
     Rules(#[from] RuleError),
+    #[error("{0} (byte {offset} of the page)", offset = .0.offset)]
+    Protobuf(ProtobufError),
     #[error("sample limit exceeded")]
     SampleLimit,
+    #[error("histogram bucket limit exceeded")]
+    BucketLimit,
     #[error("{0}")]
     Append(#[from] AppendError),
 }
@@ -76,42 +91,44 @@ pub struct Ingester {
     /// For each row the place of its line in the new order.
     pub(crate) row_lines: Vec<u32>,
     pub(crate) rejected: Vec<Rejected>,
-    refused: Vec<u32>,
-    exemplars: Vec<Exemplar>,
+    pub(crate) refused: Vec<u32>,
+    pub(crate) histograms: Vec<HistogramSample>,
+    pub(crate) histogram_lines: Vec<u32>,
+    pub(crate) exemplars: Vec<Exemplar>,
     labels: SampleLabels,
     exemplar_labels: SampleLabels,
     pub(crate) builder: LabelsBuilder,
-    rebuild: Rebuild,
-    vanished: Vec<SeriesRef>,
-    alive: FastHashSet<SeriesRef>,
+    pub(crate) rebuild: Rebuild,
+    pub(crate) vanished: Vec<SeriesRef>,
+    pub(crate) alive: FastHashSet<SeriesRef>,
 }
 
 /// The state of a scrape that left the old order.
 #[derive(Debug, Default)]
-struct Rebuild {
-    active: bool,
-    next: Vec<Entry>,
+pub(crate) struct Rebuild {
+    pub(crate) active: bool,
+    pub(crate) next: Vec<Entry>,
     /// Fingerprint and place of old lines, and of new ones above `NEW`.
     index: HashTable<(u64, u32)>,
     /// Which old lines were seen.
-    seen: Vec<bool>,
+    pub(crate) seen: Vec<bool>,
     /// The places of new series in `next`, ascending.
-    fresh: Vec<u32>,
+    pub(crate) fresh: Vec<u32>,
 }
 
 const NEW: u32 = 1 << 31;
 
 /// One scrape under way.
-struct Run<'r, 'b> {
-    parser: Parser<'b>,
-    page: Page<'b>,
-    rules: &'r SampleRules,
-    cache: &'r mut TargetCache,
+pub(crate) struct Run<'r, 'b, S> {
+    source: S,
+    pub(crate) page: Page<'b>,
+    pub(crate) rules: &'r SampleRules,
+    pub(crate) cache: &'r mut TargetCache,
     store: &'r mut MetadataStore,
-    app: &'r mut dyn Appender,
-    s: &'r mut Ingester,
-    counts: Counts,
-    cursor: usize,
+    pub(crate) app: &'r mut dyn Appender,
+    pub(crate) s: &'r mut Ingester,
+    pub(crate) counts: Counts,
+    pub(crate) cursor: usize,
     /// The type in force, mixed into fingerprints.
     salt: u64,
     /// Append attempts, against the sample limit.
@@ -119,6 +136,11 @@ struct Run<'r, 'b> {
     family: Option<u32>,
     /// The family's metadata changed on this page and goes to the storage with each of its series.
     changed: bool,
+    /// Of the present sample, where the source is a rich one.
+    histogram: Option<NativeHistogram>,
+    pub(crate) start: TimestampMs,
+    /// A histogram has too many buckets.
+    pub(crate) over_buckets: bool,
     /// All lines are parsed: a reference turned out to be unknown to the storage.
     afresh: bool,
 }
@@ -144,25 +166,23 @@ impl Ingester {
         loop {
             let mut app = storage.appender();
             self.clear();
-            let options = ParserOptions { type_and_unit_labels: rules.type_and_unit_labels };
-            let mut run = Run {
-                parser: Parser::new(page.format, page.body, options),
-                page,
-                rules,
-                cache: &mut *cache,
-                store: &mut *store,
-                app: &mut *app,
-                s: self,
-                counts: Counts::default(),
-                cursor: 0,
-                salt: 0,
-                attempts: 0,
-                family: None,
-                changed: false,
-                afresh,
+            let state = (rules, &mut *cache, &mut *store, &mut *app);
+            let (counts, result) = match page.format {
+                PageFormat::Lines(format) => {
+                    let options = ParserOptions { type_and_unit_labels: rules.type_and_unit_labels };
+                    let lines = Lines::new(Parser::new(format, page.body, options), page.body);
+                    self.run(lines, page, state, afresh)
+                }
+                PageFormat::Protobuf => {
+                    let options = ProtobufOptions {
+                        native_histograms: rules.native_histograms,
+                        always_classic: rules.always_classic_histograms,
+                        custom_buckets: rules.custom_buckets,
+                        type_and_unit_labels: rules.type_and_unit_labels,
+                    };
+                    self.run(Messages::new(ProtobufParser::new(page.body, options)), page, state, afresh)
+                }
             };
-            let result = run.page().and_then(|()| run.finish());
-            let counts = run.counts;
             match result {
                 // The storage forgot a series (the target was silent for long): all lines are read again, once.
                 Err(IngestError::Append(AppendError::UnknownSeries)) if !afresh => afresh = true,
@@ -176,6 +196,41 @@ impl Ingester {
                 }
             }
         }
+    }
+
+    fn run<'r, 'b, S: Source<'b>>(
+        &'r mut self,
+        source: S,
+        page: Page<'b>,
+        (rules, cache, store, app): (
+            &'r SampleRules,
+            &'r mut TargetCache,
+            &'r mut MetadataStore,
+            &'r mut (dyn Appender + '_),
+        ),
+        afresh: bool,
+    ) -> (Counts, Result<(), IngestError>) {
+        let mut run = Run {
+            source,
+            page,
+            rules,
+            cache,
+            store,
+            app,
+            s: self,
+            counts: Counts::default(),
+            cursor: 0,
+            salt: 0,
+            attempts: 0,
+            family: None,
+            changed: false,
+            histogram: None,
+            start: TimestampMs(0),
+            over_buckets: false,
+            afresh,
+        };
+        let result = run.page().and_then(|()| run.finish());
+        (run.counts, result)
     }
 
     /// Appends a staleness marker for every series of the last page that was taken; for failed scrapes and for targets
@@ -194,7 +249,7 @@ impl Ingester {
         self.vanished.len()
     }
 
-    fn append_stale(&mut self, t: TimestampMs, app: &mut dyn Appender) {
+    pub(crate) fn append_stale(&mut self, t: TimestampMs, app: &mut dyn Appender) {
         for rows in self.vanished.chunks(BATCH_ROWS) {
             self.batch.clear();
             for &series in rows {
@@ -216,6 +271,8 @@ impl Ingester {
         self.row_lines.clear();
         self.rejected.clear();
         self.refused.clear();
+        self.histograms.clear();
+        self.histogram_lines.clear();
         self.exemplars.clear();
         self.vanished.clear();
         self.alive.clear();
@@ -227,7 +284,7 @@ impl Ingester {
     }
 }
 
-impl<'b> Run<'_, 'b> {
+impl<'b, S: Source<'b>> Run<'_, 'b, S> {
     fn page(&mut self) -> Result<(), IngestError> {
         if self.afresh {
             self.leave_order();
@@ -240,17 +297,16 @@ impl<'b> Run<'_, 'b> {
             {
                 continue;
             }
-            match self.parser.next() {
-                Ok(None) => break,
-                Ok(Some(event)) => self.event(event)?,
-                Err(error) => {
-                    let html = self.page.body.trim_ascii_start().first() == Some(&b'<');
-                    return Err(IngestError::Parse { error, html });
-                }
+            match self.source.next()? {
+                None => break,
+                Some(event) => self.event(event)?,
             }
         }
         if self.rules.sample_limit > 0 && self.attempts > self.rules.sample_limit {
             return Err(IngestError::SampleLimit);
+        }
+        if self.over_buckets {
+            return Err(IngestError::BucketLimit);
         }
         self.flush()
     }
@@ -258,20 +314,21 @@ impl<'b> Run<'_, 'b> {
     /// Takes the next line if it is the one that `entry` stands for and only its value is new.
     #[inline(always)]
     fn follow(&mut self, entry: Entry) -> Result<bool, IngestError> {
-        let rest = self.parser.rest();
+        let Some(parser) = self.source.lines() else { return Ok(false) };
+        let rest = parser.rest();
         let len = entry.len();
         let (Some(bytes), Some(&after)) = (rest.get(..len), rest.get(len)) else { return Ok(false) };
         if after == b' ' {
             if self.cache.fingerprint(bytes) ^ self.salt != entry.fingerprint || entry.kind() == Kind::Metadata {
                 return Ok(false);
             }
-            let Some((value, timestamp)) = self.parser.known_sample(len) else { return Ok(false) };
+            let Some((value, timestamp)) = parser.known_sample(len) else { return Ok(false) };
             self.known(self.cursor, entry, value, timestamp)?;
             return Ok(true);
         }
         if after == b'\n' && entry.kind() == Kind::Metadata && self.cache.fingerprint(bytes) == entry.fingerprint {
             let sets = entry.sets_type();
-            if !self.parser.known_metadata(len, sets) {
+            if !parser.known_metadata(len, sets) {
                 return Ok(false);
             }
             self.family = Some(entry.family());
@@ -361,13 +418,20 @@ impl<'b> Run<'_, 'b> {
             }
             Some(t) => t,
         };
-        self.s.batch.push(series, t, value);
+        if S::RICH {
+            if let Some(histogram) = self.histogram.take() {
+                return self.histogram_row(series, t, histogram, line);
+            }
+            self.s.batch.push_with_start(series, self.start, t, value);
+        } else {
+            self.s.batch.push(series, t, value);
+        }
         self.s.row_lines.push(line);
         if self.s.batch.len() >= BATCH_ROWS { self.flush() } else { Ok(()) }
     }
 
     /// Hands the rows to the storage and sorts out refusals.
-    fn flush(&mut self) -> Result<(), IngestError> {
+    pub(crate) fn flush(&mut self) -> Result<(), IngestError> {
         let s = &mut *self.s;
         s.rejected.clear();
         self.app.append(&s.batch, AppendOptions::default(), &mut s.rejected);
@@ -382,16 +446,16 @@ impl<'b> Run<'_, 'b> {
         }
         s.batch.clear();
         s.row_lines.clear();
-        Ok(())
+        if S::RICH && !self.s.histograms.is_empty() { self.flush_histograms() } else { Ok(()) }
     }
 
     fn set_salt(&mut self) {
         self.salt = if self.rules.type_and_unit_labels {
-            let mut about = vec![self.parser.metric_type() as u8];
-            about.extend_from_slice(self.parser.unit());
+            let mut about = vec![self.source.metric_type() as u8];
+            about.extend_from_slice(self.source.unit());
             self.cache.fingerprint(&about)
         } else {
-            match self.parser.metric_type() {
+            match self.source.metric_type() {
                 MetricType::Histogram => 0x9e37_79b9_7f4a_7c15,
                 MetricType::Summary => 0xc2b2_ae3d_27d4_eb4f,
                 _ => 0,
@@ -463,7 +527,8 @@ impl<'b> Run<'_, 'b> {
     fn metadata_event(&mut self, family: u32, sets: Option<MetricType>) {
         self.family = Some(family);
         self.changed = self.rules.append_metadata && self.store.has_changed(family);
-        let (from, to) = (self.parser.line_start(), self.parser.position());
+        let Some(parser) = self.source.lines() else { return };
+        let (from, to) = (parser.line_start(), parser.position());
         let Some([line @ .., b'\n']) = self.page.body.get(from..to) else { return };
         if line.len() > LINE_MAX {
             return;
@@ -500,7 +565,12 @@ impl<'b> Run<'_, 'b> {
 
     fn sample(&mut self, sample: Sample<'b>) -> Result<(), IngestError> {
         let len = sample.series.len();
-        let fingerprint = self.cache.fingerprint(sample.series) ^ self.salt;
+        let fingerprint = self.source.fingerprint(&sample, self.cache) ^ self.salt;
+        if S::RICH {
+            self.histogram = self.source.histogram();
+            self.start = if self.rules.starts { self.source.start() } else { TimestampMs(0) };
+        }
+        let is_histogram = self.histogram.is_some();
         let found = if len > LINE_MAX { None } else { self.find(fingerprint) };
         let timestamp = sample.timestamp.filter(|_| self.rules.honor_timestamps);
         let series = match found {
@@ -519,17 +589,25 @@ impl<'b> Run<'_, 'b> {
             }
         };
         if self.changed && found.is_some_and(|at| at < NEW) {
-            self.parser.labels(&mut self.s.labels).map_err(|error| self.bad_labels(error))?;
+            self.source.labels(&mut self.s.labels)?;
             self.note_metadata(series)?;
         }
         if let Some(series) = series
             && self.rules.exemplars
-            && let Some(exemplar) = self.parser.exemplar(&mut self.s.exemplar_labels)
         {
-            let t = exemplar.timestamp.or(timestamp).unwrap_or(self.page.scrape_time);
-            let labels = Labels::from_pairs(self.s.exemplar_labels.iter());
-            let timestamped = exemplar.timestamp.is_some();
-            self.s.exemplars.push(Exemplar { series, labels, t, v: exemplar.value, timestamped });
+            let default_t = timestamp.unwrap_or(self.page.scrape_time);
+            let from = self.s.exemplars.len();
+            let Ingester { exemplars, exemplar_labels, .. } = &mut *self.s;
+            self.source.each_exemplar(exemplar_labels, |exemplar, labels| {
+                let t = exemplar.timestamp.unwrap_or(default_t);
+                let labels = Labels::from_pairs(labels.iter());
+                let timestamped = exemplar.timestamp.is_some();
+                exemplars.push(Exemplar { series, labels, t, v: exemplar.value, timestamped });
+            });
+            if is_histogram {
+                // In order of time, as the store wants them.
+                exemplars[from..].sort_by(|a, b| a.t.cmp(&b.t).then(a.v.total_cmp(&b.v)));
+            }
         }
         Ok(())
     }
@@ -572,7 +650,7 @@ impl<'b> Run<'_, 'b> {
         let len = sample.series.len();
         let keep = len <= LINE_MAX;
         self.counts.scraped += 1;
-        self.parser.labels(&mut self.s.labels).map_err(|error| self.bad_labels(error))?;
+        self.source.labels(&mut self.s.labels)?;
         let Some(labels) = self.rules.apply(&self.s.labels, &mut self.s.builder)? else {
             if keep {
                 self.push_new(Entry::new(fingerprint, len, Kind::Dropped, SeriesRef(0), false));
@@ -617,73 +695,5 @@ impl<'b> Run<'_, 'b> {
             self.app.metadata(series, about);
         }
         Ok(())
-    }
-
-    #[cold]
-    fn bad_labels(&self, error: LabelsError) -> IngestError {
-        IngestError::Labels { error, line: self.parser.line_number() }
-    }
-
-    /// Makes the page the one to follow next time, and marks what is gone.
-    fn finish(&mut self) -> Result<(), IngestError> {
-        self.append_exemplars();
-        let s = &mut *self.s;
-        let refused = std::mem::take(&mut s.refused);
-        let lines = if s.rebuild.active { &mut s.rebuild.next } else { &mut self.cache.entries };
-        for &line in &refused {
-            let Some(entry) = lines.get_mut(line as usize) else { continue };
-            if s.rebuild.fresh.binary_search(&line).is_ok() {
-                // What the storage never took is not remembered (upstream: only appended series enter the cache).
-                *entry = Entry::DEAD;
-                self.counts.series_added = self.counts.series_added.saturating_sub(1);
-            } else if entry.is_tracked() {
-                entry.set_tracked(false);
-                s.vanished.push(entry.series());
-            }
-        }
-        s.refused = refused;
-        if s.rebuild.active {
-            for (entry, &seen) in self.cache.entries.iter().zip(&s.rebuild.seen) {
-                if !seen && entry.is_tracked() {
-                    s.vanished.push(entry.series());
-                }
-            }
-            s.rebuild.next.retain(|e| *e != Entry::DEAD);
-            self.cache.entries.clear();
-            self.cache.entries.extend_from_slice(&s.rebuild.next);
-            // A page that shrank for good gives its memory back.
-            if self.cache.entries.capacity() > 2 * self.cache.entries.len() + 64 {
-                self.cache.entries.shrink_to_fit();
-            }
-        } else {
-            s.vanished
-                .extend(self.cache.entries.iter().skip(self.cursor).filter(|e| e.is_tracked()).map(|e| e.series()));
-            self.cache.entries.truncate(self.cursor);
-        }
-        if !s.vanished.is_empty() {
-            // Two lines may relabel to one series: it lives while one of them is there.
-            s.alive.clear();
-            s.alive.extend(s.vanished.iter().copied());
-            for entry in &self.cache.entries {
-                if entry.is_tracked() {
-                    s.alive.remove(&entry.series());
-                }
-            }
-            let gone = &mut s.alive;
-            s.vanished.retain(|series| gone.remove(series));
-            s.append_stale(self.page.scrape_time, self.app);
-        }
-        Ok(())
-    }
-
-    fn append_exemplars(&mut self) {
-        let s = &mut *self.s;
-        if s.exemplars.is_empty() {
-            return;
-        }
-        s.rejected.clear();
-        self.app.append_exemplars(&s.exemplars, &mut s.rejected);
-        let out_of_order = s.rejected.iter().filter(|r| r.why == AppendError::OutOfOrderExemplar).count();
-        self.counts.exemplars_out_of_order += out_of_order as u64;
     }
 }

@@ -19,6 +19,7 @@ pub(crate) struct ScrapeMetrics {
     pub(crate) sync_failed: Family<Counter>,
     pub(crate) interval_length: Family<Summary>,
     pub(crate) exceeded_body_size: Counter,
+    pub(crate) exceeded_bucket_limit: Counter,
     pub(crate) exceeded_sample_limit: Counter,
     pub(crate) duplicates: Counter,
     pub(crate) out_of_order: Counter,
@@ -29,10 +30,6 @@ pub(crate) struct ScrapeMetrics {
 impl ScrapeMetrics {
     pub(crate) fn new(r: &Registry) -> Self {
         let ranks = [0.01, 0.05, 0.5, 0.9, 0.99];
-        let _always_zero = r.counter(
-            "prometheus_target_scrapes_exceeded_native_histogram_bucket_limit_total",
-            "Total number of scrapes that hit the native histogram bucket limit and were rejected.",
-        );
         let _cache_is_bounded_by_the_page = r.counter(
             "prometheus_target_scrapes_cache_flush_forced_total",
             "How many times a scrape cache was flushed due to getting big while scrapes are failing.",
@@ -98,6 +95,10 @@ impl ScrapeMetrics {
             exceeded_body_size: r.counter(
                 "prometheus_target_scrapes_exceeded_body_size_limit_total",
                 "Total number of scrapes that hit the body size limit",
+            ),
+            exceeded_bucket_limit: r.counter(
+                "prometheus_target_scrapes_exceeded_native_histogram_bucket_limit_total",
+                "Total number of scrapes that hit the native histogram bucket limit and were rejected.",
             ),
             exceeded_sample_limit: r.counter(
                 "prometheus_target_scrapes_exceeded_sample_limit_total",

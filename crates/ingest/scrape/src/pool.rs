@@ -17,6 +17,7 @@ use tracing::error;
 
 use crate::cache::TargetCache;
 use crate::fetch::{body_limit, headers};
+use crate::histogram_rows::schema_of_factor;
 use crate::manager::{ScrapeError, Shared};
 use crate::relabel::RelabelRules;
 use crate::sample_rules::SampleRules;
@@ -307,6 +308,19 @@ impl Pool {
             type_and_unit_labels: options.type_and_unit_labels,
             append_metadata: options.append_metadata,
             exemplars: options.exemplars,
+            starts: options.starts,
+            native_histograms: target
+                .bool_label("__scrape_native_histograms__", config.scrape_native_histograms.unwrap_or(false)),
+            always_classic_histograms: target.bool_label(
+                "__always_scrape_classic_histograms__",
+                config.always_scrape_classic_histograms.unwrap_or(false),
+            ),
+            custom_buckets: target.bool_label(
+                "__convert_classic_histograms_to_nhcb__",
+                config.convert_classic_histograms_to_nhcb.unwrap_or(false),
+            ),
+            bucket_limit: config.native_histogram_bucket_limit,
+            schema_max: schema_of_factor(config.native_histogram_min_bucket_factor),
         };
         let setup = LoopSetup {
             pool: Arc::clone(&self.name),

@@ -2,12 +2,13 @@
 
 use firesteel_expfmt::SampleLabels;
 use firesteel_go_compat::quote;
+use firesteel_model::histogram::SCHEMA_MAX;
 use firesteel_model::{Labels, LabelsBuilder, METRIC_NAME};
 
 use crate::relabel::RelabelRules;
 
 /// What a job's configuration and a target's labels say about each sample. Made once a loop.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct SampleRules {
     /// Charged with new series.
     pub job: String,
@@ -30,6 +31,43 @@ pub struct SampleRules {
     pub append_metadata: bool,
     /// Hand exemplars to the storage (feature `exemplar-storage`).
     pub exemplars: bool,
+    /// Hand start timestamps to the storage (features `st-storage` and `created-timestamp-zero-ingestion`).
+    pub starts: bool,
+    pub native_histograms: bool,
+    /// Take what is classic of native histograms, too.
+    pub always_classic_histograms: bool,
+    /// Turn classic histograms into native ones with custom buckets.
+    pub custom_buckets: bool,
+    pub bucket_limit: u64,
+    /// Finer native histograms are brought down to it.
+    pub schema_max: i32,
+}
+
+impl Default for SampleRules {
+    fn default() -> Self {
+        Self {
+            job: String::new(),
+            target_labels: Vec::new(),
+            honor_labels: false,
+            honor_timestamps: false,
+            track_timestamps_staleness: false,
+            metric_relabel: RelabelRules::default(),
+            sample_limit: 0,
+            label_limit: 0,
+            label_name_length_limit: 0,
+            label_value_length_limit: 0,
+            legacy_names: false,
+            type_and_unit_labels: false,
+            append_metadata: false,
+            exemplars: false,
+            starts: false,
+            native_histograms: false,
+            always_classic_histograms: false,
+            custom_buckets: false,
+            bucket_limit: 0,
+            schema_max: SCHEMA_MAX,
+        }
+    }
 }
 
 /// Why the labels of a line cannot become a series. The texts are upstream's (`scrape/scrape.go`).

@@ -269,6 +269,7 @@ fn ingest_scrape(
                         Err(e) => {
                             debug!(scrape_pool = %setup.pool, target = %setup.target.url, err = %e, "Append failed");
                             match e {
+                                IngestError::BucketLimit => metrics.exceeded_bucket_limit.inc(),
                                 IngestError::SampleLimit => metrics.exceeded_sample_limit.inc(),
                                 IngestError::Rules(RuleError::Limit(_)) => metrics.exceeded_label_limits.inc(),
                                 _ => {}

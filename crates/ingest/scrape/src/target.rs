@@ -76,6 +76,15 @@ impl Target {
         Labels::from_pairs(self.labels.iter().filter(|(name, _)| !name.starts_with("__")))
     }
 
+    /// Returns what a label says of a setting, by Go's words for true and false; `unsaid` where it says neither.
+    pub(crate) fn bool_label(&self, name: &str, unsaid: bool) -> bool {
+        match self.labels.value(name) {
+            "1" | "t" | "T" | "TRUE" | "true" | "True" => true,
+            "0" | "f" | "F" | "FALSE" | "false" | "False" => false,
+            _ => unsaid,
+        }
+    }
+
     /// Returns how the last scrape went.
     pub fn last_scrape(&self) -> LastScrape {
         self.last.lock().clone()

@@ -74,6 +74,15 @@ impl SampleLabels {
         self.ends.clear();
     }
 
+    /// Adds the metric's name, of two parts.
+    pub(crate) fn push_name(&mut self, name: &str, suffix: &str) {
+        self.text.push_str(firesteel_model::METRIC_NAME);
+        let name_end = self.text.len() as u32;
+        self.text.push_str(name);
+        self.text.push_str(suffix);
+        self.ends.push((name_end, self.text.len() as u32));
+    }
+
     pub(crate) fn push(&mut self, name: &str, value: &str) {
         self.text.push_str(name);
         let name_end = self.text.len() as u32;

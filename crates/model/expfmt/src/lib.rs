@@ -1,11 +1,12 @@
 //! Exposition formats: zero-copy readers and writers.
 //!
-//! [`Parser`] pulls [`Event`]s from a body in the text format 0.0.4 or OpenMetrics 1.0: borrowed bytes, labels only on
-//! demand. [`write_text`] and [`write_openmetrics`] write gathered families. [`choose`] finds the parser for a content
+//! [`Parser`] pulls [`Event`]s from a body in the text format 0.0.4 or OpenMetrics 1.0, [`ProtobufParser`] from one in
+//! protobuf: borrowed bytes, labels only on demand. [`write_text`] and [`write_openmetrics`] write gathered families. [`choose`] finds the parser for a content
 //! type.
 #![forbid(unsafe_code)]
 
 mod content_type;
+mod custom_buckets;
 mod error;
 mod escape;
 mod event;
@@ -16,6 +17,8 @@ mod normalise;
 mod openmetrics;
 mod openmetrics_lexer;
 mod parser;
+mod protobuf;
+mod protobuf_metric;
 mod quoted;
 mod text;
 mod text_lexer;
@@ -25,11 +28,13 @@ mod write_openmetrics;
 mod write_text;
 
 pub use content_type::{ContentTypeError, MediaType, choose};
+pub use custom_buckets::{ClassicHistogram, NativeHistogram};
 pub use error::{Fault, LabelsError, NumberFault, ParseError};
 pub use event::{Event, ExemplarValue, Sample, SampleLabels};
 pub use float::{NORMAL_NAN_BITS, parse_value, short_decimal};
 pub use name_escape::{Escaping, negotiate_text};
 pub use normalise::{openmetrics_float, push_openmetrics_float};
 pub use parser::{Format, Parser, ParserOptions};
+pub use protobuf::{Part, ProtobufError, ProtobufOptions, ProtobufParser};
 pub use write_openmetrics::write_openmetrics;
 pub use write_text::{push_text_sample, push_text_type, write_text};

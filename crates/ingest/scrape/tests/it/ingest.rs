@@ -2,6 +2,7 @@
 
 use firesteel_base::TimestampMs;
 use firesteel_expfmt::Format;
+use firesteel_scrape::PageFormat;
 use firesteel_scrape::{Counts, Ingester, MetadataStore, Page, SampleRules, TargetCache};
 use firesteel_storage::Appendable;
 
@@ -14,7 +15,7 @@ struct Target {
     cache: TargetCache,
     metadata: MetadataStore,
     ingester: Ingester,
-    format: Format,
+    format: PageFormat,
 }
 
 impl Target {
@@ -29,14 +30,17 @@ impl Target {
             cache: TargetCache::new(),
             metadata: MetadataStore::default(),
             ingester: Ingester::new(),
-            format: Format::Text,
+            format: PageFormat::Lines(Format::Text),
         }
     }
 
     /// Takes a page; a refused one is handled as a failed scrape.
     fn scrape(&mut self, t: i64, body: &str) -> Result<Counts, (Counts, String)> {
-        let page =
-            Page { body: body.as_bytes(), format: self.format, scrape_time: TimestampMs(t), now: TimestampMs(t) };
+        self.scrape_bytes(t, body.as_bytes())
+    }
+
+    fn scrape_bytes(&mut self, t: i64, body: &[u8]) -> Result<Counts, (Counts, String)> {
+        let page = Page { body, format: self.format, scrape_time: TimestampMs(t), now: TimestampMs(t) };
         let (counts, result) =
             self.ingester.ingest(page, &self.rules, &mut self.cache, &mut self.metadata, &self.store);
         match result {
@@ -200,7 +204,8 @@ fn bad_pages_say_what_and_where() {
     let mut page = b"a{b=\"".to_vec();
     page.extend_from_slice(b"\xff\"} 1\n");
     let mut t = Target::new();
-    let page = Page { body: &page, format: Format::Text, scrape_time: TimestampMs(1), now: TimestampMs(1) };
+    let page =
+        Page { body: &page, format: PageFormat::Lines(Format::Text), scrape_time: TimestampMs(1), now: TimestampMs(1) };
     let (_, result) = t.ingester.ingest(page, &t.rules, &mut t.cache, &mut t.metadata, &t.store);
     let error = result.err().expect("not UTF-8").to_string();
     assert_eq!(error, "invalid UTF-8 label value: \"\\\"\\xff\\\"\" (line 1 of the page)");
@@ -281,7 +286,7 @@ fn a_storage_that_forgot_gets_the_series_again() {
 #[test]
 fn openmetrics_with_exemplars_and_metadata() {
     let mut target = Target::with(SampleRules { exemplars: true, append_metadata: true, ..SampleRules::default() });
-    target.format = Format::OpenMetrics;
+    target.format = PageFormat::Lines(Format::OpenMetrics);
     let page = "# HELP a Help.\n# TYPE a counter\na_total 1 # {id=\"x\"} 0.5 3.5\n# EOF\n";
     for t in [1, 2] {
         target.check(t, page, &["__name__=a_total 1"]);
@@ -303,4 +308,82 @@ fn metadata_outlives_its_lines_for_ten_scrapes() {
     }
     target.scrape(11, "b 1\n").expect("a good page");
     assert!(target.metadata.get("a").is_none() && target.metadata.is_empty());
+}
+
+/// A field that holds bytes.
+fn put(field: u8, bytes: &[u8]) -> Vec<u8> {
+    let mut out = vec![field << 3 | 2, bytes.len() as u8];
+    out.extend_from_slice(bytes);
+    out
+}
+
+fn double(field: u8, v: f64) -> Vec<u8> {
+    [&[field << 3 | 1][..], &v.to_le_bytes()].concat()
+}
+
+fn delimited(family: &[u8]) -> Vec<u8> {
+    [&[family.len() as u8][..], family].concat()
+}
+
+/// A counter that began a second before 9 s, and a native histogram of six buckets, as a page of protobuf.
+fn protobuf_page(counter: f64, buckets: u8) -> Vec<u8> {
+    let start = put(3, &[8, 8]);
+    let label = put(1, &[put(1, b"x"), put(2, b"1")].concat());
+    let counter = [label, put(3, &[double(1, counter), start].concat())].concat();
+    let counters = [put(1, b"c_total"), put(4, &counter)].concat();
+    let span = put(12, &[8, 0, 16, buckets]);
+    let deltas: Vec<u8> = (0..buckets).map(|at| if at == 0 { 2 } else { 0 }).collect();
+    // Schema 2 in zigzag; count; classic buckets: one, up to 1.
+    let classic = put(3, &[&[8, 4][..], &double(2, 1.0)].concat());
+    let histogram = [vec![8, buckets], double(2, 1.5), vec![5 << 3, 4], span, put(13, &deltas), classic].concat();
+    let histograms = [put(1, b"h"), vec![3 << 3, 4], put(4, &put(7, &histogram))].concat();
+    [delimited(&counters), delimited(&histograms)].concat()
+}
+
+#[test]
+fn protobuf_brings_histograms_and_start_timestamps() {
+    let rules = SampleRules { starts: true, native_histograms: true, ..SampleRules::default() };
+    let mut target = Target::with(rules);
+    target.format = PageFormat::Protobuf;
+    for (round, t) in [10_000i64, 20_000, 30_000].into_iter().enumerate() {
+        let counts = target.scrape_bytes(t, &protobuf_page(round as f64, 6)).expect("a good page");
+        assert_eq!((counts.scraped, counts.series_added), (2, if round == 0 { 2 } else { 0 }));
+        assert_eq!(target.store.at(t), [format!("__name__=c_total,x=1 {round}")]);
+    }
+    assert_eq!(target.store.starts(), [(8000, 10_000), (8000, 20_000), (8000, 30_000)]);
+    assert_eq!(target.store.histograms(), ["h 10000 0 2 6 6", "h 20000 0 2 6 6", "h 30000 0 2 6 6"]);
+    assert_eq!((target.store.created(), target.cache.lines()), (2, 2));
+    // The order is left: what is gone is stale, what stays is known.
+    let page = protobuf_page(5.0, 6);
+    let first = usize::from(page[0]) + 1;
+    target.scrape_bytes(40_000, &page[first..]).expect("a good page");
+    assert_eq!(target.store.at(40_000), ["__name__=c_total,x=1 stale"]);
+    assert_eq!(target.store.created(), 2);
+}
+
+#[test]
+fn histograms_are_brought_within_their_limits() {
+    let page = protobuf_page(1.0, 8);
+    let check = |rules: SampleRules, want: Result<&[&str], &str>| {
+        let mut target = Target::with(SampleRules { native_histograms: true, ..rules });
+        target.format = PageFormat::Protobuf;
+        match (target.scrape_bytes(1000, &page), want) {
+            (Ok(_), Ok(want)) => assert_eq!(target.store.histograms(), want),
+            (Err((_, why)), Err(want)) => assert_eq!(why, want),
+            (got, want) => panic!("{got:?} instead of {want:?}"),
+        }
+    };
+    check(SampleRules::default(), Ok(&["h 1000 0 2 8 8"]));
+    check(SampleRules { bucket_limit: 4, ..SampleRules::default() }, Ok(&["h 1000 0 0 3 8"]));
+    check(SampleRules { schema_max: 1, ..SampleRules::default() }, Ok(&["h 1000 0 1 5 8"]));
+    check(SampleRules { bucket_limit: 1, ..SampleRules::default() }, Err("histogram bucket limit exceeded"));
+    let classic = SampleRules { native_histograms: false, custom_buckets: true, ..SampleRules::default() };
+    let mut target = Target::with(SampleRules { native_histograms: false, ..classic.clone() });
+    target.format = PageFormat::Protobuf;
+    target.scrape_bytes(1000, &page).expect("a good page");
+    assert_eq!(target.store.histograms(), ["h 1000 0 -53 2 8"]);
+    let mut both = Target::with(SampleRules { always_classic_histograms: true, ..classic });
+    both.format = PageFormat::Protobuf;
+    assert_eq!(both.scrape_bytes(1000, &page).expect("a good page").scraped, 6);
+    assert_eq!(both.store.at(1000).len(), 5);
 }

@@ -6,8 +6,8 @@ use std::sync::Mutex;
 use firesteel_base::TimestampMs;
 use firesteel_model::{Labels, Metadata, SeriesRef, is_stale_nan};
 use firesteel_storage::{
-    AppendError, AppendOptions, Appendable, Appender, Committed, Exemplar, HistogramSample, Rejected, SampleBatch,
-    SeriesMeta, StorageError,
+    AppendError, AppendOptions, Appendable, Appender, Committed, Exemplar, HistogramSample, HistogramValue, Rejected,
+    SampleBatch, SeriesMeta, StorageError,
 };
 
 #[derive(Default)]
@@ -18,6 +18,8 @@ struct Store {
     refs: BTreeMap<Labels, SeriesRef>,
     last_ref: u64,
     samples: BTreeMap<SeriesRef, Vec<(i64, f64)>>,
+    histograms: Vec<String>,
+    starts: Vec<(i64, i64)>,
     exemplars: Vec<String>,
     metadata: Vec<String>,
     created: usize,
@@ -66,6 +68,16 @@ impl Recorder {
         self.0.lock().expect("no panic under the lock").created
     }
 
+    /// Returns the histograms that were appended: metric, time, start, schema, buckets, count.
+    pub(crate) fn histograms(&self) -> Vec<String> {
+        self.0.lock().expect("no panic under the lock").histograms.clone()
+    }
+
+    /// Returns the start timestamps and times of floats that have one.
+    pub(crate) fn starts(&self) -> Vec<(i64, i64)> {
+        self.0.lock().expect("no panic under the lock").starts.clone()
+    }
+
     pub(crate) fn exemplars(&self) -> Vec<String> {
         self.0.lock().expect("no panic under the lock").exemplars.clone()
     }
@@ -106,7 +118,9 @@ impl Appender for Batch<'_> {
     }
 
     fn append(&mut self, rows: &SampleBatch, _: AppendOptions, rejected: &mut Vec<Rejected>) {
-        let store = self.store.lock().expect("no panic under the lock");
+        let mut store = self.store.lock().expect("no panic under the lock");
+        let starts = (0..rows.len()).map(|i| (rows.start(i).0, rows.t[i].0)).filter(|s| s.0 != 0);
+        store.starts.extend(starts);
         for (row, ((&series, &TimestampMs(t)), &v)) in rows.refs.iter().zip(&rows.t).zip(&rows.v).enumerate() {
             let mut refuse = |why| rejected.push(Rejected { row: row as u32, why });
             let Some(kept) = store.samples.get(&series) else {
@@ -123,7 +137,20 @@ impl Appender for Batch<'_> {
         }
     }
 
-    fn append_histograms(&mut self, _: &[HistogramSample], _: AppendOptions, _: &mut Vec<Rejected>) {}
+    fn append_histograms(&mut self, rows: &[HistogramSample], _: AppendOptions, _: &mut Vec<Rejected>) {
+        let mut store = self.store.lock().expect("no panic under the lock");
+        for row in rows {
+            let (schema, buckets, count) = match &row.value {
+                HistogramValue::Int(h) => {
+                    (h.schema, h.positive_buckets.len() + h.negative_buckets.len(), h.count as f64)
+                }
+                HistogramValue::Float(h) => (h.schema, h.positive_buckets.len() + h.negative_buckets.len(), h.count),
+            };
+            let of = store.refs.iter().find(|(_, series)| **series == row.series).map(|(labels, _)| labels);
+            let name = of.map_or("?", Labels::metric_name).to_owned();
+            store.histograms.push(format!("{name} {} {} {schema} {buckets} {count}", row.t.0, row.start_t.0));
+        }
+    }
 
     fn append_exemplars(&mut self, rows: &[Exemplar], _: &mut Vec<Rejected>) {
         let mut store = self.store.lock().expect("no panic under the lock");

@@ -2,4 +2,5 @@
 
 mod corpus;
 mod golden;
+mod protobuf;
 mod round_trip;
