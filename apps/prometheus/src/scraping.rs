@@ -2,12 +2,14 @@
 
 use std::sync::{Arc, OnceLock};
 
-use firesteel_api::source::{ActiveTarget, BoxFuture, DroppedTarget, TargetDiagnosis, TargetMetadata, TargetSource};
+use firesteel_api::source::{
+    ActiveTarget, BoxFuture, DroppedTarget, RelabelRule, RelabelStep, TargetDiagnosis, TargetMetadata, TargetSource,
+};
 use firesteel_client::Registry;
-use firesteel_config::Config;
+use firesteel_config::{Config, RelabelConfig};
 use firesteel_go_compat::Instant;
 use firesteel_model::Labels;
-use firesteel_scrape::{PoolSnapshot, ScrapeManager, ScrapeOptions, diagnose};
+use firesteel_scrape::{PoolSnapshot, RelabelRules, ScrapeManager, ScrapeOptions, diagnose};
 use firesteel_storage::Appendable;
 use tokio::sync::Semaphore;
 
@@ -99,6 +101,27 @@ impl TargetSource for Scraping {
 
     fn pool_config(&self, pool: &str) -> Option<String> {
         self.manager.get()?.config_of(pool).map(|config| config.to_yaml())
+    }
+
+    fn relabel_steps(&self, pool: &str, labels: &Labels) -> Option<Result<Vec<RelabelStep>, String>> {
+        let config = self.manager.get()?.config_of(pool)?;
+        let rules = RelabelRules::new(&config.relabel_configs, config.metric_name_validation_scheme);
+        let shown = |rule: &RelabelConfig| RelabelRule {
+            source_labels: rule.source_labels.iter().map(|name| name.0.clone()).collect(),
+            separator: rule.separator.clone(),
+            regex: rule.regex.pattern.clone(),
+            modulus: rule.modulus.0,
+            target_label: rule.target_label.clone(),
+            replacement: rule.replacement.clone(),
+            action: rule.action.name(),
+        };
+        let step = |(rule, output): (&RelabelConfig, Option<Labels>)| RelabelStep {
+            rule: shown(rule),
+            keep: output.is_some(),
+            output: output.unwrap_or_else(Labels::empty),
+        };
+        let steps = rules.map(|rules| config.relabel_configs.iter().zip(rules.steps(labels)).map(step).collect());
+        Some(steps.map_err(|e| e.to_string()))
     }
 
     fn metadata(&self, each: &mut dyn FnMut(&Labels, TargetMetadata<'_>)) {

@@ -7,7 +7,7 @@ use firesteel_cli::Matches;
 use firesteel_promql_syntax::ParserOptions;
 
 use crate::{
-    Console, check_config, check_metrics, check_rules, check_server,
+    Console, check_config, check_metrics, check_rules, check_server, check_service_discovery,
     debug::{self, What},
     flags::{NOT_BUILT, PROGRAM},
     format, query, script, tsdb,
@@ -48,6 +48,7 @@ pub fn run_on(args: impl IntoIterator<Item = String>, console: &mut Console<'_>)
         "check web-config" => check_config::run_web(&matches, console),
         "check metrics" => check_metrics::run(&matches, console),
         "check rules" => check_rules::run(&matches, options, console),
+        "check service-discovery" => check_service_discovery::run(&matches, console),
         "check healthy" => check_server::run(&matches, "/-/healthy", console),
         "check ready" => check_server::run(&matches, "/-/ready", console),
         "query instant" => query::instant(&matches, console),

@@ -141,6 +141,20 @@ pub(crate) static PROGRAM: ProgramDef = ProgramDef {
             hidden: false,
         },
         CommandDef {
+            name: "check service-discovery",
+            help: "Perform service discovery for the given job name and report the results, including relabeling.",
+            flags: &[
+                LOOKBACK,
+                FlagDef::new("timeout", FlagKind::Duration, "The time to wait for discovery results.")
+                    .default(&["30s"]),
+            ],
+            args: &[
+                ArgDef::required("config-file", "The prometheus config file."),
+                ArgDef::required("job", "The job to run service discovery for."),
+            ],
+            hidden: false,
+        },
+        CommandDef {
             name: "check rules",
             help: "Check if the rule files are valid or not.",
             flags: &[
@@ -405,4 +419,4 @@ pub(crate) static PROGRAM: ProgramDef = ProgramDef {
 };
 
 /// Commands of upstream's that are not built yet.
-pub(crate) const NOT_BUILT: &[&str] = &["check service-discovery", "query analyze", "push metrics", "test rules"];
+pub(crate) const NOT_BUILT: &[&str] = &["query analyze", "push metrics", "test rules"];

@@ -9,6 +9,7 @@ mod check_config;
 mod check_metrics;
 mod check_rules;
 mod check_server;
+mod check_service_discovery;
 mod config_references;
 mod console;
 mod debug;

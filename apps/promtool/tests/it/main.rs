@@ -4,6 +4,7 @@ mod analyze;
 mod bench_write;
 mod check_config;
 mod check_metrics;
+mod check_service_discovery;
 mod differential;
 mod dump;
 mod rule_table;

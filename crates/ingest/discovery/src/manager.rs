@@ -15,6 +15,7 @@ use tokio_util::task::TaskTracker;
 use tracing::error;
 
 use crate::discoverer::{BoxedDiscoverer, BuildContext, Sink};
+use crate::error::DiscoveryError;
 use crate::kinds::ProviderConfig;
 use crate::metrics::{ManagerMetrics, SdMetrics};
 use crate::state::{NewProvider, ProviderId, SetWatch, Shared};
@@ -74,21 +75,23 @@ impl DiscoveryManager {
     /// Makes these the sets. Providers whose configuration is still asked for by some set go on untouched, with what they
     /// found; one that cannot be built is logged and counted, and leaves its set without its targets, as upstream does.
     /// What is known at once (static targets) is in force on return. Must be called within a tokio runtime.
-    pub fn apply<'a>(&self, sets: impl IntoIterator<Item = (String, &'a SdConfigs)>) {
+    ///
+    /// Returns what could not be built and why, for those who want to say more than the log does.
+    pub fn apply<'a>(&self, sets: impl IntoIterator<Item = (String, &'a SdConfigs)>) -> Vec<DiscoveryError> {
         let mut sender_runs = self.applying.lock();
-        let (mut wanted, mut started, mut failed) = (BTreeMap::new(), Vec::new(), 0usize);
+        let (mut wanted, mut started, mut failed) = (BTreeMap::new(), Vec::new(), Vec::new());
         for (set, configs) in sets {
             let mut ids: Vec<ProviderId> = Vec::new();
             for config in ProviderConfig::all_of(configs) {
                 match self.provider(config, &set, &mut started) {
-                    Some(id) if ids.contains(&id) => {}
-                    Some(id) => ids.push(id),
-                    None => failed += 1,
+                    Ok(id) if ids.contains(&id) => {}
+                    Ok(id) => ids.push(id),
+                    Err(err) => failed.push(err),
                 }
             }
             wanted.insert(set, ids);
         }
-        self.shared.metrics.failed_configs.set(failed as f64);
+        self.shared.metrics.failed_configs.set(failed.len() as f64);
         self.shared.replace_sets(wanted);
         for (provider, stop, discoverer) in started {
             let sink = Sink { shared: Arc::clone(&self.shared), provider };
@@ -108,6 +111,7 @@ impl DiscoveryManager {
                 }
             });
         }
+        failed
     }
 
     /// Returns the provider of a configuration, perhaps a new one that is still to be started.
@@ -116,9 +120,9 @@ impl DiscoveryManager {
         config: ProviderConfig,
         set: &str,
         started: &mut Vec<(ProviderId, CancellationToken, BoxedDiscoverer)>,
-    ) -> Option<ProviderId> {
+    ) -> Result<ProviderId, DiscoveryError> {
         if let Some(id) = self.shared.provider_of(&config) {
-            return Some(id);
+            return Ok(id);
         }
         let context = BuildContext {
             set: set.to_owned(),
@@ -127,18 +131,14 @@ impl DiscoveryManager {
             resolv_conf: self.options.resolv_conf.clone(),
         };
         let stop = self.stop.child_token();
-        let discoverer = match config.discoverer(&context) {
-            Ok(discoverer) => discoverer,
-            Err(err) => {
-                error!(%err, r#type = config.name(), config = set, "Cannot create service discovery");
-                return None;
-            }
-        };
+        let discoverer = config.discoverer(&context).inspect_err(|err| {
+            error!(%err, r#type = config.name(), config = set, "Cannot create service discovery");
+        })?;
         let id = self.shared.add(NewProvider { config, set: set.to_owned(), stop: stop.clone() });
         if let Some(discoverer) = discoverer {
             started.push((id, stop, discoverer));
         }
-        Some(id)
+        Ok(id)
     }
 
     /// Follows a set of the configuration in force.

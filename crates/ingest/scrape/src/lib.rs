@@ -35,5 +35,5 @@ pub use manager::{PoolSnapshot, ScrapeError, ScrapeManager, ScrapeOptions};
 pub use metadata_store::MetadataStore;
 pub use relabel::RelabelRules;
 pub use sample_rules::{RuleError, SampleRules};
-pub use target::{Health, LastScrape, Target};
+pub use target::{ExplainedTarget, Health, LastScrape, Target};
 pub use target_check::check_targets;

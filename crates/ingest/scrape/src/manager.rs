@@ -183,7 +183,7 @@ impl ScrapeManager {
         let mut first_error = Ok(());
         let wanted: BTreeSet<&str> = jobs.iter().map(|config| config.job_name.as_str()).collect();
         // A pool takes what is found for its new configuration only when it is reloaded.
-        self.discovery.apply(jobs.iter().map(|job| (job.job_name.clone(), &job.discovery)));
+        let _logged = self.discovery.apply(jobs.iter().map(|job| (job.job_name.clone(), &job.discovery)));
         // The API goes on seeing pools while they are reloaded.
         let gone: Vec<PoolHandle> = {
             let mut pools = self.pools.lock();

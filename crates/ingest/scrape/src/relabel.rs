@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use firesteel_config::{RelabelAction, RelabelConfig};
 use firesteel_model::relabel::{self, Action, Rule};
-use firesteel_model::{LabelsBuilder, ValidationScheme};
+use firesteel_model::{Labels, LabelsBuilder, ValidationScheme};
 use firesteel_re2::RegexError;
 
 /// A list of rules, applied in order. Cheap to clone.
@@ -16,6 +16,17 @@ impl RelabelRules {
     pub fn new(configs: &[RelabelConfig], scheme: ValidationScheme) -> Result<Self, RegexError> {
         let rules = configs.iter().filter_map(|config| Some(Rule::new(plain(config, scheme)?)));
         Ok(Self(rules.collect::<Result<Vec<_>, _>>()?.into()))
+    }
+
+    /// Returns what each rule leaves; nothing from the rule on that drops the set.
+    pub fn steps(&self, labels: &Labels) -> Vec<Option<Labels>> {
+        let mut b = LabelsBuilder::from_labels(labels);
+        let mut keep = true;
+        let step = |rule: &Rule| {
+            keep = keep && relabel::process(&mut b, std::slice::from_ref(rule));
+            keep.then(|| b.build())
+        };
+        self.0.iter().map(step).collect()
     }
 
     /// Applies the rules; returns false when one drops the set.
@@ -55,7 +66,6 @@ fn plain(config: &RelabelConfig, scheme: ValidationScheme) -> Option<relabel::Re
 #[cfg(test)]
 mod tests {
     use firesteel_config::{LabelName, Modulus, RegexText};
-    use firesteel_model::Labels;
 
     use super::*;
 
@@ -103,5 +113,24 @@ mod tests {
             let got = kept.then(|| b.build());
             assert_eq!(got, want.map(|w| Labels::from_pairs(w.iter().copied())), "{config:?}");
         }
+    }
+
+    #[test]
+    fn each_step_shows_what_it_leaves() {
+        let label = RelabelConfig {
+            action: RelabelAction::Replace,
+            target_label: "x".to_owned(),
+            replacement: "y".to_owned(),
+            ..firesteel_config::Decode::fresh()
+        };
+        let drop = RelabelConfig {
+            action: RelabelAction::Drop,
+            source_labels: vec![LabelName("x".to_owned())],
+            regex: RegexText { pattern: "y".to_owned(), given: true },
+            ..firesteel_config::Decode::fresh()
+        };
+        let rules = RelabelRules::new(&[label.clone(), drop, label], ValidationScheme::Utf8).expect("good rules");
+        let steps = rules.steps(&Labels::from_pairs([("a", "1")]));
+        assert_eq!(steps, [Some(Labels::from_pairs([("a", "1"), ("x", "y")])), None, None]);
     }
 }

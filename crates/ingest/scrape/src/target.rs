@@ -118,6 +118,37 @@ pub(crate) enum Made {
     Dropped(Labels),
 }
 
+/// What becomes of a discovered address, for those who ask without scraping.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ExplainedTarget {
+    /// Labels before relabelling.
+    pub discovered: Labels,
+    /// Labels after it, internal ones included; none when it was dropped or is no target.
+    pub labels: Labels,
+    /// Why it cannot be scraped, in upstream's words.
+    pub error: Option<String>,
+}
+
+impl ExplainedTarget {
+    /// Makes a target of its own and its group's labels as a job does.
+    pub fn new(
+        config: &ScrapeConfig,
+        rules: &RelabelRules,
+        own: &BTreeMap<String, String>,
+        group: &BTreeMap<String, String>,
+    ) -> Self {
+        let mut b = LabelsBuilder::new();
+        discovered_labels(config, own, group, &mut b);
+        let discovered = b.build();
+        let (labels, error) = match make_target(config, rules, own, group) {
+            Ok(Made::Target(target)) => (target.labels, None),
+            Ok(Made::Dropped(_)) => (Labels::empty(), None),
+            Err(why) => (Labels::empty(), Some(why)),
+        };
+        Self { discovered, labels, error }
+    }
+}
+
 /// Makes a target of its own and its group's labels. Errors with upstream's words when the result cannot be scraped.
 pub(crate) fn make_target(
     config: &ScrapeConfig,

@@ -42,6 +42,7 @@ pub fn router(api: Arc<Api>, prefix: &str, page: Option<Router>, remote: Router,
         .route("/metadata", reading(get(metadata::metrics)))
         .route("/targets", reading(get(targets::targets)))
         .route("/targets/diagnose", reading(get(diagnose::diagnose)))
+        .route("/targets/relabel_steps", reading(get(targets::relabel_steps)))
         .route("/targets/metadata", reading(get(metadata::targets)))
         .route("/scrape_pools", reading(get(targets::pools)))
         .route("/scrape_pools/config", reading(get(targets::pool_config)))

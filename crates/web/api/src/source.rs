@@ -35,6 +35,8 @@ pub trait TargetSource: Send + Sync {
     fn pools(&self) -> Vec<String>;
     /// Returns the configuration of a pool as YAML, secrets hidden.
     fn pool_config(&self, pool: &str) -> Option<String>;
+    /// Returns what each relabelling rule of a pool makes of these labels; `None` when there is no such pool.
+    fn relabel_steps(&self, pool: &str, labels: &Labels) -> Option<Result<Vec<RelabelStep>, String>>;
     /// Calls `each` with what the targets in force say about their metrics.
     fn metadata(&self, each: &mut dyn FnMut(&Labels, TargetMetadata<'_>));
     /// Asks a configured target why it is down; `None` when no pool has it. Whoever lets go of the future ends it.
@@ -57,6 +59,28 @@ pub struct ActiveTarget {
     pub health: &'static str,
     pub interval: String,
     pub timeout: String,
+}
+
+/// One rule, and the labels behind it.
+#[derive(Clone, Debug)]
+pub struct RelabelStep {
+    pub rule: RelabelRule,
+    /// Empty from the rule on that drops them.
+    pub output: Labels,
+    pub keep: bool,
+}
+
+/// A relabelling rule as it is shown.
+#[derive(Clone, Debug)]
+pub struct RelabelRule {
+    pub source_labels: Vec<String>,
+    pub separator: String,
+    pub regex: String,
+    /// 0 when not given.
+    pub modulus: u64,
+    pub target_label: String,
+    pub replacement: String,
+    pub action: &'static str,
 }
 
 /// A target that relabelling dropped.

@@ -1,14 +1,16 @@
 //! `/targets` and `/scrape_pools`.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::extract::State;
 use axum::response::{IntoResponse as _, Response};
 use firesteel_go_compat::{Instant, quote};
+use firesteel_model::Labels;
 
 use crate::params::Params;
 use crate::respond::success;
-use crate::source::ActiveTarget;
+use crate::source::{ActiveTarget, RelabelRule};
 use crate::{Api, ApiError, ApiOptions, Json};
 
 /// Go's zero time: a target that was never scraped.
@@ -113,12 +115,66 @@ pub(crate) async fn pool_config(State(api): State<Arc<Api>>, params: Params) -> 
         return ApiError::BadData("no scrapePool parameter provided".to_owned()).into_response();
     }
     let Some(yaml) = api.targets.pool_config(pool) else {
-        let why = format!("error retrieving scrape config: scrape pool {} not found", quote(pool));
-        return ApiError::BadData(why).into_response();
+        return not_found(pool).into_response();
     };
     success(&[], |json| {
         json.raw(r#"{"yaml":"#).string(&yaml).raw("}");
     })
+}
+
+/// `/targets/relabel_steps`: what each rule of a pool makes of a set of labels.
+pub(crate) async fn relabel_steps(State(api): State<Arc<Api>>, params: Params) -> Response {
+    steps(&api, &params).unwrap_or_else(ApiError::into_response)
+}
+
+fn steps(api: &Api, params: &Params) -> Result<Response, ApiError> {
+    let given = |name: &str| match params.value(name) {
+        "" => Err(ApiError::BadData(format!("no {name} parameter provided"))),
+        text => Ok(text.to_owned()),
+    };
+    let (pool, labels) = (given("scrapePool")?, given("labels")?);
+    let labels: Option<BTreeMap<String, String>> =
+        serde_json::from_str(&labels).map_err(|e| ApiError::BadData(format!("error parsing labels: {e}")))?;
+    let labels = Labels::from_pairs(&labels.unwrap_or_default());
+    let steps = api.targets.relabel_steps(&pool, &labels).ok_or_else(|| not_found(&pool))?;
+    let steps = steps.map_err(ApiError::BadData)?;
+    Ok(success(&[], |json| {
+        json.raw(r#"{"steps":"#);
+        json.list(&steps, |json, step| {
+            json.raw(r#"{"rule":"#);
+            push_rule(json, &step.rule);
+            json.raw(r#","output":"#).labels(&step.output);
+            json.raw(r#","keep":"#).bool(step.keep).raw("}");
+        });
+        json.raw("}");
+    }))
+}
+
+/// Go's `omitempty` leaves out what is empty; the regular expression is an object to it and always there.
+fn push_rule(json: &mut Json, rule: &RelabelRule) {
+    json.raw("{");
+    if !rule.source_labels.is_empty() {
+        json.raw(r#""source_labels":"#).list(&rule.source_labels, |json, name| {
+            json.string(name);
+        });
+        json.raw(",");
+    }
+    json.raw(r#""separator":"#).string(&rule.separator).raw(r#","regex":"#).string(&rule.regex);
+    if rule.modulus != 0 {
+        json.raw(&format!(r#","modulus":{}"#, rule.modulus));
+    }
+    if !rule.target_label.is_empty() {
+        json.raw(r#","target_label":"#).string(&rule.target_label);
+    }
+    json.raw(r#","replacement":"#).string(&rule.replacement);
+    if !rule.action.is_empty() {
+        json.raw(r#","action":"#).string(rule.action);
+    }
+    json.raw("}");
+}
+
+fn not_found(pool: &str) -> ApiError {
+    ApiError::BadData(format!("error retrieving scrape config: scrape pool {} not found", quote(pool)))
 }
 
 #[cfg(test)]

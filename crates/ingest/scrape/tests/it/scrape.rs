@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use firesteel_client::Registry;
-use firesteel_config::{ByteSize, Decode as _, LabelSet, ScrapeConfig, TargetGroup};
+use firesteel_config::{ByteSize, Decode as _, LabelSet, RelabelAction, RelabelConfig, ScrapeConfig, TargetGroup};
 use firesteel_model::Labels;
 use firesteel_scrape::{Health, LastScrape, ScrapeManager, ScrapeOptions};
 use firesteel_testkit::{FakeTarget, TargetRequest, write_answer};
@@ -309,4 +309,19 @@ async fn files_of_targets_are_followed() {
     std::fs::remove_file(&file).expect("remove");
     until("no file", || labels(&run).is_empty()).await;
     run.manager.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn only_so_many_dropped_targets_are_kept() {
+    let mut config = job("127.0.0.1:1");
+    config.discovery.static_configs[0].targets = (0..5).map(|n| format!("h{n}:1")).collect();
+    config.relabel_configs = vec![RelabelConfig { action: RelabelAction::Drop, ..RelabelConfig::fresh() }];
+    for (keep, kept) in [(0, 5), (2, 2), (9, 5)] {
+        config.keep_dropped_targets = keep;
+        let run = Run::new();
+        run.apply(vec![config.clone()]).await;
+        until("all are dropped", || run.manager.targets()[0].dropped_count == 5).await;
+        assert_eq!(run.manager.targets()[0].dropped.len(), kept, "keep_dropped_targets: {keep}");
+        run.manager.stop().await;
+    }
 }
