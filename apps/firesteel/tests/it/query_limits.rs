@@ -105,7 +105,7 @@ fn errors_and_answers_explain_themselves() {
             "m_total / on (g) group_left () sum by (g) (m_total)",
         ),
         (
-            "max_over_time(quantile_over_time(0.5, (vector(time()))[1d:1s])[1d:1s])",
+            "max_over_time(deriv((vector(time()))[2d:1s])[2d:1s])",
             "query timed out in expression evaluation",
             "FS1025",
             "",

@@ -51,6 +51,8 @@ impl SubqueryCall {
 
 impl Operator for SubqueryCall {
     fn prepare(&mut self, cx: &Context<'_>) -> Result<Arc<[OutputSeries]>, QueryError> {
+        // A single row may take minutes: that is for the query threads, which stand behind ingest.
+        cx.expect_tiles(usize::MAX)?;
         self.call.prepare(cx)?;
         if let Some(inner) = self.inner {
             self.charge = cx.charge(SAMPLE_BYTES.saturating_mul(inner.n as u64))?;
