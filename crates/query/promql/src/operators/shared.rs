@@ -188,7 +188,9 @@ impl Operator for SharedLeaf {
             cx.node.listen();
             let flow = reading.reader.next(cx, out);
             let notes = cx.node.heard();
-            notes.iter().for_each(|note| cx.note(note.clone(), self.span));
+            for note in &notes {
+                cx.note(note.clone(), self.span);
+            }
             if flow? == Flow::End {
                 reading.ended = true;
                 return Ok(Flow::End);

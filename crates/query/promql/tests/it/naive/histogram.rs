@@ -84,7 +84,7 @@ impl From<&FloatHistogram> for Histogram {
             sum: h.sum,
             positive: unpacked(&h.positive_spans, &h.positive_buckets),
             negative: unpacked(&h.negative_spans, &h.negative_buckets),
-            custom: h.custom_values.to_vec(),
+            custom: h.custom_values.clone(),
         }
     }
 }

@@ -47,6 +47,9 @@ pub(super) fn absent_labels(matchers: &[Matcher]) -> Labels {
     labels
 }
 
+/// What a label becomes, by the others.
+type Change<'a> = dyn Fn(&Labels) -> Option<String> + 'a;
+
 impl Naive<'_> {
     /// Evaluates a node over a grid.
     pub(super) fn rows(&self, expr: &Expr, grid: Grid) -> Result<Vec<Row>, Error> {
@@ -77,7 +80,9 @@ impl Naive<'_> {
                 if self.setup.delayed_names {
                     return Ok(rows);
                 }
-                rows.iter_mut().for_each(|row| row.labels = without_metadata(&row.labels));
+                for row in &mut rows {
+                    row.labels = without_metadata(&row.labels);
+                }
                 merged(rows)
             }
             Expr::Binary(binary) => self.binary(binary, grid),
@@ -91,7 +96,9 @@ impl Naive<'_> {
     pub(super) fn rows_once(&self, expr: &Expr, grid: Grid) -> Result<Vec<Row>, Error> {
         let mut rows = self.rows(expr, grid.first())?;
         let n = grid.times().len();
-        rows.iter_mut().for_each(|row| row.points = vec![row.points[0].clone(); n]);
+        for row in &mut rows {
+            row.points = vec![row.points[0].clone(); n];
+        }
         Ok(rows)
     }
 
@@ -372,7 +379,7 @@ impl Naive<'_> {
         let texts: Vec<String> = args[1..].iter().map(|arg| text(arg)).collect();
         let is_name = |name: &str| !name.is_empty() && !name.contains('\u{fffd}');
         let dst = &texts[0];
-        let change: Box<dyn Fn(&Labels) -> Option<String>> = if name == "label_replace" {
+        let change: Box<Change<'_>> = if name == "label_replace" {
             let pattern = &texts[3];
             let regex = AnchoredRegex::wrapped(pattern)
                 .map_err(|_| Error(format!("invalid regular expression in label_replace(): {pattern}")))?;

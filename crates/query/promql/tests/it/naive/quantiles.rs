@@ -124,7 +124,8 @@ impl Ranks {
     }
 
     fn between(&self, count: f64) -> f64 {
-        let rank = |known: Option<f64>| known.filter(|rank| !(*rank > count)).unwrap_or(count);
+        // NaN is kept: it is not more than the count.
+        let rank = |known: Option<f64>| known.map_or(count, |rank| if rank > count { count } else { rank });
         rank(self.ranks[1]) - rank(self.ranks[0])
     }
 }
@@ -177,7 +178,7 @@ pub(crate) fn native_variance(h: &Histogram) -> f64 {
     let (mut sum, mut lost) = (0.0, 0.0);
     for bucket in h.all().into_iter().filter(|bucket| bucket.count != 0.0) {
         let middle = if h.is_custom() {
-            (bucket.upper + bucket.lower) / 2.0
+            0.5 * (bucket.upper + bucket.lower)
         } else if bucket.lower <= 0.0 && bucket.upper >= 0.0 {
             0.0
         } else if bucket.upper < 0.0 {

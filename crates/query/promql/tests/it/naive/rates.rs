@@ -192,7 +192,7 @@ impl Asked<'_> {
             (Datum::Histogram(before), Datum::Histogram(after)) => {
                 let gauges = [before, after].map(|h| h.hint == CounterReset::Gauge);
                 self.notes.add_if(is_rate && (gauges[0] || gauges[1]), notes::NOT_COUNTER);
-                self.notes.add_if(!is_rate && !(gauges[0] && gauges[1]), notes::NOT_GAUGE);
+                self.notes.add_if(!(is_rate || gauges[0] && gauges[1]), notes::NOT_GAUGE);
                 let mut change = Histogram::clone(after);
                 if !is_rate || !anew && !after.is_reset_after(before) {
                     let Ok((difference, remarks)) = after.minus(before) else {

@@ -15,7 +15,7 @@ fn middle(lower: f64, upper: f64, positive: bool, linear: bool) -> f64 {
         return lower;
     }
     if linear {
-        return (lower + upper) / 2.0;
+        return 0.5 * (lower + upper);
     }
     let mean = (lower * upper).abs().sqrt();
     if positive { mean } else { -mean }
@@ -41,7 +41,7 @@ fn of_endless(bucket: Bucket, at: f64, keep_lower: bool) -> (f64, f64) {
             return (bucket.count, 0.0);
         }
         if at >= 0.0 && bucket.upper > at && bucket.upper != f64::INFINITY {
-            return (bucket.count * (1.0 - at / bucket.upper), (at + bucket.upper) / 2.0);
+            return (bucket.count * (1.0 - at / bucket.upper), 0.5 * (at + bucket.upper));
         }
         return (0.0, finite(bucket.upper));
     }
@@ -75,7 +75,7 @@ fn of_zero(h: &Histogram, at: f64, keep_lower: bool, sides: (bool, bool)) -> (f6
         (true, false) => lower = 0.0,
         _ => {}
     }
-    let whole = (h.zero_count, (lower + upper) / 2.0);
+    let whole = (h.zero_count, 0.5 * (lower + upper));
     if keep_lower {
         if at <= lower {
             return (0.0, 0.0);
@@ -83,7 +83,7 @@ fn of_zero(h: &Histogram, at: f64, keep_lower: bool, sides: (bool, bool)) -> (f6
         if at >= upper {
             return whole;
         }
-        return (h.zero_count * ((at - lower) / (upper - lower)), (lower + at) / 2.0);
+        return (h.zero_count * ((at - lower) / (upper - lower)), 0.5 * (lower + at));
     }
     if at <= lower {
         return whole;
@@ -91,7 +91,7 @@ fn of_zero(h: &Histogram, at: f64, keep_lower: bool, sides: (bool, bool)) -> (f6
     if at >= upper {
         return (0.0, 0.0);
     }
-    (h.zero_count * ((upper - at) / (upper - lower)), (at + upper) / 2.0)
+    (h.zero_count * ((upper - at) / (upper - lower)), 0.5 * (at + upper))
 }
 
 /// Returns the part of `h` below `at` (`keep_lower`) or above it.

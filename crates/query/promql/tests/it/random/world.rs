@@ -150,7 +150,7 @@ fn samples(random: &mut Random, kind: Kind) -> Vec<New> {
             Kind::Counter => {
                 if random.chance(4) {
                     total = 0.0;
-                    began = [before, (before + t) / 2, t, 0][random.below(4)];
+                    began = [before, i64::midpoint(before, t), t, 0][random.below(4)];
                 }
                 total += random.below(40) as f64;
                 NewDatum::Float(total)
@@ -174,8 +174,10 @@ fn samples(random: &mut Random, kind: Kind) -> Vec<New> {
     out
 }
 
-/// Names, what they measure, and the labels that series of the name have beside job and instance.
-const METRICS: [(&str, Kind, &[(&str, &str)]); 15] = [
+/// A name, what it measures, and the labels that its series have beside job and instance.
+type Metric = (&'static str, Kind, &'static [(&'static str, &'static str)]);
+
+const METRICS: [Metric; 15] = [
     ("events_total", Kind::Counter, &[("code", "200")]),
     ("events_total", Kind::Counter, &[("code", "500")]),
     ("level", Kind::Gauge, &[]),
