@@ -303,6 +303,8 @@ impl PlanContext {
         };
         let Lowered { plan, invariant, .. } = self.plan(vector)?;
         let plan = Plan::Info { input: Box::new(plan), matchers, at, offset_ms };
+        // Upstream takes the second argument for a selector without `@`.
+        let invariant = invariant && args.len() == 1;
         Ok(if invariant { Lowered::invariant(plan) } else { Lowered::varying(plan) })
     }
 

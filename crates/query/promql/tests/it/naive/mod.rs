@@ -63,8 +63,8 @@ pub(crate) struct Setup {
 pub(crate) enum Order {
     /// As they came up.
     Appearance,
-    Reversed,
     ByLabels,
+    AgainstLabels,
 }
 
 /// A series of an answer, with its points.
@@ -223,8 +223,8 @@ impl Naive<'_> {
         }
         match self.setup.order {
             Order::Appearance => {}
-            Order::Reversed => rows.reverse(),
             Order::ByLabels => rows.sort_by(|a, b| a.labels.cmp(&b.labels)),
+            Order::AgainstLabels => rows.sort_by(|a, b| b.labels.cmp(&a.labels)),
         }
         Ok(rows)
     }

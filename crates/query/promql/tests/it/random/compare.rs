@@ -26,34 +26,34 @@ pub(crate) enum Verdict {
 /// The largest distance of two floats, in units of the last place.
 const ULP: u64 = 4;
 
-fn same(a: f64, b: f64) -> bool {
+fn same(a: f64, b: f64, ulp: u64) -> bool {
     let order = |v: f64| {
         let bits = v.to_bits() as i64;
         if bits < 0 { i64::MIN.wrapping_sub(bits) } else { bits }
     };
-    a.is_nan() && b.is_nan() || a == b || a.is_finite() && b.is_finite() && order(a).abs_diff(order(b)) <= ULP
+    a.is_nan() && b.is_nan() || a == b || a.is_finite() && b.is_finite() && order(a).abs_diff(order(b)) <= ulp
 }
 
-fn same_histogram(a: &Histogram, b: &Histogram) -> bool {
+fn same_histogram(a: &Histogram, b: &Histogram, ulp: u64) -> bool {
     let (a, b) = (a.clone().compacted(), b.clone().compacted());
     let buckets = |a: &std::collections::BTreeMap<i32, f64>, b: &std::collections::BTreeMap<i32, f64>| {
-        a.len() == b.len() && a.iter().zip(b).all(|((i, a), (j, b))| i == j && same(*a, *b))
+        a.len() == b.len() && a.iter().zip(b).all(|((i, a), (j, b))| i == j && same(*a, *b, ulp))
     };
     a.schema == b.schema
         && a.hint == b.hint
         && a.custom == b.custom
-        && same(a.zero_threshold, b.zero_threshold)
-        && same(a.zero_count, b.zero_count)
-        && same(a.count, b.count)
-        && same(a.sum, b.sum)
+        && same(a.zero_threshold, b.zero_threshold, ulp)
+        && same(a.zero_count, b.zero_count, ulp)
+        && same(a.count, b.count, ulp)
+        && same(a.sum, b.sum, ulp)
         && buckets(&a.positive, &b.positive)
         && buckets(&a.negative, &b.negative)
 }
 
-fn same_datum(a: &Datum, b: &Datum) -> bool {
+fn same_datum(a: &Datum, b: &Datum, ulp: u64) -> bool {
     match (a, b) {
-        (Datum::Float(a), Datum::Float(b)) => same(*a, *b),
-        (Datum::Histogram(a), Datum::Histogram(b)) => same_histogram(a, b),
+        (Datum::Float(a), Datum::Float(b)) => same(*a, *b, ulp),
+        (Datum::Histogram(a), Datum::Histogram(b)) => same_histogram(a, b, ulp),
         _ => false,
     }
 }
@@ -91,11 +91,11 @@ fn answer(value: &Value) -> Answer {
     }
 }
 
-fn same_points(labels: &Labels, a: &[(i64, Datum)], b: &[(i64, Datum)]) -> Result<(), String> {
+fn same_points(labels: &Labels, a: &[(i64, Datum)], b: &[(i64, Datum)], ulp: u64) -> Result<(), String> {
     for (t, a) in a {
         match b.iter().find(|(other, _)| other == t) {
             None => return Err(format!("{labels} lacks a point at {t}: {}", shown(a))),
-            Some((_, b)) if !same_datum(a, b) => {
+            Some((_, b)) if !same_datum(a, b, ulp) => {
                 return Err(format!("{labels} at {t}: {} or {}", shown(a), shown(b)));
             }
             Some(_) => {}
@@ -108,7 +108,7 @@ fn same_points(labels: &Labels, a: &[(i64, Datum)], b: &[(i64, Datum)]) -> Resul
 }
 
 /// Compares values; vectors and matrices as sets of series.
-fn same_values(want: &Answer, got: &Answer) -> Result<(), String> {
+fn same_values(want: &Answer, got: &Answer, ulp: u64) -> Result<(), String> {
     let as_series = |answer: &Answer| match answer {
         Answer::Vector(vector) => {
             Some(vector.iter().map(|(labels, datum)| (labels.clone(), vec![(0, datum.clone())])).collect::<Vec<_>>())
@@ -117,7 +117,7 @@ fn same_values(want: &Answer, got: &Answer) -> Result<(), String> {
         _ => None,
     };
     match (want, got) {
-        (Answer::Scalar(a), Answer::Scalar(b)) if same(*a, *b) => return Ok(()),
+        (Answer::Scalar(a), Answer::Scalar(b)) if same(*a, *b, ulp) => return Ok(()),
         (Answer::Text(a), Answer::Text(b)) if a == b => return Ok(()),
         (Answer::Vector(_), Answer::Vector(_)) | (Answer::Matrix(_), Answer::Matrix(_)) => {}
         _ => return Err(format!("{want:?} or {got:?}")),
@@ -125,7 +125,7 @@ fn same_values(want: &Answer, got: &Answer) -> Result<(), String> {
     let (want, got) = (as_series(want).unwrap_or_default(), as_series(got).unwrap_or_default());
     for (labels, points) in &want {
         match got.iter().find(|(other, _)| other == labels) {
-            Some((_, others)) => same_points(labels, points, others)?,
+            Some((_, others)) => same_points(labels, points, others, ulp)?,
             None => return Err(format!("series {labels} lacks, with {}", shown(&points[0].1))),
         }
     }
@@ -136,11 +136,11 @@ fn same_values(want: &Answer, got: &Answer) -> Result<(), String> {
     }
 }
 
-/// Compares two answers of the naive evaluator.
+/// Compares two answers of the naive evaluator, bit for bit: rounding goes by the order, too.
 pub(crate) fn same_answers(a: &Naive, b: &Naive) -> Result<(), String> {
     match (a, b) {
         (Ok((_, a)), Ok((_, b))) if a != b => Err("other remarks".to_owned()),
-        (Ok((a, _)), Ok((b, _))) => same_values(a, b),
+        (Ok((a, _)), Ok((b, _))) => same_values(a, b, 0),
         (Err(a), Err(b)) if a == b => Ok(()),
         (Err(_), Err(_)) => Err("other words".to_owned()),
         _ => Err("one is refused".to_owned()),
@@ -197,7 +197,7 @@ pub(crate) fn judge(want: &Naive, got: &Result<QueryResult, QueryError>, expr: &
         (Ok((value, remarks)), Ok(got)) => (value, remarks, got),
     };
     let engines = answer(&got.value);
-    if let Err(difference) = same_values(value, &engines) {
+    if let Err(difference) = same_values(value, &engines, ULP) {
         return Verdict::Differs(format!("naive or engine: {difference}"));
     }
     if let Err(difference) = same_remarks(remarks, got) {
@@ -205,7 +205,7 @@ pub(crate) fn judge(want: &Naive, got: &Result<QueryResult, QueryError>, expr: &
     }
     if let (Answer::Vector(want), Answer::Vector(got), true) = (value, &engines, is_ordered(expr)) {
         let pairs = want.iter().zip(got);
-        if let Some(((a, _), (b, _))) = pairs.into_iter().find(|((_, a), (_, b))| !same_datum(a, b)) {
+        if let Some(((a, _), (b, _))) = pairs.into_iter().find(|((_, a), (_, b))| !same_datum(a, b, ULP)) {
             return Verdict::Differs(format!("the order differs: {a} or {b}"));
         }
     }
