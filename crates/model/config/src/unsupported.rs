@@ -31,17 +31,11 @@ pub(crate) fn find(source: &Source) -> Vec<Diagnostic> {
         }
     }
     let tsdb = root.closest(&["storage", "tsdb"]);
-    for (block, depth, key, why) in
-        [(tsdb, &["storage", "tsdb"][..], "stale_series_compaction_threshold", "stale series would stay in memory")]
-    {
-        let there = depth.iter().try_fold(&root, |node, key| node.get(key)).is_some();
-        let acts = |value: &Node| {
-            let text = value.text().unwrap_or("");
-            value.is_null() || is_zero(text) && value.pairs().is_empty()
-        };
-        if let Some((name, _)) = block.entry(key).filter(|(_, value)| there && !acts(value)) {
-            note(name.span, key, why);
-        }
+    let key = "stale_series_compaction_threshold";
+    let there = root.get("storage").and_then(|storage| storage.get("tsdb")).is_some();
+    let acts = |value: &Node| value.is_null() || is_zero(value.text().unwrap_or("")) && value.pairs().is_empty();
+    if let Some((name, _)) = tsdb.entry(key).filter(|(_, value)| there && !acts(value)) {
+        note(name.span, key, "stale series would stay in memory");
     }
     let alertmanagers = root.closest(&["alerting"]).get("alertmanagers").map_or(&[][..], Node::items);
     let jobs = root.get("scrape_configs").map_or(&[][..], Node::items);

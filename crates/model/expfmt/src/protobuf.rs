@@ -15,7 +15,7 @@ use firesteel_proto::fields::{Fields, take_varint};
 use crate::custom_buckets::{ClassicHistogram, NativeHistogram};
 use crate::event::{Event, ExemplarValue, Sample, SampleLabels};
 use crate::normalise::openmetrics_float;
-use crate::protobuf_metric::{Metric, exemplar, label_pair};
+use crate::protobuf_metric::{Bucket, Metric, exemplar, label_pair};
 
 /// How a body is read.
 #[derive(Clone, Copy, Debug, Default)]
@@ -279,7 +279,7 @@ impl<'a> ProtobufParser<'a> {
             (MetricType::Summary, Part::Nth(at)) => metric.quantiles.get(at).map_or(0.0, |q| q.1),
             (MetricType::Histogram | MetricType::GaugeHistogram, Part::Sum) => metric.histogram.sum,
             (MetricType::Histogram | MetricType::GaugeHistogram, Part::Nth(at)) => {
-                metric.histogram.buckets.get(at).map_or_else(|| metric.histogram.count(), |b| b.count())
+                metric.histogram.buckets.get(at).map_or_else(|| metric.histogram.count(), Bucket::count)
             }
             (MetricType::Histogram | MetricType::GaugeHistogram, _) => metric.histogram.count(),
             _ => metric.untyped,

@@ -329,7 +329,7 @@ pub(crate) fn exemplar<'a>(
     Ok((v, t))
 }
 
-fn checked_exemplar<'a>(value: Wire<'a>) -> Result<&'a [u8], WireError> {
+fn checked_exemplar(value: Wire<'_>) -> Result<&[u8], WireError> {
     let bytes = value.bytes("Exemplar")?;
     exemplar(bytes, |pair| label_pair(pair).map(|_| ()))?;
     Ok(bytes)
