@@ -187,7 +187,6 @@ impl HttpClient {
         Ok(out)
     }
 
-    #[expect(clippy::too_many_arguments, reason = "all that a hop of a redirect changes")]
     fn request(
         &self,
         method: &Method,
