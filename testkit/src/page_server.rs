@@ -11,13 +11,22 @@ use std::sync::atomic::{AtomicBool, Ordering};
 pub struct Page {
     pub status: u16,
     pub content_type: &'static str,
+    /// `Content-Encoding`, when the body is packed.
+    pub encoding: Option<&'static str>,
     pub body: Vec<u8>,
 }
 
 impl Page {
     /// Returns a page in the text format 0.0.4.
     pub fn metrics(body: impl Into<Vec<u8>>) -> Self {
-        Self { status: 200, content_type: "text/plain; version=0.0.4; charset=utf-8", body: body.into() }
+        let content_type = "text/plain; version=0.0.4; charset=utf-8";
+        Self { status: 200, content_type, encoding: None, body: body.into() }
+    }
+
+    /// Says that the body is packed by gzip.
+    #[must_use]
+    pub fn gzipped(self) -> Self {
+        Self { encoding: Some("gzip"), ..self }
     }
 }
 
@@ -91,9 +100,10 @@ fn serve(stream: &TcpStream, page: &MakePage) -> io::Result<()> {
         response.clear();
         write!(
             response,
-            "HTTP/1.1 {} OK\r\nContent-Type: {}\r\nContent-Length: {}\r\n\r\n",
+            "HTTP/1.1 {} OK\r\nContent-Type: {}\r\n{}Content-Length: {}\r\n\r\n",
             made.status,
             made.content_type,
+            made.encoding.map(|e| format!("Content-Encoding: {e}\r\n")).unwrap_or_default(),
             made.body.len()
         )?;
         response.extend_from_slice(&made.body);

@@ -19,9 +19,22 @@ struct Options {
     seconds: u64,
     /// Series on one target.
     page: usize,
+    gzip: bool,
     save: bool,
     /// Firesteel without a peer, for profiles.
     alone: bool,
+}
+
+impl Options {
+    /// The load names the file: few large targets, the same packed, or many small ones.
+    fn kept_as(&self) -> &'static str {
+        match (self.gzip, self.page < 1_000) {
+            (false, false) => "scrape",
+            (true, false) => "scrape-gzip",
+            (false, true) => "scrape-many-targets",
+            (true, true) => "scrape-many-targets-gzip",
+        }
+    }
 }
 
 struct Measured {
@@ -36,7 +49,7 @@ struct Measured {
 pub(crate) fn run(args: &[&str]) -> Result<()> {
     let options = parse(args)?;
     let targets = options.series.div_ceil(options.page);
-    let pages = pages::start(options.page)?;
+    let pages = pages::start(options.page, options.gzip)?;
     let config = config(&pages.address(), targets, options.interval);
     let quiet = format!("global:\n  scrape_interval: {}s\n", options.interval);
 
@@ -96,7 +109,7 @@ fn value(server: &Server, expr: &str) -> Result<f64> {
 }
 
 fn parse(args: &[&str]) -> Result<Options> {
-    let mut options = Options { series: 100_000, interval: 5, seconds: 120, page: 1_000, save: false, alone: false };
+    let mut options = Options { series: 100_000, interval: 5, seconds: 120, page: 1_000, gzip: false, save: false, alone: false };
     let mut rest = args.iter();
     while let Some(arg) = rest.next() {
         let mut number = || -> Result<u64> {
@@ -107,6 +120,7 @@ fn parse(args: &[&str]) -> Result<Options> {
             "--interval" => options.interval = number()?,
             "--seconds" => options.seconds = number()?,
             "--page" => options.page = usize::try_from(number()?)?.max(1),
+            "--gzip" => options.gzip = true,
             "--save" => options.save = true,
             "--alone" => options.alone = true,
             other => bail!("bench scrape: unknown option {other}"),
@@ -122,7 +136,7 @@ fn config(address: &str, targets: usize, interval: u64) -> String {
         // One job a target: the path tells the pages apart, the job keeps the series apart.
         let _ok = write!(
             config,
-            "- job_name: app-{t:03}\n  metrics_path: /t/{t}/metrics\n  static_configs:\n  - targets: ['{address}']\n"
+            "- job_name: app-{t:04}\n  metrics_path: /t/{t}/metrics\n  static_configs:\n  - targets: ['{address}']\n"
         );
     }
     config
@@ -169,12 +183,21 @@ fn report(options: &Options, targets: usize, measured: &[Measured]) -> Result<()
             "cpu_us_per_new_series": create, "rss_bytes_per_series": rss, "rss_anon_bytes_per_series": anon,
             "idle_rss_bytes": m.idle.rss_bytes,
         })).collect();
+        let command = format!(
+            "cargo xtask bench scrape --series {} --page {} --interval {} --seconds {}{} --save",
+            options.series,
+            options.page,
+            options.interval,
+            options.seconds,
+            if options.gzip { " --gzip" } else { "" }
+        );
         let figures = json!({
-            "command": format!("cargo xtask bench scrape --series {} --interval {} --seconds {} --save", options.series, options.interval, options.seconds),
+            "command": command,
             "commit": version.trim(), "peer": "Debian prometheus 2.42", "servers": servers,
         });
         fs::create_dir_all(shell::root().join("docs/figures"))?;
-        fs::write(shell::root().join("docs/figures/scrape.json"), format!("{figures:#}\n"))?;
+        let file = format!("docs/figures/{}.json", options.kept_as());
+        fs::write(shell::root().join(file), format!("{figures:#}\n"))?;
     }
     match measured.iter().find(|m| m.name == "firesteel" && m.missed > 0.0) {
         Some(m) => bail!("firesteel missed {} scrapes", m.missed),
