@@ -9,8 +9,10 @@ use firesteel_testkit::{Page, PageServer, Server};
 use crate::server;
 
 const TARGETS: usize = 40;
+/// Seconds from scrape to scrape.
+const INTERVAL: usize = 2;
 /// How long a stretch without a gap has to be.
-const CLEAN_SECONDS: usize = 8;
+const CLEAN_SECONDS: usize = 10;
 /// A busy machine may hold up anybody for a while; queries that starve scrapes do so always.
 const PATIENCE: Duration = Duration::from_mins(3);
 
@@ -29,7 +31,7 @@ fn heavy_queries_do_not_hold_up_scrapes() {
         Page::metrics(page)
     });
     let target = target.unwrap();
-    let mut config = "global:\n  scrape_interval: 1s\nscrape_configs:\n- job_name: t\n  static_configs:\n".to_owned();
+    let mut config = "global:\n  scrape_interval: 2s\nscrape_configs:\n- job_name: t\n  static_configs:\n".to_owned();
     for n in 0..TARGETS {
         let address = target.address();
         writeln!(config, "  - targets: ['{address}']\n    labels: {{n: '{n}', __metrics_path__: /m/{n}}}").unwrap();
@@ -82,7 +84,7 @@ fn heavy(server: &Server, query: &str) {
 
 /// Returns when each target's scrapes of the last seconds began, in milliseconds.
 fn starts(server: &Server) -> Vec<Vec<i64>> {
-    let found = server.query(&format!("up{{job=\"t\"}}[{}s]", CLEAN_SECONDS + 2)).unwrap();
+    let found = server.query(&format!("up{{job=\"t\"}}[{}s]", CLEAN_SECONDS + INTERVAL)).unwrap();
     let times = |series: &serde_json::Value| {
         let points = series["values"].as_array().unwrap();
         points.iter().map(|point| (point[0].as_f64().unwrap() * 1000.0).round() as i64).collect()
@@ -90,19 +92,21 @@ fn starts(server: &Server) -> Vec<Vec<i64>> {
     found.as_array().unwrap().iter().map(times).collect()
 }
 
-/// No slot of a second was left out for long enough.
+/// No slot was left out for long enough.
 fn is_clean(starts: &[i64]) -> bool {
-    starts.len() > CLEAN_SECONDS && starts.windows(2).all(|pair| pair[1] - pair[0] < 1900)
+    let gap = (INTERVAL * 2000 - 100) as i64;
+    starts.len() >= CLEAN_SECONDS / INTERVAL && starts.windows(2).all(|pair| pair[1] - pair[0] < gap)
 }
 
-/// How much later than its slot each scrape began: slots are a second apart, the earliest start tells where they lie.
+/// How much later than its slot each scrape began: slots are an interval apart, the earliest start tells where they lie.
 fn delays(starts: &[i64]) -> Vec<i64> {
+    let interval = (INTERVAL * 1000) as i64;
     let Some(slot) = starts
         .iter()
-        .map(|t| t.rem_euclid(1000))
-        .min_by_key(|offset| starts.iter().map(|t| (t - offset).rem_euclid(1000)).sum::<i64>())
+        .map(|t| t.rem_euclid(interval))
+        .min_by_key(|offset| starts.iter().map(|t| (t - offset).rem_euclid(interval)).sum::<i64>())
     else {
         return Vec::new();
     };
-    starts.iter().map(|t| (t - slot).rem_euclid(1000)).collect()
+    starts.iter().map(|t| (t - slot).rem_euclid(interval)).collect()
 }
