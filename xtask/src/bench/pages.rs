@@ -8,9 +8,9 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
 use anyhow::Result;
+use firesteel_testkit::{Page, PageServer};
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use firesteel_testkit::{Page, PageServer};
 
 /// Serves every path with the same page of `series` series, packed by gzip on request, which moves once a second: one
 /// page for all who ask within the same second, so that two servers see the same load and making it costs them nothing.

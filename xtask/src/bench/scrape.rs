@@ -109,7 +109,8 @@ fn value(server: &Server, expr: &str) -> Result<f64> {
 }
 
 fn parse(args: &[&str]) -> Result<Options> {
-    let mut options = Options { series: 100_000, interval: 5, seconds: 120, page: 1_000, gzip: false, save: false, alone: false };
+    let mut options =
+        Options { series: 100_000, interval: 5, seconds: 120, page: 1_000, gzip: false, save: false, alone: false };
     let mut rest = args.iter();
     while let Some(arg) = rest.next() {
         let mut number = || -> Result<u64> {
