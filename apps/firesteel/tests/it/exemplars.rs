@@ -20,9 +20,8 @@ const HALF: &str = r#"{"seriesLabels":{"__name__":"lat_bucket","instance":"i","j
 #[test]
 fn exemplars_are_answered_as_the_reference_does() {
     let target = PageServer::start(|_| Page {
-        status: 200,
         content_type: "application/openmetrics-text; version=1.0.0; charset=utf-8",
-        body: PAGE.into(),
+        ..Page::metrics(PAGE)
     })
     .unwrap();
     let config = format!(

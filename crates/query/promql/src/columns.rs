@@ -298,9 +298,10 @@ mod tests {
 
     #[test]
     fn chunks_are_read_in_order_whichever_part_comes_first() {
-        let early: &[(i64, f64)] = &[(10, 1.0), (20, 2.0), (30, 3.0)];
-        let late: &[(i64, f64)] = &[(20, 7.0), (40, 8.0)];
-        let cases: [(&[&[(i64, f64)]], &[(i64, f64)]); 4] = [
+        type Rows = &'static [(i64, f64)];
+        let early: Rows = &[(10, 1.0), (20, 2.0), (30, 3.0)];
+        let late: Rows = &[(20, 7.0), (40, 8.0)];
+        let cases: [(&[Rows], Rows); 4] = [
             (&[early, late], &[(10, 1.0), (20, 2.0), (30, 3.0), (40, 8.0)]),
             (&[late, early], &[(10, 1.0), (20, 2.0), (30, 3.0), (40, 8.0)]),
             (&[early, &[(50, 5.0)]], &[(10, 1.0), (20, 2.0), (30, 3.0), (50, 5.0)]),
