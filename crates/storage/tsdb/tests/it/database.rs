@@ -6,7 +6,9 @@ use std::sync::Arc;
 use firesteel_base::{TimeRange, TimestampMs};
 use firesteel_model::Labels;
 use firesteel_storage::chunkenc::XorDecoder;
-use firesteel_storage::{AppendOptions, Appendable, Committed, Queryable, SampleBatch, Selection, SeriesMeta};
+use firesteel_storage::{
+    AppendOptions, Appendable, Committed, Queryable, SampleBatch, Selected, Selection, SeriesMeta,
+};
 use firesteel_tsdb::Db;
 
 pub(crate) type Answer = BTreeMap<String, Vec<(i64, u64)>>;
@@ -30,7 +32,11 @@ pub(crate) fn append(db: &Db, rows: &[(usize, i64, f64)]) -> Committed {
 
 pub(crate) fn answer(db: &Arc<Db>) -> Answer {
     let querier = db.querier(TimeRange::ALL).expect("is open");
-    let selected = querier.select(&Selection::default()).expect("selects");
+    read(&*querier.select(&Selection::default()).expect("selects"))
+}
+
+/// Reads all samples of a selection.
+pub(crate) fn read(selected: &dyn Selected) -> Answer {
     let mut out = Answer::new();
     for (i, entry) in selected.series().iter().enumerate() {
         let (mut chunks, mut samples) = (Vec::new(), Vec::new());
