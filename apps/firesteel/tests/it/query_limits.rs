@@ -21,7 +21,7 @@ fn target() -> PageServer {
 
 fn start(dir: &std::path::Path, args: &[&str], target: &PageServer) -> Server {
     let config = format!(
-        "global:\n  scrape_interval: 200ms\nscrape_configs:\n- job_name: t\n  static_configs:\n  - targets: ['{}']\n",
+        "global:\n  scrape_interval: 2s\n  scrape_timeout: 2s\nscrape_configs:\n- job_name: t\n  static_configs:\n  - targets: ['{}']\n",
         target.address()
     );
     let server = server(dir, args, &config);
@@ -85,7 +85,7 @@ fn errors_and_answers_explain_themselves() {
     let (dir, target) = (tempfile::tempdir().unwrap(), target());
     let server = start(
         dir.path(),
-        &["--query.timeout=2s", "--query.max-samples=4000000000", "--query.lookback-delta=30s"],
+        &["--query.timeout=5s", "--query.max-samples=4000000000", "--query.lookback-delta=30s"],
         &target,
     );
     let query =
