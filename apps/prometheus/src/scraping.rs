@@ -6,10 +6,10 @@ use firesteel_api::source::{
     ActiveTarget, BoxFuture, DroppedTarget, RelabelRule, RelabelStep, TargetDiagnosis, TargetMetadata, TargetSource,
 };
 use firesteel_client::Registry;
-use firesteel_config::{Config, RelabelConfig};
+use firesteel_config::{Config, RelabelConfig, RelabelRules};
 use firesteel_go_compat::Instant;
 use firesteel_model::Labels;
-use firesteel_scrape::{PoolSnapshot, RelabelRules, ScrapeManager, ScrapeOptions, diagnose};
+use firesteel_scrape::{PoolSnapshot, ScrapeManager, ScrapeOptions, diagnose};
 use firesteel_storage::Appendable;
 use tokio::sync::Semaphore;
 

@@ -8,10 +8,10 @@ use std::time::Duration;
 
 use firesteel_cli::Matches;
 use firesteel_client::Registry;
-use firesteel_config::{Diagnostic, ScrapeConfig, load};
+use firesteel_config::{Diagnostic, RelabelRules, ScrapeConfig, load};
 use firesteel_discovery::{DiscoveryManager, DiscoveryOptions, TargetGroup};
 use firesteel_model::Labels;
-use firesteel_scrape::{ExplainedTarget, RelabelRules};
+use firesteel_scrape::ExplainedTarget;
 use serde::Serialize;
 
 use crate::{

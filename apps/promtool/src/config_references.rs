@@ -7,12 +7,12 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use firesteel_config::{
-    AlertmanagerConfig, Config, Diagnostic, HttpClientConfig, LabelSet, ScrapeConfig, TargetGroup, load_target_groups,
-    matching_files,
+    AlertmanagerConfig, Config, Diagnostic, HttpClientConfig, LabelSet, RelabelRules, ScrapeConfig, TargetGroup,
+    load_target_groups, matching_files,
 };
 use firesteel_go_compat::quote;
 use firesteel_model::LabelsBuilder;
-use firesteel_scrape::{RelabelRules, check_targets};
+use firesteel_scrape::check_targets;
 use firesteel_yaml::{Node, Source, Span, parse};
 
 use crate::verdict::Verdict;

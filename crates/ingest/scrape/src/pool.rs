@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
-use firesteel_config::{ScrapeConfig, ScrapeProtocol, ValidationScheme};
+use firesteel_config::{RelabelRules, ScrapeConfig, ScrapeProtocol, ValidationScheme};
 use firesteel_discovery::{SetTargets, SetWatch, TargetGroup};
 use firesteel_expfmt::MediaType;
 use firesteel_model::Labels;
@@ -19,7 +19,6 @@ use crate::cache::TargetCache;
 use crate::fetch::{body_limit, headers};
 use crate::histogram_rows::schema_of_factor;
 use crate::manager::{ScrapeError, Shared};
-use crate::relabel::RelabelRules;
 use crate::sample_rules::SampleRules;
 use crate::scrape_loop::{LoopHandle, LoopSetup};
 use crate::target::{Made, Target, make_target};

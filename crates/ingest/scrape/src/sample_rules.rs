@@ -5,7 +5,7 @@ use firesteel_go_compat::quote;
 use firesteel_model::histogram::SCHEMA_MAX;
 use firesteel_model::{Labels, LabelsBuilder, METRIC_NAME};
 
-use crate::relabel::RelabelRules;
+use firesteel_config::RelabelRules;
 
 /// What a job's configuration and a target's labels say about each sample. Made once a loop.
 #[derive(Clone, Debug)]

@@ -4,14 +4,13 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use firesteel_base::TimestampMs;
-use firesteel_config::ScrapeConfig;
+use firesteel_config::{RelabelRules, ScrapeConfig};
 use firesteel_go_compat::{format_duration, parse_duration, quote};
 use firesteel_model::{Labels, LabelsBuilder};
 use parking_lot::Mutex;
 
 use crate::fnv::fnv1a;
 use crate::metadata_store::MetadataStore;
-use crate::relabel::RelabelRules;
 use crate::target_url::target_url;
 
 const ADDRESS: &str = "__address__";

@@ -1,8 +1,7 @@
 //! Whether the targets of a group can be used, without scraping any: what `promtool check config` asks.
 
-use firesteel_config::{ScrapeConfig, TargetGroup};
+use firesteel_config::{RelabelRules, ScrapeConfig, TargetGroup};
 
-use crate::relabel::RelabelRules;
 use crate::target::make_target;
 
 /// Makes every target of the groups as the job would. `named` groups go by their number, as those of `static_configs`

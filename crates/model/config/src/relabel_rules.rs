@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use firesteel_config::{RelabelAction, RelabelConfig};
 use firesteel_model::relabel::{self, Action, Rule};
 use firesteel_model::{Labels, LabelsBuilder, ValidationScheme};
 use firesteel_re2::RegexError;
+
+use crate::relabel::{RelabelAction, RelabelConfig};
 
 /// A list of rules, applied in order. Cheap to clone.
 #[derive(Clone, Debug, Default)]
@@ -65,9 +66,8 @@ fn plain(config: &RelabelConfig, scheme: ValidationScheme) -> Option<relabel::Re
 
 #[cfg(test)]
 mod tests {
-    use firesteel_config::{LabelName, Modulus, RegexText};
-
     use super::*;
+    use crate::relabel::{LabelName, Modulus, RegexText};
 
     fn rule(action: RelabelAction, source: &[&str], regex: &str, target: &str, replacement: &str) -> RelabelConfig {
         RelabelConfig {
@@ -121,13 +121,13 @@ mod tests {
             action: RelabelAction::Replace,
             target_label: "x".to_owned(),
             replacement: "y".to_owned(),
-            ..firesteel_config::Decode::fresh()
+            ..crate::Decode::fresh()
         };
         let drop = RelabelConfig {
             action: RelabelAction::Drop,
             source_labels: vec![LabelName("x".to_owned())],
             regex: RegexText { pattern: "y".to_owned(), given: true },
-            ..firesteel_config::Decode::fresh()
+            ..crate::Decode::fresh()
         };
         let rules = RelabelRules::new(&[label.clone(), drop, label], ValidationScheme::Utf8).expect("good rules");
         let steps = rules.steps(&Labels::from_pairs([("a", "1")]));
