@@ -3,12 +3,16 @@
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use crate::TimestampMs;
+use crate::{TimestampMs, TimestampNs};
 
 /// The wall clock as far as timestamps of samples and alerts are concerned. Timers stay with the runtime.
 pub trait Clock: Send + Sync {
     /// Returns the present time.
     fn now(&self) -> TimestampMs;
+    /// Returns the same as finely as the clock knows it.
+    fn now_ns(&self) -> TimestampNs {
+        TimestampNs::from_ms(self.now())
+    }
 }
 
 /// The machine's clock.
@@ -22,6 +26,14 @@ impl Clock for SystemClock {
             Err(before) => -i64::try_from(before.duration().as_millis()).unwrap_or(i64::MAX),
         };
         TimestampMs(ms)
+    }
+
+    fn now_ns(&self) -> TimestampNs {
+        let ns = match SystemTime::now().duration_since(UNIX_EPOCH) {
+            Ok(after) => i64::try_from(after.as_nanos()).unwrap_or(i64::MAX),
+            Err(before) => -i64::try_from(before.duration().as_nanos()).unwrap_or(i64::MAX),
+        };
+        TimestampNs(ns)
     }
 }
 

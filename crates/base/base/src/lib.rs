@@ -10,4 +10,4 @@ pub mod vfs;
 
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use hash::{FastBuildHasher, FastHashMap, FastHashSet};
-pub use time::{TimeRange, TimestampMs};
+pub use time::{TimeRange, TimestampMs, TimestampNs};

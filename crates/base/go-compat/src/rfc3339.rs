@@ -19,6 +19,12 @@ impl Instant {
         Self { unix_secs: ms.div_euclid(1000), nanos: ms.rem_euclid(1000) as u32 * 1_000_000, offset_secs: 0 }
     }
 
+    /// Returns the instant, shown in UTC.
+    pub fn from_unix_ns(ns: i64) -> Self {
+        let (unix_secs, nanos) = (ns.div_euclid(1_000_000_000), ns.rem_euclid(1_000_000_000) as u32);
+        Self { unix_secs, nanos, offset_secs: 0 }
+    }
+
     /// Returns milliseconds since the epoch, cutting off what is finer; wraps where upstream's `timestamp.FromTime` does.
     pub fn unix_ms(self) -> i64 {
         self.unix_secs.wrapping_mul(1000).wrapping_add(i64::from(self.nanos / 1_000_000))

@@ -1,5 +1,6 @@
 //! The vocabulary: labels, matchers, series references, samples, metadata, annotations, relabelling.
 
+mod alert;
 pub mod histogram;
 mod labels;
 mod labels_builder;
@@ -11,6 +12,7 @@ pub mod relabel;
 mod sample;
 mod series_ref;
 
+pub use alert::{ALERT_NAME, Alert};
 pub use histogram::{CounterReset, FloatHistogram, Histogram, HistogramError, Span};
 pub use labels::{Labels, LabelsIter, packed_hash64, packed_texts, push_packed};
 pub use labels_builder::LabelsBuilder;
