@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use firesteel_config::sd::EurekaSd;
 use firesteel_net::client::ClientOptions;
+use firesteel_net::xml::{Element, parse};
 use url::Url;
 
 use crate::discoverer::{BoxedDiscoverer, BuildContext, Kind};
@@ -13,7 +14,6 @@ use crate::group::{LabelMap, TargetGroup};
 use crate::host_port::join_host_port;
 use crate::label_name::sanitize_label_name;
 use crate::refresh::{Refresh, refreshing};
-use crate::xml::{Element, parse};
 
 /// No answer takes longer.
 const TIMEOUT: Duration = Duration::from_secs(60);

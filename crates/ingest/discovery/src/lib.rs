@@ -28,7 +28,6 @@ mod nomad;
 mod null;
 mod refresh;
 mod state;
-mod xml;
 mod zookeeper;
 
 pub use discoverer::{BoxedDiscoverer, BuildContext, Discoverer, Kind, Sink, boxed};

@@ -6,6 +6,7 @@
 
 mod answer_head;
 mod auth;
+mod aws;
 mod chunked;
 mod connector;
 mod error;
@@ -25,6 +26,7 @@ mod repeated_tests;
 #[cfg(test)]
 mod tests;
 
+pub use aws::{AwsAccount, AwsSettings, Signing};
 pub use error::{ClientError, GetError, RequestError, RequestFault};
 pub use repeated::{Answer, RepeatedGet};
 pub use request::{ClientOptions, HttpClient};

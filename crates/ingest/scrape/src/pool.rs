@@ -118,6 +118,7 @@ fn client(config: &ScrapeConfig, unix_socket: Option<&str>) -> Result<HttpClient
     let options = ClientOptions {
         user_agent: concat!("Prometheus/", "3.14.0").to_owned(),
         unix_socket: unix_socket.map(Into::into),
+        ..ClientOptions::default()
     };
     HttpClient::new(&config.http, options).map_err(|error| ScrapeError::Client { job: config.job_name.clone(), error })
 }

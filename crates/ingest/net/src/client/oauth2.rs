@@ -72,7 +72,7 @@ impl TokenSource {
             enable_http2: false,
             ..HttpClientConfig::default()
         };
-        let options = ClientOptions { user_agent: user_agent.to_owned(), unix_socket: None };
+        let options = ClientOptions { user_agent: user_agent.to_owned(), ..ClientOptions::default() };
         Ok(Self { config: config.clone(), client: Box::new(HttpClient::new(&http, options)?), held: Mutex::default() })
     }
 

@@ -29,7 +29,7 @@ fn target(
 }
 
 fn get(config: &HttpClientConfig, url: &str) -> RepeatedGet {
-    let options = ClientOptions { user_agent: "agent".into(), unix_socket: None };
+    let options = ClientOptions { user_agent: "agent".into(), ..ClientOptions::default() };
     let client = Arc::new(HttpClient::new(config, options).expect("a client"));
     RepeatedGet::new(client, url, HeaderMap::from_iter([(ACCEPT, HeaderValue::from_static("text/plain"))]))
 }

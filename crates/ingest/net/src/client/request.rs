@@ -16,6 +16,7 @@ use hyper_util::rt::{TokioExecutor, TokioTimer};
 use url::Url;
 
 use super::auth::Credentials;
+use super::aws::Signing;
 use super::connector::{Connector, Route, url_credentials};
 use super::error::{ClientError, RequestError, RequestFault};
 use super::oauth2::TokenSource;
@@ -35,6 +36,8 @@ pub struct ClientOptions {
     pub user_agent: String,
     /// Connect to this socket instead of the URL's host.
     pub unix_socket: Option<PathBuf>,
+    /// Sign requests as AWS wants them.
+    pub signing: Option<Signing>,
 }
 
 /// Makes requests as one `http_config` block says. Keeps connections alive between requests; share it.
@@ -44,6 +47,7 @@ pub struct HttpClient {
     credentials: Credentials,
     /// Of `oauth2`.
     tokens: Option<TokenSource>,
+    signing: Option<Signing>,
     follow_redirects: bool,
     user_agent: Option<HeaderValue>,
 }
@@ -74,6 +78,7 @@ impl HttpClient {
             route,
             credentials: Credentials::new(config)?,
             tokens: config.oauth2.as_ref().map(|oauth2| TokenSource::new(oauth2, &options.user_agent)).transpose()?,
+            signing: options.signing,
             follow_redirects: config.follow_redirects,
             user_agent: HeaderValue::from_str(&options.user_agent).ok().filter(|v| !v.is_empty()),
         })
@@ -100,8 +105,16 @@ impl HttpClient {
         for hops in 0.. {
             let failed = |fault| RequestError { method: verb, url: shown(&url), fault };
             let token = if at_home { self.token().await.map_err(failed)? } else { None };
+            let mut signed = None;
+            if let Some(signing) = self.signing.as_ref().filter(|_| at_home) {
+                let (mut url, mut headers) = (url.clone(), headers.clone());
+                let done = signing.account.sign(&signing.service, &method, &mut url, &mut headers, &body).await;
+                done.map_err(failed)?;
+                signed = Some((url, headers));
+            }
+            let (to, headers) = signed.as_ref().map_or((&url, headers), |(url, headers)| (url, headers));
             let request =
-                self.request(&method, &url, headers, &body, at_home, referer.as_ref(), token).map_err(failed)?;
+                self.request(&method, to, headers, &body, at_home, referer.as_ref(), token).map_err(failed)?;
             let response = self.client.request(request).await.map_err(|e| failed(fault(&e)))?;
             let status = response.status();
             if !self.follow_redirects || !is_redirect(status) {
@@ -140,7 +153,7 @@ impl HttpClient {
     pub(super) fn plain_destination(&self, url: &Url) -> Option<(String, u16)> {
         let uri: http::Uri = url.as_str().parse().ok()?;
         let straight = self.route.unix_socket.is_none() && self.route.proxies.for_uri(&uri).is_none();
-        if url.scheme() != "http" || !straight {
+        if url.scheme() != "http" || !straight || self.signing.is_some() {
             return None;
         }
         Some((url.host_str()?.to_owned(), url.port_or_known_default()?))

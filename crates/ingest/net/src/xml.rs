@@ -8,40 +8,40 @@ const DEPTH_MAX: usize = 64;
 
 /// An element.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub(crate) struct Element {
+pub struct Element {
     /// Without a namespace's prefix.
-    pub(crate) name: String,
-    pub(crate) attributes: Vec<(String, String)>,
+    pub name: String,
+    pub attributes: Vec<(String, String)>,
     /// Text between the tags, entities resolved.
-    pub(crate) text: String,
-    pub(crate) children: Vec<Element>,
+    pub text: String,
+    pub children: Vec<Element>,
     /// What stands between the tags, as it stands.
-    pub(crate) inner: String,
+    pub inner: String,
 }
 
 impl Element {
     /// Returns the first child of a name.
-    pub(crate) fn child(&self, name: &str) -> Option<&Self> {
+    pub fn child(&self, name: &str) -> Option<&Self> {
         self.children.iter().find(|child| child.name == name)
     }
 
     /// Returns the children of a name.
-    pub(crate) fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a Self> {
+    pub fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a Self> {
         self.children.iter().filter(move |child| child.name == name)
     }
 
     /// Returns the text of the first child of a name, or nothing.
-    pub(crate) fn value(&self, name: &str) -> &str {
+    pub fn value(&self, name: &str) -> &str {
         self.child(name).map_or("", |child| child.text.as_str())
     }
 
-    pub(crate) fn attribute(&self, name: &str) -> &str {
+    pub fn attribute(&self, name: &str) -> &str {
         self.attributes.iter().find(|(known, _)| known == name).map_or("", |(_, value)| value.as_str())
     }
 }
 
 /// Parses a document. Errors: what is wrong, in words.
-pub(crate) fn parse(bytes: &[u8]) -> Result<Element, String> {
+pub fn parse(bytes: &[u8]) -> Result<Element, String> {
     let text = std::str::from_utf8(bytes).map_err(|error| error.to_string())?;
     let mut reader = Reader::from_str(text);
     // Each open element, and where what stands in it begins.
