@@ -30,6 +30,11 @@ impl RelabelRules {
         self.0.iter().map(step).collect()
     }
 
+    /// Returns whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// Applies the rules; returns false when one drops the set.
     pub fn apply(&self, labels: &mut LabelsBuilder) -> bool {
         relabel::process(labels, &self.0)

@@ -1,0 +1,4 @@
+//! The notifier against Alertmanagers that answer, fail, hang, come and go.
+
+mod alertmanager;
+mod sending;
