@@ -4,9 +4,10 @@ use firesteel_base::TimestampMs;
 use firesteel_expfmt::NativeHistogram;
 use firesteel_model::SeriesRef;
 use firesteel_model::histogram::{HistogramError, SCHEMA_MAX, SCHEMA_MAX_RESERVED, SCHEMA_MIN, is_exponential_schema};
-use firesteel_storage::{AppendError, AppendOptions, HistogramSample, HistogramValue};
+use firesteel_storage::{AppendError, HistogramSample, HistogramValue};
 
-use crate::ingest::{BATCH_ROWS, IngestError, Run};
+use crate::ingest::{IngestError, Run};
+use crate::rows::BATCH_ROWS;
 use crate::sample_rules::SampleRules;
 use crate::source::Source;
 
@@ -73,30 +74,11 @@ impl<'b, S: Source<'b>> Run<'_, 'b, S> {
             NativeHistogram::Int(h) => HistogramValue::Int(h),
             NativeHistogram::Float(h) => HistogramValue::Float(h),
         };
-        self.s.histograms.push(HistogramSample { series, t, start_t: self.start, value });
+        let start_t = self.start();
+        self.s.histograms.push(HistogramSample { series, t, start_t, value });
         self.s.histogram_lines.push(line);
         // A histogram takes the place of some rows.
         if self.s.histograms.len() >= BATCH_ROWS / 16 { self.flush() } else { Ok(()) }
-    }
-
-    /// Hands the histograms to the storage and sorts out refusals.
-    #[cold]
-    pub(crate) fn flush_histograms(&mut self) -> Result<(), IngestError> {
-        let s = &mut *self.s;
-        s.rejected.clear();
-        self.app.append_histograms(&s.histograms, AppendOptions::default(), &mut s.rejected);
-        for rejected in &s.rejected {
-            match rejected.why {
-                AppendError::OutOfOrder => self.counts.out_of_order += 1,
-                AppendError::Duplicate => self.counts.duplicates += 1,
-                AppendError::OutOfBounds => self.counts.out_of_bounds += 1,
-                why => return Err(why.into()),
-            }
-            s.refused.extend(s.histogram_lines.get(rejected.row as usize));
-        }
-        s.histograms.clear();
-        s.histogram_lines.clear();
-        Ok(())
     }
 }
 

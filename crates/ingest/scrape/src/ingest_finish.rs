@@ -1,10 +1,48 @@
 //! The end of a page: what is refused, what is gone, exemplars.
 
-use firesteel_storage::AppendError;
+use firesteel_base::TimestampMs;
+use firesteel_model::stale_nan;
+use firesteel_storage::{AppendError, AppendOptions, Appender};
 
-use crate::cache::Entry;
-use crate::ingest::{IngestError, Run};
+use crate::cache::{Entry, Kind, TargetCache};
+use crate::ingest::{IngestError, Ingester, Run};
+use crate::rows::BATCH_ROWS;
 use crate::source::Source;
+
+impl Ingester {
+    /// Appends a staleness marker for every series of the last page that was taken; for failed scrapes and for targets
+    /// that are gone. Returns how many.
+    pub fn mark_all_stale(&mut self, cache: &mut TargetCache, t: TimestampMs, app: &mut dyn Appender) -> usize {
+        self.clear();
+        for entry in &mut cache.entries {
+            if entry.is_tracked() {
+                entry.set_tracked(false);
+                if entry.kind() == Kind::Sample && self.alive.insert(entry.series()) {
+                    self.vanished.push(entry.series());
+                }
+            }
+        }
+        self.append_stale(t, app);
+        self.vanished.len()
+    }
+
+    pub(crate) fn append_stale(&mut self, t: TimestampMs, app: &mut dyn Appender) {
+        for rows in self.vanished.chunks(BATCH_ROWS) {
+            self.batch.clear();
+            for &series in rows {
+                self.batch.push(series, t, stale_nan());
+            }
+            // Refusals are expected: the target may have come back under another loop.
+            self.rejected.clear();
+            app.append(
+                &self.batch,
+                AppendOptions { refuse_out_of_order: true, stale_marker: true, durable: false },
+                &mut self.rejected,
+            );
+        }
+        self.batch.clear();
+    }
+}
 
 impl<'b, S: Source<'b>> Run<'_, 'b, S> {
     /// Makes the page the one to follow next time, and marks what is gone.
@@ -59,14 +97,35 @@ impl<'b, S: Source<'b>> Run<'_, 'b, S> {
         Ok(())
     }
 
-    pub(crate) fn append_exemplars(&mut self) {
+    fn append_exemplars(&mut self) {
         let s = &mut *self.s;
         if s.exemplars.is_empty() {
             return;
         }
+        if !s.refused.is_empty() {
+            // A sample that is refused takes its exemplars with it.
+            let lines = if s.rebuild.active { &s.rebuild.next } else { &self.cache.entries };
+            s.alive.clear();
+            s.alive.extend(s.refused.iter().filter_map(|&line| lines.get(line as usize)).map(|entry| entry.series()));
+            let refused = &s.alive;
+            s.exemplars.retain(|exemplar| !refused.contains(&exemplar.series));
+        }
         s.rejected.clear();
         self.app.append_exemplars(&s.exemplars, &mut s.rejected);
-        let out_of_order = s.rejected.iter().filter(|r| r.why == AppendError::OutOfOrderExemplar).count();
-        self.counts.exemplars_out_of_order += out_of_order as u64;
+        s.rejected.retain(|r| r.why == AppendError::OutOfOrderExemplar);
+        // upstream: those of a sample count only if all of them are out of order (scrape.go, checkAddError).
+        let mut rejected = s.rejected.iter().peekable();
+        let mut from = 0;
+        for of_one in s.exemplars.chunk_by(|a, b| a.series == b.series) {
+            let end = from + of_one.len();
+            let mut out_of_order = 0;
+            while rejected.next_if(|r| (r.row as usize) < end).is_some() {
+                out_of_order += 1;
+            }
+            if out_of_order == of_one.len() {
+                self.counts.exemplars_out_of_order += out_of_order as u64;
+            }
+            from = end;
+        }
     }
 }

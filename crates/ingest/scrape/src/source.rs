@@ -4,11 +4,12 @@ use std::hash::{BuildHasher, Hasher};
 
 use firesteel_base::TimestampMs;
 use firesteel_expfmt::{
-    Event, ExemplarValue, NativeHistogram, Parser, Part, ProtobufError, ProtobufParser, Sample, SampleLabels,
+    Event, ExemplarValue, LabelsError, NativeHistogram, ParseError, Parser, Part, ProtobufError, ProtobufParser,
+    RichParser, Sample, SampleLabels,
 };
 use firesteel_model::MetricType;
 
-use crate::cache::TargetCache;
+use crate::cache::{Entry, Kind, TargetCache};
 use crate::ingest::IngestError;
 
 /// Yields the entries of one page.
@@ -16,8 +17,10 @@ pub(crate) trait Source<'b> {
     /// Samples may be histograms, or have start timestamps.
     const RICH: bool;
 
-    /// Returns the parser of lines, where known ones can be stepped over.
-    fn lines(&mut self) -> Option<&mut Parser<'b>>;
+    /// Returns the parser of lines if the next line, where it is the one that `entry` stands for, can be stepped over.
+    fn known(&mut self, entry: Entry) -> Option<&mut Parser<'b>>;
+    /// Returns where in the body the present line begins, and where the next.
+    fn line(&self) -> Option<(usize, usize)>;
     /// Returns the next entry, or `None` at the end.
     fn next(&mut self) -> Result<Option<Event<'b>>, IngestError>;
     /// Returns what tells the present sample's series from all others of the page.
@@ -46,19 +49,30 @@ impl<'b> Lines<'b> {
     }
 }
 
+#[cold]
+fn bad_line(error: ParseError, body: &[u8]) -> IngestError {
+    IngestError::Parse { error, html: body.trim_ascii_start().first() == Some(&b'<') }
+}
+
+#[cold]
+fn bad_labels(error: LabelsError, parser: &Parser<'_>) -> IngestError {
+    IngestError::Labels { error, line: parser.line_number() }
+}
+
 impl<'b> Source<'b> for Lines<'b> {
     const RICH: bool = false;
 
     #[inline(always)]
-    fn lines(&mut self) -> Option<&mut Parser<'b>> {
+    fn known(&mut self, _: Entry) -> Option<&mut Parser<'b>> {
         Some(&mut self.parser)
     }
 
+    fn line(&self) -> Option<(usize, usize)> {
+        Some((self.parser.line_start(), self.parser.position()))
+    }
+
     fn next(&mut self) -> Result<Option<Event<'b>>, IngestError> {
-        self.parser.next().map_err(|error| {
-            let html = self.body.trim_ascii_start().first() == Some(&b'<');
-            IngestError::Parse { error, html }
-        })
+        self.parser.next().map_err(|error| bad_line(error, self.body))
     }
 
     fn fingerprint(&mut self, sample: &Sample<'b>, cache: &TargetCache) -> u64 {
@@ -66,8 +80,7 @@ impl<'b> Source<'b> for Lines<'b> {
     }
 
     fn labels(&self, out: &mut SampleLabels) -> Result<(), IngestError> {
-        let labels = self.parser.labels(out);
-        labels.map_err(|error| IngestError::Labels { error, line: self.parser.line_number() })
+        self.parser.labels(out).map_err(|error| bad_labels(error, &self.parser))
     }
 
     fn each_exemplar(&self, labels: &mut SampleLabels, mut each: impl FnMut(ExemplarValue, &SampleLabels)) {
@@ -93,6 +106,80 @@ impl<'b> Source<'b> for Lines<'b> {
     }
 }
 
+/// The lines of a text page where start timestamps or custom buckets are wanted.
+pub(crate) struct RichLines<'b> {
+    parser: RichParser<'b>,
+    body: &'b [u8],
+}
+
+impl<'b> RichLines<'b> {
+    pub(crate) fn new(parser: RichParser<'b>, body: &'b [u8]) -> Self {
+        Self { parser, body }
+    }
+}
+
+impl<'b> Source<'b> for RichLines<'b> {
+    const RICH: bool = true;
+
+    #[inline]
+    fn known(&mut self, entry: Entry) -> Option<&mut Parser<'b>> {
+        let is_metadata = entry.kind() == Kind::Metadata;
+        self.parser.known(is_metadata, if is_metadata { entry.sets_type() } else { None })
+    }
+
+    fn line(&self) -> Option<(usize, usize)> {
+        let parser = self.parser.plain();
+        Some((parser.line_start(), parser.position()))
+    }
+
+    fn next(&mut self) -> Result<Option<Event<'b>>, IngestError> {
+        self.parser.next().map_err(|error| bad_line(error, self.body))
+    }
+
+    fn fingerprint(&mut self, sample: &Sample<'b>, cache: &TargetCache) -> u64 {
+        let Some((name, labels)) = self.parser.converted() else { return cache.fingerprint(sample.series) };
+        let mut hasher = cache.seed().build_hasher();
+        // No line begins so.
+        hasher.write_u8(0);
+        hasher.write(name.as_bytes());
+        // The order of labels does not matter: it may come from any line of the histogram.
+        let mut all = 0u64;
+        for (name, value) in labels {
+            let mut pair = cache.seed().build_hasher();
+            pair.write_usize(name.len());
+            pair.write(name.as_bytes());
+            pair.write(value.as_bytes());
+            all = all.wrapping_add(pair.finish());
+        }
+        hasher.write_u64(all);
+        hasher.finish()
+    }
+
+    fn labels(&self, out: &mut SampleLabels) -> Result<(), IngestError> {
+        self.parser.labels(out).map_err(|error| bad_labels(error, self.parser.plain()))
+    }
+
+    fn each_exemplar(&self, labels: &mut SampleLabels, each: impl FnMut(ExemplarValue, &SampleLabels)) {
+        self.parser.exemplars(labels, each);
+    }
+
+    fn metric_type(&self) -> MetricType {
+        self.parser.metric_type()
+    }
+
+    fn unit(&self) -> &[u8] {
+        self.parser.unit()
+    }
+
+    fn histogram(&mut self) -> Option<NativeHistogram> {
+        self.parser.histogram()
+    }
+
+    fn start(&mut self) -> TimestampMs {
+        self.parser.start()
+    }
+}
+
 /// The messages of a protobuf page.
 pub(crate) struct Messages<'b> {
     parser: ProtobufParser<'b>,
@@ -113,7 +200,11 @@ fn refused(error: ProtobufError) -> IngestError {
 impl<'b> Source<'b> for Messages<'b> {
     const RICH: bool = true;
 
-    fn lines(&mut self) -> Option<&mut Parser<'b>> {
+    fn known(&mut self, _: Entry) -> Option<&mut Parser<'b>> {
+        None
+    }
+
+    fn line(&self) -> Option<(usize, usize)> {
         None
     }
 

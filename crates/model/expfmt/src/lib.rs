@@ -1,11 +1,13 @@
 //! Exposition formats: zero-copy readers and writers.
 //!
 //! [`Parser`] pulls [`Event`]s from a body in the text format 0.0.4 or OpenMetrics 1.0, [`ProtobufParser`] from one in
-//! protobuf: borrowed bytes, labels only on demand. [`write_text`] and [`write_openmetrics`] write gathered families. [`choose`] finds the parser for a content
-//! type.
+//! protobuf: borrowed bytes, labels only on demand. [`RichParser`] adds to a [`Parser`] start timestamps and native histograms.
+//! [`write_text`] and [`write_openmetrics`] write gathered families. [`choose`] finds the parser for a content type.
 #![forbid(unsafe_code)]
 
+mod classic_lines;
 mod content_type;
+mod created;
 mod custom_buckets;
 mod error;
 mod escape;
@@ -20,6 +22,7 @@ mod parser;
 mod protobuf;
 mod protobuf_metric;
 mod quoted;
+mod rich_parser;
 mod text;
 mod text_lexer;
 mod token;
@@ -36,5 +39,6 @@ pub use name_escape::{Escaping, negotiate_text};
 pub use normalise::{openmetrics_float, push_openmetrics_float};
 pub use parser::{Format, Parser, ParserOptions};
 pub use protobuf::{Part, ProtobufError, ProtobufOptions, ProtobufParser};
+pub use rich_parser::{RichOptions, RichParser};
 pub use write_openmetrics::write_openmetrics;
 pub use write_text::{push_text_sample, push_text_type, write_text};

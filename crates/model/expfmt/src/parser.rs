@@ -49,6 +49,8 @@ pub struct Parser<'a> {
     pub(crate) line: usize,
     pub(crate) metric_type: MetricType,
     pub(crate) unit: &'a [u8],
+    /// Length of the name in the last metadata line.
+    family_len: usize,
     name: Option<Span>,
     labels: Vec<(Span, Span)>,
     exemplar: Option<ExemplarValue>,
@@ -65,6 +67,7 @@ impl<'a> Parser<'a> {
             line: 0,
             metric_type: MetricType::Unknown,
             unit: &[],
+            family_len: 0,
             name: None,
             labels: Vec::with_capacity(8),
             exemplar: None,
@@ -231,6 +234,32 @@ impl<'a> Parser<'a> {
         true
     }
 
+    /// Returns the name of the present sample as it stands.
+    pub(crate) fn raw_name(&self) -> &'a [u8] {
+        self.name.map_or(&[], |name| self.lexer.range(name.from, name.to))
+    }
+
+    /// Returns names and values of the present sample's labels as they stand, in their order.
+    pub(crate) fn raw_labels(&self) -> impl Iterator<Item = (&'a [u8], &'a [u8])> {
+        let bytes = |span: &Span| self.lexer.range(span.from, span.to);
+        self.labels.iter().map(move |(name, value)| (bytes(name), bytes(value)))
+    }
+
+    /// Returns as much of the present line from its name on as the name in the last metadata line is long. `None` where a set
+    /// in braces does not begin with the name.
+    pub(crate) fn family_in_series(&self) -> Option<&'a [u8]> {
+        let from = self.name?.from;
+        // upstream: cuts from the front of the series and panics where a label comes before the name; here it has no start.
+        (from <= self.line + 2).then(|| self.lexer.range(from, (from + self.family_len).min(self.lexer.body.len())))
+    }
+
+    /// Goes on where `other` stands, on the same body.
+    pub(crate) fn move_to(&mut self, other: &Self) {
+        self.lexer.clone_from(&other.lexer);
+        self.line = other.line;
+        self.metric_type = other.metric_type;
+    }
+
     /// Returns the unescaped text of a name or value, `None` when it is not UTF-8.
     fn text_of(&self, span: Span) -> Option<Cow<'a, str>> {
         std::str::from_utf8(self.lexer.range(span.from, span.to)).ok().map(escape::label)
@@ -259,6 +288,7 @@ impl<'a> Parser<'a> {
             [b'"', inner @ .., b'"'] => inner,
             name => name,
         };
+        self.family_len = name.len();
         let token = self.token();
         if token != Token::Text {
             let keyword = keyword.as_str();

@@ -310,6 +310,66 @@ fn metadata_outlives_its_lines_for_ten_scrapes() {
     assert!(target.metadata.get("a").is_none() && target.metadata.is_empty());
 }
 
+#[test]
+fn created_lines_are_start_timestamps_where_they_are_wanted() {
+    let page = |n: i64| {
+        format!(
+            "# TYPE a counter\na_total{{x=\"1\"}} {n}\na_created{{x=\"1\"}} 5\na_total{{x=\"2\"}} {n}\n# TYPE g gauge\n\
+             g {n}\ng_created 7\n# TYPE h histogram\nh_bucket{{le=\"+Inf\"}} {n}\nh_count {n}\nh_created 6\n# EOF\n"
+        )
+    };
+    let mut target = Target::with(SampleRules { starts: true, ..SampleRules::default() });
+    target.format = PageFormat::Lines(Format::OpenMetrics);
+    for t in [10_000, 20_000, 30_000] {
+        let counts = target.scrape(t, &page(t)).expect("a good page");
+        assert_eq!((counts.scraped, counts.series_added), (6, if t == 10_000 { 6 } else { 0 }));
+    }
+    let each = |t| [(5000, t), (6000, t), (6000, t)];
+    assert_eq!(target.store.starts(), [each(10_000), each(20_000), each(30_000)].concat());
+    assert_eq!(target.store.created(), 6);
+    // Where nobody asks they are samples, and nothing is a start.
+    let mut plain = Target::new();
+    plain.format = PageFormat::Lines(Format::OpenMetrics);
+    assert_eq!(plain.scrape(10_000, &page(1)).expect("a good page").scraped, 8);
+    assert_eq!(plain.store.starts(), []);
+}
+
+#[test]
+fn classic_lines_become_custom_buckets() {
+    let page = |n: i64, more: &str| {
+        format!(
+            "a {n}\n# TYPE h histogram\nh_bucket{{x=\"1\",le=\"1\"}} {n}\nh_bucket{{x=\"1\",le=\"+Inf\"}} {n}\nh_count{{x=\"1\"}} {n}\n\
+             h_bucket{{x=\"2\",le=\"1\"}} {n}\nh_bucket{{x=\"2\",le=\"+Inf\"}} {n}\n{more}# TYPE g gauge\ng {n}\n"
+        )
+    };
+    let mut target = Target::with(SampleRules { custom_buckets: true, ..SampleRules::default() });
+    let mut want = Vec::new();
+    for t in 1..4 {
+        let counts = target.scrape(t, &page(t, "")).expect("a good page");
+        assert_eq!((counts.scraped, counts.series_added), (4, if t == 1 { 4 } else { 0 }), "at {t}");
+        assert_eq!(target.store.at(t), [format!("__name__=a {t}"), format!("__name__=g {t}")]);
+        want.extend([format!("h {t} 0 -53 1 {t}"), format!("h {t} 0 -53 1 {t}")]);
+        assert_eq!(target.store.histograms(), want);
+    }
+    // One is gone, the other stands twice.
+    let again = "h_bucket{le=\"+Inf\",x=\"2\"} 9\nother 1\nh_count{x=\"2\"} 7\n";
+    let counts = target.scrape(4, &page(4, again)).expect("a good page");
+    assert_eq!((counts.scraped, counts.duplicates), (6, 1));
+    let counts = target.scrape(5, "a 1\n# TYPE h histogram\nh_count{x=\"1\"} 3\n").expect("a good page");
+    assert_eq!((counts.scraped, counts.series_added), (2, 0));
+    assert_eq!(
+        target.store.at(5),
+        ["__name__=a 1", "__name__=g stale", "__name__=h,x=2 stale", "__name__=other stale"]
+    );
+    // The classic series beside.
+    let mut both =
+        Target::with(SampleRules { custom_buckets: true, always_classic_histograms: true, ..SampleRules::default() });
+    for t in 1..4 {
+        assert_eq!(both.scrape(t, &page(t, "")).expect("a good page").scraped, 9);
+        assert_eq!(both.store.at(t).len(), 7);
+    }
+}
+
 /// A field that holds bytes.
 fn put(field: u8, bytes: &[u8]) -> Vec<u8> {
     let mut out = vec![field << 3 | 2, bytes.len() as u8];

@@ -51,7 +51,7 @@ pub(crate) fn render(format: Format, body: &[u8]) -> String {
 }
 
 /// Writes a set as upstream's `Labels.String()`; empty values stay, as in upstream's set before relabelling.
-fn braced(labels: &SampleLabels) -> String {
+pub(crate) fn braced(labels: &SampleLabels) -> String {
     let mut pairs: Vec<(&str, &str)> = labels.iter().collect();
     pairs.sort_by_key(|&(name, _)| name);
     let shown: Vec<String> = pairs

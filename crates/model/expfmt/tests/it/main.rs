@@ -3,4 +3,5 @@
 mod corpus;
 mod golden;
 mod protobuf;
+mod rich;
 mod round_trip;
