@@ -13,6 +13,7 @@ use firesteel_client::Registry;
 use firesteel_config::{Config, Diagnostic};
 use firesteel_go_compat::Instant;
 use firesteel_net::server::{HttpMetrics, Listener, ServeOptions, WebConfigFile, serve};
+use firesteel_notifier::Notifier;
 use firesteel_promql::Engine;
 use firesteel_remote::{ReadHandler, WriteReceiver};
 use firesteel_tsdb::DbOptions;
@@ -26,6 +27,7 @@ use tracing::{error, info, warn};
 use crate::config_source::ConfigError;
 use crate::external_url::{ExternalUrl, route_prefix};
 use crate::metrics::ServerMetrics;
+use crate::notifying::Notifying;
 use crate::queries_active::ActiveQueries;
 use crate::query_log::QueryLog;
 use crate::reload::Reloader;
@@ -133,6 +135,7 @@ impl App {
         let readiness = Readiness::default();
         let db = Arc::new(LateDb::default());
         let scraping = Arc::new(Scraping::default());
+        let notifying = Arc::new(Notifying(Notifier::new(self.options.notifier.clone(), &self.registry)));
         let config = Arc::new(ArcSwap::from_pointee(Config::default()));
         let (reloads, mut reload_requests) = mpsc::channel::<ReloadRequest>(1);
         let quit = CancellationToken::new();
@@ -154,6 +157,7 @@ impl App {
             federation: FederationMetrics::new(&self.registry),
             exemplars: db.clone(),
             targets: scraping.clone(),
+            alertmanagers: notifying.clone(),
             status: Arc::new(Status {
                 config: config.clone(),
                 flags: self.options.flags.clone(),
@@ -201,12 +205,19 @@ impl App {
             exemplars: self.options.scrape.exemplars,
             config,
             scraping: scraping.clone(),
+            notifying: notifying.clone(),
             db: db.clone(),
             queries: queries.clone(),
             metrics: self.metrics.clone(),
         });
-        let ending =
-            |opened| Ending { readiness: readiness.clone(), scraping: scraping.clone(), db: opened, stop_web, web };
+        let ending = |opened| Ending {
+            readiness: readiness.clone(),
+            scraping: scraping.clone(),
+            notifying: notifying.clone(),
+            db: opened,
+            stop_web,
+            web,
+        };
 
         info!("Starting TSDB ...");
         let opened =

@@ -15,7 +15,6 @@ pub(crate) enum Fate {
 const GO: &str = "the Go runtime's; shown, and nothing here needs it";
 const CONSOLES: &str = "there are no console templates, and installations without them lack nothing";
 const NO_RULES: &str = "rules are not evaluated yet";
-const NO_ALERTS: &str = "alerts are not sent yet";
 const AGENT: &str = "only with --agent, which is refused";
 
 /// Every flag of the table in `flags.rs`, in its order.
@@ -81,9 +80,9 @@ pub(crate) const FATES: &[(&str, Fate)] = &[
     ("rules.max-concurrent-evals", Accepted(NO_RULES)),
     ("scrape.adjust-timestamps", Acts),
     ("scrape.timestamp-tolerance", Acts),
-    ("alertmanager.notification-queue-capacity", Accepted(NO_ALERTS)),
-    ("alertmanager.notification-batch-size", Accepted(NO_ALERTS)),
-    ("alertmanager.drain-notification-queue-on-shutdown", Accepted(NO_ALERTS)),
+    ("alertmanager.notification-queue-capacity", Acts),
+    ("alertmanager.notification-batch-size", Acts),
+    ("alertmanager.drain-notification-queue-on-shutdown", Acts),
     ("query.lookback-delta", Acts),
     ("query.timeout", Acts),
     ("query.max-concurrency", Acts),

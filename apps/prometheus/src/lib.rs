@@ -12,6 +12,7 @@ mod flag_fate;
 mod flags;
 mod host;
 mod metrics;
+mod notifying;
 mod options;
 mod program;
 mod queries_active;

@@ -8,6 +8,7 @@ use axum::Router;
 use firesteel_cli::{Halt, Matches, Mode};
 use firesteel_config::{ByteSize, Defaults, RetentionConfig};
 use firesteel_net::server::{Cors, Listener};
+use firesteel_notifier::NotifierOptions;
 use firesteel_promql::{EngineFeatures, EngineOptions, MemoryLimits};
 use firesteel_promql_syntax::ParserOptions;
 use firesteel_re2::AnchoredRegex;
@@ -54,6 +55,7 @@ pub struct Options {
     pub engine: EngineOptions,
     pub parser: ParserOptions,
     pub scrape: ScrapeOptions,
+    pub notifier: NotifierOptions,
     pub receiver: ReceiverOptions,
     pub remote_read: ReadOptions,
     /// What holds where the file says nothing, and other defaults of the file.
@@ -150,6 +152,15 @@ impl Options {
                 append_metadata: has("metadata-wal-records"),
                 starts: parse_starts,
                 ..ScrapeOptions::default()
+            },
+            notifier: NotifierOptions {
+                queue_capacity: usize::try_from(m.int("alertmanager.notification-queue-capacity")).unwrap_or(0),
+                batch_max: match usize::try_from(m.int("alertmanager.notification-batch-size")) {
+                    Ok(0) | Err(_) => NotifierOptions::default().batch_max,
+                    Ok(max) => max,
+                },
+                drain_on_shutdown: m.bool("alertmanager.drain-notification-queue-on-shutdown"),
+                ..NotifierOptions::default()
             },
             receiver: ReceiverOptions {
                 enabled: m.bool("web.enable-remote-write-receiver"),

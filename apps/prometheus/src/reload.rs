@@ -11,6 +11,7 @@ use tracing::{error, info, warn};
 use crate::ConfigSource;
 use crate::config_source::place;
 use crate::metrics::ServerMetrics;
+use crate::notifying::Notifying;
 use crate::scraping::Scraping;
 use crate::storing::{LateDb, exemplars_max, out_of_order_window, retention, xor2};
 use crate::wire::Queries;
@@ -24,6 +25,7 @@ pub(crate) struct Reloader {
     pub(crate) exemplars: bool,
     pub(crate) config: Arc<ArcSwap<Config>>,
     pub(crate) scraping: Arc<Scraping>,
+    pub(crate) notifying: Arc<Notifying>,
     pub(crate) db: Arc<LateDb>,
     pub(crate) queries: Arc<Queries>,
     pub(crate) metrics: ServerMetrics,
@@ -114,8 +116,10 @@ impl Reloader {
         let log_took = began.elapsed();
         let scrape = self.scraping.apply(&config).await;
         let scrape_took = began.elapsed().saturating_sub(log_took);
+        let notify = self.notifying.0.apply(&config).map_err(|e| e.to_string());
+        let notify_took = began.elapsed().saturating_sub(log_took + scrape_took);
         self.config.store(Arc::new(config));
-        let outcome = log.and(scrape);
+        let outcome = log.and(scrape).and(notify);
         if let Err(err) = &outcome {
             error!(err, "Failed to apply configuration");
         }
@@ -128,6 +132,7 @@ impl Reloader {
         info!(
             query_engine = go(log_took),
             scrape = go(scrape_took),
+            notify = go(notify_took),
             filename = self.source.name(),
             totalDuration = go(began.elapsed()),
             "Completed loading of configuration file"

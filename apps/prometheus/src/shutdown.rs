@@ -10,10 +10,13 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
+use crate::notifying::Notifying;
 use crate::scraping::Scraping;
 
 /// Scrapes under way are cut off rather than waited for; this is for their last commit.
 const SCRAPE_DEADLINE: Duration = Duration::from_secs(10);
+/// Queues are drained where they can be; an Alertmanager that gives no answer costs one timeout.
+const NOTIFY_DEADLINE: Duration = Duration::from_secs(30);
 /// Requests under way may finish.
 const WEB_DEADLINE: Duration = Duration::from_secs(5);
 
@@ -21,6 +24,7 @@ const WEB_DEADLINE: Duration = Duration::from_secs(5);
 pub(crate) struct Ending {
     pub(crate) readiness: Readiness,
     pub(crate) scraping: Arc<Scraping>,
+    pub(crate) notifying: Arc<Notifying>,
     pub(crate) db: Option<Arc<Db>>,
     pub(crate) stop_web: CancellationToken,
     pub(crate) web: JoinHandle<std::io::Result<()>>,
@@ -39,7 +43,13 @@ impl Ending {
             well = false;
         }
         info!("Scrape manager stopped");
-        // 3. Storage: the log is synced and closed.
+        // 3. Alerts that wait are sent.
+        if timeout(NOTIFY_DEADLINE, self.notifying.0.stop()).await.is_err() {
+            warn!("Notification manager did not stop in time");
+            well = false;
+        }
+        info!("Notification manager stopped");
+        // 4. Storage: the log is synced and closed.
         info!("Stopping storage...");
         if let Some(db) = self.db {
             match tokio::task::spawn_blocking(move || db.close()).await {
@@ -54,7 +64,7 @@ impl Ending {
                 }
             }
         }
-        // 4. The listeners, last: until now they could say what is going on.
+        // 5. The listeners, last: until now they could say what is going on.
         info!("Stopping web handler...");
         self.stop_web.cancel();
         let mut web = self.web;

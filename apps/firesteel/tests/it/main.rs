@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test may fail by panic")]
 
 mod admin;
+mod alertmanagers;
 mod answers;
 mod diagnose;
 mod differential;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use firesteel_config::{AlertmanagerConfig, RelabelRules, ValidationScheme};
 use firesteel_discovery::SetTargets;
 use firesteel_model::{Alert, Labels};
-use firesteel_net::client::{ClientOptions, HttpClient};
+use firesteel_net::client::{ClientOptions, HttpClient, Signing};
 use parking_lot::Mutex;
 use tokio_util::task::TaskTracker;
 use tracing::error;
@@ -45,7 +45,8 @@ impl PeerSet {
         metrics: &Metrics,
         tasks: &TaskTracker,
     ) -> Result<Self, NotifierError> {
-        let client = ClientOptions { user_agent: options.user_agent.clone(), ..ClientOptions::default() };
+        let signing = config.sigv4.as_ref().map(Signing::of_config).transpose().map_err(NotifierError::Client)?;
+        let client = ClientOptions { user_agent: options.user_agent.clone(), signing, ..ClientOptions::default() };
         let client = HttpClient::new(&config.http, client).map_err(NotifierError::Client)?;
         let rules = |configs| RelabelRules::new(configs, scheme).map_err(NotifierError::Regex);
         Ok(Self {

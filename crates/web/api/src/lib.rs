@@ -10,6 +10,7 @@
 #![forbid(unsafe_code)]
 
 mod admin;
+mod alertmanagers;
 mod detail;
 mod diagnose;
 mod error;

@@ -14,7 +14,7 @@ use crate::go_paths::go_paths;
 use crate::readiness::when_ready;
 use crate::respond::{not_found, plain, wrong_method};
 use crate::{
-    Api, admin, diagnose, exemplars, federate, labels, manage, metadata, query, rules, running, status, targets,
+    Api, admin, alertmanagers, diagnose, exemplars, federate, labels, manage, metadata, query, rules, running, status, targets,
 };
 
 /// Builds the routes below `prefix` (`/` or `/some/path`). `page` serves everything that is not an endpoint; `remote` has the
@@ -48,7 +48,7 @@ pub fn router(api: Arc<Api>, prefix: &str, page: Option<Router>, remote: Router,
         .route("/scrape_pools/config", reading(get(targets::pool_config)))
         .route("/rules", reading(get(rules::rules)))
         .route("/alerts", reading(get(rules::alerts)))
-        .route("/alertmanagers", reading(get(rules::alertmanagers)))
+        .route("/alertmanagers", reading(get(alertmanagers::alertmanagers)))
         .route("/status/config", reading(get(status::config)))
         .route("/status/flags", reading(get(status::flags)))
         .route("/status/buildinfo", reading(get(status::build)))

@@ -1,5 +1,4 @@
-//! `/rules`, `/alerts`, `/alertmanagers`: this server evaluates no rules and notifies nobody yet, and says so by empty
-//! lists.
+//! `/rules`, `/alerts`: this server evaluates no rules yet, and says so by empty lists.
 
 use axum::response::{IntoResponse as _, Response};
 use firesteel_go_compat::quote;
@@ -62,11 +61,5 @@ fn paging(params: &Params) -> Result<(), ApiError> {
 pub(crate) async fn alerts() -> Response {
     success(&[], |json| {
         json.raw(r#"{"alerts":[]}"#);
-    })
-}
-
-pub(crate) async fn alertmanagers() -> Response {
-    success(&[], |json| {
-        json.raw(r#"{"activeAlertmanagers":[],"droppedAlertmanagers":[]}"#);
     })
 }

@@ -23,6 +23,12 @@ pub trait QuerySource: Send + Sync {
     ) -> Result<QueryResult, QueryError>;
 }
 
+/// Where alerts are sent.
+pub trait AlertmanagerSource: Send + Sync {
+    /// Returns the URLs of the Alertmanagers in use, and of those that relabelling dropped.
+    fn alertmanagers(&self) -> (Vec<String>, Vec<String>);
+}
+
 /// The targets being scraped.
 pub trait TargetSource: Send + Sync {
     /// Returns the targets in force, pools sorted by name and targets as their pool orders them.

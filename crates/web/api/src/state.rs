@@ -10,7 +10,7 @@ use firesteel_storage::{ExemplarQueryable, Queryable};
 use tokio::sync::Semaphore;
 
 use crate::RunningQueries;
-use crate::source::{AdminSource, Control, QuerySource, StatusSource, TargetSource};
+use crate::source::{AdminSource, AlertmanagerSource, Control, QuerySource, StatusSource, TargetSource};
 use crate::{ApiError, FederationMetrics, Readiness};
 
 /// The parts of a server that the API shows, and its settings.
@@ -20,6 +20,7 @@ pub struct Api {
     pub store: Arc<dyn Queryable>,
     pub exemplars: Arc<dyn ExemplarQueryable>,
     pub targets: Arc<dyn TargetSource>,
+    pub alertmanagers: Arc<dyn AlertmanagerSource>,
     pub status: Arc<dyn StatusSource>,
     pub federation: FederationMetrics,
     pub control: Arc<dyn Control>,
