@@ -139,7 +139,9 @@ impl Notifier {
             .collect();
         state.external = config.global.external_labels.to_labels();
         state.alert_rules = alert_rules;
-        before.iter().for_each(|gone| gone.close());
+        for gone in before {
+            gone.close();
+        }
         Ok(())
     }
 

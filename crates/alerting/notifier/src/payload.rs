@@ -44,7 +44,7 @@ pub(crate) fn body(alerts: &[Alert]) -> serde_json::Result<Bytes> {
 
 fn object<S: Serializer>(labels: &&Labels, out: S) -> Result<S::Ok, S::Error> {
     let mut map = out.serialize_map(Some(labels.len()))?;
-    for (name, value) in labels.iter() {
+    for (name, value) in *labels {
         map.serialize_entry(name, value)?;
     }
     map.end()
