@@ -40,6 +40,11 @@ impl FoundChunks {
         self.chunks.len()
     }
 
+    /// Returns how many bytes of files the chunks take.
+    pub(super) fn file_bytes(&self) -> usize {
+        self.chunks.iter().filter(|c| c.file.is_some()).map(|c| (c.to - c.from) as usize).sum()
+    }
+
     /// Removes all and keeps the memory.
     pub(super) fn clear(&mut self) {
         self.bytes.clear();

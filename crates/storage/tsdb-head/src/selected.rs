@@ -4,6 +4,7 @@
 //! since whoever asks for one series asks for its neighbours next.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use firesteel_base::TimeRange;
 use firesteel_model::SeriesRef;
@@ -36,7 +37,12 @@ pub(super) struct HeadSelected {
     notes: Vec<Note>,
     /// The groups copied last, so that readers of neighbouring series do not copy them again.
     recent: Mutex<Vec<Arc<Group>>>,
+    /// Bytes of files that were read.
+    read_bytes: AtomicUsize,
 }
+
+/// Whoever reads more than this of files does not leave it in the process' memory.
+const READ_BYTES_KEPT: usize = 4 << 20;
 
 const GROUP: usize = 64;
 /// One for each thread that reads a selection, about.
@@ -61,7 +67,16 @@ impl HeadSelected {
         found: Vec<(SeriesEntry, Note)>,
     ) -> Self {
         let (series, notes) = found.into_iter().unzip();
-        Self { head, _snapshot: snapshot, range, order, series, notes, recent: Mutex::default() }
+        Self {
+            head,
+            _snapshot: snapshot,
+            range,
+            order,
+            series,
+            notes,
+            recent: Mutex::default(),
+            read_bytes: AtomicUsize::new(0),
+        }
     }
 
     fn group(&self, number: usize) -> Arc<Group> {
@@ -93,6 +108,7 @@ impl HeadSelected {
             }
             ends.push(chunks.len() as u32);
         }
+        self.read_bytes.fetch_add(chunks.file_bytes(), Ordering::Relaxed);
         let bytes = chunks.take_bytes();
         Group { number, chunks, bytes, ends }
     }
@@ -101,6 +117,17 @@ impl HeadSelected {
     fn moved(&self, shard: &Shard, series: SeriesRef) -> Option<Slot> {
         let place = self.head.place_of(series)?;
         shard.series(place.slot, series).map(|_| place.slot)
+    }
+}
+
+impl Drop for HeadSelected {
+    fn drop(&mut self) {
+        if *self.read_bytes.get_mut() > READ_BYTES_KEPT
+            && let Some(files) = self.head.chunks_head()
+        {
+            let maps = files.maps().clone();
+            maps.release();
+        }
     }
 }
 
