@@ -52,6 +52,25 @@ impl Server {
         config: &str,
         prefix: &str,
     ) -> Result<Self, ServerError> {
+        let mut server = Self::spawn(program, args, dir, config)?;
+        server.wait_ready(prefix, READY_LIMIT)?;
+        Ok(server)
+    }
+
+    /// As [`Server::start`], with another limit for becoming ready: of a server with a long log to read.
+    pub fn start_within(
+        limit: Duration,
+        program: &Path,
+        args: &[&str],
+        dir: &Path,
+        config: &str,
+    ) -> Result<Self, ServerError> {
+        let mut server = Self::spawn(program, args, dir, config)?;
+        server.wait_ready("", limit)?;
+        Ok(server)
+    }
+
+    fn spawn(program: &Path, args: &[&str], dir: &Path, config: &str) -> Result<Self, ServerError> {
         fs::create_dir_all(dir)?;
         let config_file = dir.join("prometheus.yml");
         fs::write(&config_file, config)?;
@@ -73,13 +92,11 @@ impl Server {
             .http_status_as_error(false)
             .build()
             .new_agent();
-        let mut server = Self { child, address, log: log_file, config: config_file, agent };
-        server.wait_ready(prefix)?;
-        Ok(server)
+        Ok(Self { child, address, log: log_file, config: config_file, agent })
     }
 
-    fn wait_ready(&mut self, prefix: &str) -> Result<(), ServerError> {
-        let deadline = Instant::now() + READY_LIMIT;
+    fn wait_ready(&mut self, prefix: &str, limit: Duration) -> Result<(), ServerError> {
+        let deadline = Instant::now() + limit;
         while Instant::now() < deadline {
             if let Some(status) = self.child.try_wait()? {
                 return Err(ServerError::Ended { status, log: self.log() });

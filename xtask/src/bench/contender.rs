@@ -12,6 +12,10 @@ use firesteel_testkit::Server;
 use super::process::Usage;
 use crate::{peers, shell};
 
+const CONFIG: &str = "global: {}\n";
+/// A log of 120 million samples takes a reference minutes to read.
+const READY_LIMIT: Duration = Duration::from_mins(20);
+
 /// On which processors a server runs.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Cores {
@@ -27,12 +31,12 @@ impl Cores {
     /// Starts a server that sees these processors only, so that it makes as many threads as suits them.
     fn start(self, program: &Path, args: &[&str], dir: &Path) -> Result<Server> {
         if self == Self::All {
-            return Ok(Server::start(program, args, dir, "global: {}\n")?);
+            return Ok(Server::start_within(READY_LIMIT, program, args, dir, CONFIG)?);
         }
         let taskset = shell::which("taskset").context("taskset is needed (util-linux)")?;
         let program = program.display().to_string();
         let args: Vec<&str> = ["-c", "0", &program].iter().chain(args).copied().collect();
-        Ok(Server::start(&taskset, &args, dir, "global: {}\n")?)
+        Ok(Server::start_within(READY_LIMIT, &taskset, &args, dir, CONFIG)?)
     }
 }
 
@@ -118,13 +122,21 @@ impl Contender {
         }
     }
 
-    pub(crate) fn usage(&self) -> Result<Usage> {
-        let pid = match &self.process {
-            Process::Prometheus(server) => server.pid(),
-            Process::Victoria { child, .. } => child.id(),
+    fn pid(&self) -> Result<u32> {
+        match &self.process {
+            Process::Prometheus(server) => Ok(server.pid()),
+            Process::Victoria { child, .. } => Ok(child.id()),
             Process::Gone => bail!("the process is gone"),
-        };
-        Usage::of(pid)
+        }
+    }
+
+    pub(crate) fn usage(&self) -> Result<Usage> {
+        Usage::of(self.pid()?)
+    }
+
+    /// Lets the peak of the memory be counted from now on.
+    pub(crate) fn reset_peak(&self) -> Result<()> {
+        super::process::reset_peak(self.pid()?)
     }
 
     /// Returns the first value of an instant query.

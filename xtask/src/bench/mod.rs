@@ -1,5 +1,6 @@
 //! Whole-process benches: Firesteel and, when there is one, a `prometheus` under the same load in the same run.
 
+mod back;
 mod contender;
 mod pages;
 mod process;
@@ -22,7 +23,8 @@ pub(crate) fn run(args: &[&str]) -> Result<()> {
         _ => bail!(
             "bench: say what: scrape [--series N] [--interval SECONDS] [--seconds N] [--gzip] [--save], remote-write \
              [--series N] [--rounds N] [--save], restart [--series N] [--samples N] [--only SERVER] [--again] [--save], \
-             storage [--series N,N] [--no-churn] [--save], or promql [--queries] [--filter NAME,NAME] [--cores 1,2] \
+             storage [--parts held,churn,blocks,compaction] [--series N] [--curve N,N] \
+             [--curve-samples N] [--curve-peer-to N] [--alone] [--save], or promql [--queries] [--filter NAME,NAME] [--cores 1,2] \
              [--cpu-seconds N] [--alone] [--keep] [--save]"
         ),
     }

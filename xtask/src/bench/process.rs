@@ -36,3 +36,8 @@ impl Usage {
         })
     }
 }
+
+/// Lets the kernel count the peak of a process' memory from now on (`clear_refs` of proc(5)).
+pub(crate) fn reset_peak(pid: u32) -> Result<()> {
+    Ok(fs::write(format!("/proc/{pid}/clear_refs"), "5")?)
+}

@@ -78,11 +78,35 @@ fn value(n: usize, round: u64) -> f64 {
     (mixed % 1_000_000) as f64 / 1e6
 }
 
-fn message_v1(series: std::ops::Range<usize>, round: u64, t_ms: i64) -> Vec<u8> {
-    let mut out = Vec::with_capacity(series.len() * 200);
+/// Labels as the first message has them, spelled once: the sender is not what is measured.
+struct Spelled {
+    first: usize,
+    bytes: Vec<u8>,
+    ends: Vec<usize>,
+}
+
+impl Spelled {
+    fn new(series: std::ops::Range<usize>) -> Self {
+        let mut spelled = Self { first: series.start, bytes: Vec::new(), ends: Vec::with_capacity(series.len()) };
+        for n in series {
+            labels(n, |name, value| write_v1::put_label(&mut spelled.bytes, name, value));
+            spelled.ends.push(spelled.bytes.len());
+        }
+        spelled
+    }
+
+    fn of(&self, n: usize) -> &[u8] {
+        let at = n - self.first;
+        let from = if at == 0 { 0 } else { self.ends[at - 1] };
+        &self.bytes[from..self.ends[at]]
+    }
+}
+
+fn message_v1(spelled: &Spelled, series: std::ops::Range<usize>, round: u64, t_ms: i64) -> Vec<u8> {
+    let mut out = Vec::with_capacity(series.len() * 220);
     for n in series {
         write_v1::put_series(&mut out, |out| {
-            labels(n, |name, value| write_v1::put_label(out, name, value));
+            out.extend_from_slice(spelled.of(n));
             write_v1::put_sample(out, t_ms, value(n, round));
         });
     }
@@ -176,12 +200,13 @@ pub(crate) fn push(
         let mut connection = Connection::open(host)?;
         let mut pushed = Pushed::default();
         let mut packed = Vec::new();
+        let spelled = Spelled::new(if version == Version::V1 { from..to } else { from..from });
         for round in rounds.clone() {
             let mut at = from;
             while at < to {
                 let end = to.min(at + REQUEST_SAMPLES);
                 let message = match version {
-                    Version::V1 => message_v1(at..end, round, t_ms(round)),
+                    Version::V1 => message_v1(&spelled, at..end, round, t_ms(round)),
                     Version::V2 => message_v2(at..end, round, t_ms(round)),
                 };
                 packed.clear();

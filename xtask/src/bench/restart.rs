@@ -4,11 +4,12 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::time::{Instant, SystemTime};
+use std::time::SystemTime;
 
 use anyhow::{Context as _, Result, bail};
 use serde_json::{Map, Value, json};
 
+use super::back::{Questions, after_kill, before_kill};
 use super::contender::Contender;
 use super::pushes::{Series, Version, push};
 use crate::shell;
@@ -102,27 +103,17 @@ fn measured(who: &str, home: &Path, options: &Options) -> Result<Option<Map<Stri
         fs::remove_dir_all(&copy)?;
     }
     copy_dir(&killed.join("data"), &copy.join("data"))?;
-    let began = Instant::now();
-    let Some(server) = start(who, &copy)? else { return Ok(None) };
-    let ready = began.elapsed();
-    // Ready is not enough: all samples must be answered.
-    let whole = server.value(kept["expr"].as_str().unwrap_or_default()).unwrap_or(0.0);
-    let answered = began.elapsed();
-    let count = kept["series"].as_u64().unwrap_or(0);
-    if whole != count as f64 {
-        bail!("{who}: after the kill {whole} of {count} series are whole");
-    }
-    let usage = server.usage()?;
-    let before = &kept["rss_bytes"];
-    let ratio = usage.rss_peak_bytes as f64 / before.as_f64().unwrap_or(1.0);
-    let figures = json!({
-        "seconds_to_ready": ready.as_secs_f64(), "seconds_to_all_answered": answered.as_secs_f64(),
-        "cpu_seconds": usage.cpu_seconds, "rss_bytes_before": before, "rss_peak_bytes_before": kept["rss_peak_bytes"],
-        "rss_peak_bytes": usage.rss_peak_bytes, "rss_bytes": usage.rss_bytes, "rss_peak_to_before": ratio,
-    });
+    let questions = Questions::from_json(&kept["questions"]);
+    let mut figures = kept["figures"].as_object().cloned().unwrap_or_default();
+    let Some(server) = after_kill(|| start(who, &copy), &questions, &mut figures)? else { return Ok(None) };
+    let bytes = |name: &str| figures.get(name).and_then(Value::as_f64).unwrap_or(0.0);
+    let replay = bytes("restart_rss_peak_bytes_to_ready") / bytes("rss_bytes_before_kill");
+    let asked = bytes("restart_rss_peak_bytes_to_all_samples") / bytes("rss_peak_bytes_before_kill_while_asked");
+    figures.insert("rss_peak_of_replay_to_before".into(), replay.into());
+    figures.insert("rss_peak_while_asked_to_before".into(), asked.into());
     server.kill_9()?;
     fs::remove_dir_all(&copy)?;
-    Ok(figures.as_object().cloned())
+    Ok(Some(figures))
 }
 
 /// Returns what is known of the server before it was killed, and the question that tells whether all is back.
@@ -135,17 +126,14 @@ fn fill_and_kill(who: &str, dir: &Path, options: &Options) -> Result<Option<Valu
     push(server.address(), Version::V1, &series, 0..options.samples, &t_ms)?;
     // What is written behind the appends may end.
     std::thread::sleep(std::time::Duration::from_secs(2));
-    let usage = server.usage()?;
+    let questions = Questions::new(options.series, options.samples, STEP_MS, end);
+    let mut figures = Map::new();
+    before_kill(&server, &questions, &mut figures)?;
     server.kill_9()?;
-    let (range, at) = (options.samples as i64 * STEP_MS / 1000 + 60, end / 1000);
-    let samples = options.samples;
-    let expr = format!("count(count_over_time({{__name__=~\".+\",instance!=\"\"}}[{range}s] @ {at}) == {samples})");
-    Ok(Some(json!({
-        "series": options.series, "expr": expr, "rss_bytes": usage.rss_bytes, "rss_peak_bytes": usage.rss_peak_bytes,
-    })))
+    Ok(Some(json!({"questions": questions.to_json(), "figures": figures})))
 }
 
-fn copy_dir(from: &Path, to: &Path) -> Result<()> {
+pub(super) fn copy_dir(from: &Path, to: &Path) -> Result<()> {
     fs::create_dir_all(to)?;
     for entry in fs::read_dir(from)? {
         let path: PathBuf = entry?.path();
