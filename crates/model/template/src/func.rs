@@ -11,7 +11,7 @@ type Body<'a> = dyn Fn(&[Value]) -> Result<Value, String> + Send + Sync + 'a;
 /// A function, what it takes, and what it does.
 pub struct Func<'a> {
     /// Types of the parameters; the last one is that of each further argument if the function is variadic.
-    pub params: &'static [&'static Type],
+    pub params: Box<[&'static Type]>,
     pub variadic: bool,
     body: Box<Body<'a>>,
 }
@@ -20,18 +20,18 @@ impl<'a> Func<'a> {
     /// A function with as many arguments as parameters. The body gets values of these types, as many as there are; what
     /// it returns as an error stands behind "error calling NAME: ".
     pub fn new(
-        params: &'static [&'static Type],
+        params: &[&'static Type],
         body: impl Fn(&[Value]) -> Result<Value, String> + Send + Sync + 'a,
     ) -> Self {
-        Self { params, variadic: false, body: Box::new(body) }
+        Self { params: params.into(), variadic: false, body: Box::new(body) }
     }
 
     /// A function whose last parameter may be given any number of times, or not at all.
     pub fn variadic(
-        params: &'static [&'static Type],
+        params: &[&'static Type],
         body: impl Fn(&[Value]) -> Result<Value, String> + Send + Sync + 'a,
     ) -> Self {
-        Self { params, variadic: true, body: Box::new(body) }
+        Self { params: params.into(), variadic: true, body: Box::new(body) }
     }
 
     /// Calls it with arguments that were checked.

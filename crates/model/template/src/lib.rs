@@ -6,9 +6,16 @@
 
 #![forbid(unsafe_code)]
 
+mod builtins;
+mod compare;
 mod error;
+mod escape;
+mod exec;
 mod func;
+mod gofmt;
+pub mod gotime;
 mod limits;
+mod parse;
 pub mod prometheus;
 mod template;
 pub mod types;

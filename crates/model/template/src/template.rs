@@ -1,8 +1,13 @@
 //! A set of templates that know each other by name.
 
+use std::sync::Arc;
+
+use crate::builtins;
 use crate::error::TemplateError;
+use crate::exec::{self, Setting, Trees};
 use crate::func::FuncMap;
 use crate::limits::Limits;
+use crate::parse;
 use crate::value::Value;
 
 /// What a key gives that its map does not have.
@@ -22,6 +27,7 @@ pub enum MissingKey {
 pub struct Template {
     name: String,
     missing_key: MissingKey,
+    trees: Trees,
 }
 
 impl Template {
@@ -34,10 +40,11 @@ impl Template {
 
     /// A set without any text.
     pub fn new(name: &str) -> Self {
-        Self { name: name.to_owned(), missing_key: MissingKey::Invalid }
+        Self { name: name.to_owned(), missing_key: MissingKey::Invalid, trees: Trees::new() }
     }
 
     /// Says what missing keys give.
+    #[must_use]
     pub fn missing_key(mut self, missing_key: MissingKey) -> Self {
         self.missing_key = missing_key;
         self
@@ -45,12 +52,20 @@ impl Template {
 
     /// Parses another text into the set, as Go's `New(name).Parse(text)`: what it defines covers what was there.
     pub fn add(&mut self, name: &str, text: &str, funcs: &FuncMap<'_>) -> Result<(), TemplateError> {
-        todo!("{name}{text}{funcs:?}")
+        let known = |name: &str| funcs.get(name).is_some() || builtins::find(name).is_some();
+        for tree in parse::parse_trees(name, text, &known)? {
+            // A text of definitions only does not take the place of one that says something.
+            if tree.is_empty() && self.trees.contains_key(&tree.name) {
+                continue;
+            }
+            self.trees.insert(tree.name.clone(), Arc::new(tree));
+        }
+        Ok(())
     }
 
-    /// Names of all templates that have a text.
-    pub fn names(&self) -> Vec<&str> {
-        Vec::new()
+    /// Names of all templates that have a text, sorted.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.trees.keys().map(String::as_str)
     }
 
     /// Runs the main template over `data`.
@@ -66,6 +81,7 @@ impl Template {
         funcs: &FuncMap<'_>,
         limits: Limits,
     ) -> Result<String, TemplateError> {
-        todo!("{name}{data:?}{funcs:?}{limits:?}")
+        let setting = Setting { trees: &self.trees, funcs, missing_key: self.missing_key, limits };
+        exec::execute(setting, name, data)
     }
 }

@@ -2,30 +2,22 @@
 
 use std::fmt;
 
-use firesteel_model::{FloatHistogram, Labels};
-
+use super::functions::{functions, names_only};
+use super::sample::{QuerySource, SampleValue};
 use crate::error::TemplateError;
+use crate::limits::Limits;
+use crate::template::{MissingKey, Template};
+use crate::types::Type;
 use crate::value::Value;
 
-/// Where `query` gets its answers.
-pub trait QuerySource: Send + Sync {
-    /// Runs an instant query at a time, in milliseconds. A scalar is one sample without labels. The error is upstream's text.
-    fn query(&self, expr: &str, at_ms: i64) -> Result<Vec<Sample>, String>;
-}
+/// What stands before each text, so that people need not know the dot (rules/alerting.go, model/rulefmt).
+const VARIABLES: &str = "{{$labels := .Labels}}{{$externalLabels := .ExternalLabels}}\
+                         {{$externalURL := .ExternalURL}}{{$value := .Value}}";
 
-/// One element of an answer to `query`.
-#[derive(Clone, Debug)]
-pub struct Sample {
-    pub labels: Labels,
-    pub value: SampleValue,
-}
-
-/// What a sample holds.
-#[derive(Clone, Debug)]
-pub enum SampleValue {
-    Float(f64),
-    Histogram(Box<FloatHistogram>),
-}
+static ALERT_DATA: Type = Type::record(
+    "struct { Labels map[string]string; ExternalLabels map[string]string; ExternalURL string; Value interface {} }",
+    false,
+);
 
 /// What the templates of one alert see: `.Labels`, `.ExternalLabels`, `.ExternalURL`, `.Value`. `external_labels` is
 /// [`Value::string_map`] of them, made once.
@@ -35,8 +27,13 @@ pub fn alert_data<'a>(
     external_url: &str,
     value: &SampleValue,
 ) -> Value {
-    let _ = (labels.into_iter().count(), external_labels, external_url, value);
-    todo!()
+    let fields = vec![
+        ("Labels", Value::string_map(labels)),
+        ("ExternalLabels", external_labels.clone()),
+        ("ExternalURL", external_url.into()),
+        ("Value", value.to_value()),
+    ];
+    Value::record(&ALERT_DATA, fields)
 }
 
 /// What expanding needs beside the data.
@@ -58,13 +55,20 @@ impl fmt::Debug for Expander<'_> {
 #[derive(Clone, Debug)]
 pub struct AlertTemplate {
     text: String,
+    /// None if the text has no action.
+    parsed: Option<Result<Box<Template>, String>>,
+    name: String,
 }
 
 impl AlertTemplate {
     /// Parses it. A fault is kept, and is what each expansion says, as upstream, which parses each time.
     pub fn new(alert: &str, text: &str) -> Self {
-        let _ = alert;
-        Self { text: text.to_owned() }
+        let name = format!("__alert_{alert}");
+        let parsed = text.contains("{{").then(|| match parse(&name, text) {
+            Ok(template) => Ok(Box::new(template)),
+            Err(error) => Err(format!("error parsing template {name}: {error}")),
+        });
+        Self { text: text.to_owned(), parsed, name }
     }
 
     /// The text as it was given.
@@ -74,8 +78,13 @@ impl AlertTemplate {
 
     /// Expands it. The error is upstream's: `error parsing template __alert_X: …`, `error executing template __alert_X: …`.
     pub fn expand(&self, data: &Value, with: &Expander<'_>) -> Result<String, String> {
-        let _ = (data, with.now_ms, with.external_url, with.source);
-        todo!()
+        match &self.parsed {
+            None => Ok(self.text.clone()),
+            Some(Err(error)) => Err(error.clone()),
+            Some(Ok(template)) => template
+                .execute(data, &functions(with), Limits::default())
+                .map_err(|error| format!("error executing template {}: {error}", self.name)),
+        }
     }
 
     /// Expands it, with `<error expanding template: …>` in the place of a result that fails. The second is the error,
@@ -88,8 +97,19 @@ impl AlertTemplate {
     }
 }
 
-/// Returns what upstream refuses in a template of an alert when it loads a rule file (`ParseTest`).
+fn parse(name: &str, text: &str) -> Result<Template, TemplateError> {
+    let template = Template::parse(name, &format!("{VARIABLES}{text}"), names_only())?;
+    Ok(template.missing_key(MissingKey::Zero))
+}
+
+/// Returns what upstream refuses in a template of an alert when it loads a rule file (`ParseTest`). The place is that in
+/// `text`, without the variables before it.
 pub fn check_alert_template(alert: &str, text: &str) -> Result<(), TemplateError> {
-    let _ = (alert, text);
-    todo!()
+    if !text.contains("{{") {
+        return Ok(());
+    }
+    parse(&format!("__alert_{alert}"), text).map(drop).map_err(|error| TemplateError {
+        offset: error.offset.saturating_sub(VARIABLES.len()).min(text.len()),
+        ..error
+    })
 }

@@ -1,0 +1,4 @@
+//! Templates beside the answers of Go.
+
+mod data;
+mod golden;
