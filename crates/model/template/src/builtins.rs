@@ -35,7 +35,10 @@ fn table() -> Vec<Builtin> {
         stops_at: None,
         is_call: false,
     };
-    let open = |name, params: &[&'static Type], body: Body| Builtin { func: Func::variadic(params, body), ..fixed(name, params, body) };
+    let open = |name, params: &[&'static Type], body: Body| Builtin {
+        func: Func::variadic(params, body),
+        ..fixed(name, params, body)
+    };
     let not_called: Body = |_| Ok(Value::Nil);
     vec![
         Builtin { stops_at: Some(false), ..open("and", &[&VALUE, &VALUE], not_called) },
@@ -77,7 +80,7 @@ pub(crate) fn text_of(args: &[Value]) -> String {
     }
     let shown: Vec<Value> = args
         .iter()
-        .map(|arg| match arg.indirect() {
+        .map(|arg| match arg.printable() {
             Value::Nil | Value::NilInterface => Value::string("<no value>"),
             other => other.clone(),
         })

@@ -70,11 +70,11 @@ fn composite(a: &Value, b: &Value) -> Result<bool, String> {
     }
     let (Some(of_a), Some(of_b)) = (a.type_of(), b.type_of()) else { return Ok(false) };
     if of_a.kind != of_b.kind {
-        let (left, right) = (gofmt::sprintf("%s", &[a.clone()]), gofmt::sprint(&[b.clone()]));
+        let (left, right) = (gofmt::sprintf("%s", std::slice::from_ref(a)), gofmt::sprint(std::slice::from_ref(b)));
         return Err(format!("non-comparable types {left}: {of_a}, {of_b}: {right}"));
     }
     if !of_b.comparable {
-        return Err(format!("non-comparable type {}: {of_b}", gofmt::sprintf("%s", &[b.clone()])));
+        return Err(format!("non-comparable type {}: {of_b}", gofmt::sprintf("%s", std::slice::from_ref(b))));
     }
     Ok(same(a, b))
 }

@@ -19,10 +19,7 @@ pub struct Func<'a> {
 impl<'a> Func<'a> {
     /// A function with as many arguments as parameters. The body gets values of these types, as many as there are; what
     /// it returns as an error stands behind "error calling NAME: ".
-    pub fn new(
-        params: &[&'static Type],
-        body: impl Fn(&[Value]) -> Result<Value, String> + Send + Sync + 'a,
-    ) -> Self {
+    pub fn new(params: &[&'static Type], body: impl Fn(&[Value]) -> Result<Value, String> + Send + Sync + 'a) -> Self {
         Self { params: params.into(), variadic: false, body: Box::new(body) }
     }
 

@@ -36,11 +36,13 @@ pub struct Type {
     pub text: Option<fn(&Value) -> String>,
     /// Whether `==` is defined.
     pub comparable: bool,
+    /// Of structs the fields that hold any type, which errors call by that name.
+    pub any_fields: &'static [&'static str],
 }
 
 impl Type {
     const fn basic(name: &'static str, kind: Kind) -> Self {
-        Self { name, kind, elem: None, method: None, text: None, comparable: true }
+        Self { name, kind, elem: None, method: None, text: None, comparable: true, any_fields: &[] }
     }
 
     /// A slice.
@@ -61,6 +63,11 @@ impl Type {
     /// A pointer to `elem`.
     pub const fn pointer(name: &'static str, elem: &'static Self) -> Self {
         Self { elem: Some(elem), ..Self::basic(name, Kind::Pointer) }
+    }
+
+    /// The same struct with fields that hold any type.
+    pub const fn with_any_fields(self, any_fields: &'static [&'static str]) -> Self {
+        Self { any_fields, ..self }
     }
 
     /// The same type with methods.

@@ -145,6 +145,14 @@ impl Value {
         at
     }
 
+    /// What is printed for a value: pointers are followed, unless only they have a text of their own.
+    pub(crate) fn printable(&self) -> &Self {
+        match self {
+            Self::Pointer(_, type_) if type_.text.is_some() => self,
+            other => other.indirect(),
+        }
+    }
+
     /// Go's truth: whether `if` takes the value.
     pub fn is_true(&self) -> bool {
         match self {

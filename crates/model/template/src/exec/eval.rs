@@ -134,16 +134,20 @@ impl<'t> Exec<'t> {
     ) -> Done<Value> {
         let Some((name, path)) = names.split_last() else { return Ok(receiver.clone()) };
         let mut receiver = receiver.clone();
+        // What comes out of a field or map of any type is of that type to Go, and only inside of its own.
+        let mut type_ = receiver.type_of();
         for name in path {
-            receiver = self.eval_field(dot, &receiver, at, name, &[], None)?;
+            let next = self.eval_field(dot, (&receiver, type_), at, name, &[], None)?;
+            type_ = if holds_any(&receiver, name) { Some(&types::ANY) } else { next.type_of() };
+            receiver = next;
         }
-        self.eval_field(dot, &receiver, at, name, args, last)
+        self.eval_field(dot, (&receiver, type_), at, name, args, last)
     }
 
     fn eval_field(
         &mut self,
         dot: &Value,
-        receiver: &Value,
+        (receiver, shown_type): (&Value, Option<&'static Type>),
         at: &'t Operand,
         name: &'t str,
         args: &'t [Operand],
@@ -191,7 +195,7 @@ impl<'t> Exec<'t> {
             }
             _ => {}
         }
-        self.error(format!("can't evaluate field {name} in type {type_}"))
+        self.error(format!("can't evaluate field {name} in type {}", shown_type.unwrap_or(type_)))
     }
 
     /// Computes an argument of that type.
@@ -278,5 +282,17 @@ impl<'t> Exec<'t> {
             return Ok((**inner).clone());
         }
         self.error(format!("wrong type for value; expected {wanted}; got {type_}"))
+    }
+}
+
+/// Whether a field or key of a value may hold any type.
+fn holds_any(value: &Value, name: &str) -> bool {
+    let of = value.indirect();
+    match of {
+        // A method's answer is of its own type.
+        _ if of.type_of().and_then(|type_| type_.method).is_some_and(|method| method(of, name).is_some()) => false,
+        Value::Map(map) => map.type_.elem.is_some_and(|elem| elem.kind == Kind::Interface),
+        Value::Record(record) => record.type_.any_fields.contains(&name),
+        _ => false,
     }
 }

@@ -68,7 +68,7 @@ pub(crate) fn execute(setting: Setting<'_>, name: &str, data: &Value) -> Done<St
     Ok(exec.out)
 }
 
-impl<'t> Exec<'t> {
+impl Exec<'_> {
     fn error<T>(&self, message: impl Into<String>) -> Done<T> {
         let (message, source) = (message.into(), &self.tree.source);
         let Some((pos, what)) = self.at else {
@@ -90,7 +90,7 @@ impl<'t> Exec<'t> {
         if self.steps > self.setting.limits.steps {
             return self.error("too many steps");
         }
-        if self.steps % 4096 == 0 && self.began.elapsed() > self.setting.limits.time {
+        if self.steps.is_multiple_of(4096) && self.began.elapsed() > self.setting.limits.time {
             return self.error("takes too long");
         }
         Ok(())

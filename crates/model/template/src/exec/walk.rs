@@ -51,7 +51,7 @@ impl<'t> Exec<'t> {
     }
 
     fn print(&mut self, node: &Node, value: &Value) -> Done<()> {
-        match value.indirect() {
+        match value.printable() {
             Value::Nil | Value::NilInterface => self.write("<no value>"),
             Value::String(text, _) => self.write(text),
             Value::Func(_) => self.error(format!("can't print {node} of type {}", value.type_name())),
@@ -126,7 +126,9 @@ impl<'t> Exec<'t> {
     /// Runs over the numbers below one.
     fn count(&mut self, end: &Value, branch: &'t Branch) -> Done<bool> {
         let (end, number): (u64, Box<dyn Fn(u64) -> Value>) = match *end {
-            Value::Int(end, type_) => (u64::try_from(end).unwrap_or(0), Box::new(move |at| Value::Int(at as i64, type_))),
+            Value::Int(end, type_) => {
+                (u64::try_from(end).unwrap_or(0), Box::new(move |at| Value::Int(at as i64, type_)))
+            }
             Value::Uint(end, type_) => (end, Box::new(move |at| Value::Uint(at, type_))),
             _ => return Ok(false),
         };

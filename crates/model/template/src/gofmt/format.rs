@@ -26,12 +26,13 @@ impl Reader<'_> {
         found
     }
 
-    /// Reads digits. What is too large is no number, and what follows it is read as a verb.
+    /// Reads digits. A number that is too large ends the format, as in Go.
     fn number(&mut self) -> Option<usize> {
         let mut number = None;
         while let Some(digit @ b'0'..=b'9') = self.byte() {
             let so_far = number.unwrap_or(0);
             if so_far > TOO_LARGE as usize {
+                self.at = self.format.len();
                 return None;
             }
             number = Some(so_far * 10 + usize::from(digit - b'0'));

@@ -89,6 +89,7 @@ impl Printer {
 
     pub(super) fn float(&mut self, v: f64, verb: char, value: &Value) {
         let (form, usual, upper) = match verb {
+            'x' | 'X' | 'b' => return self.float_bits(v, verb),
             'v' => (FloatForm::General, None, false),
             'g' | 'G' => (FloatForm::General, None, verb == 'G'),
             'e' | 'E' => (FloatForm::Exponent, Some(6), verb == 'E'),
@@ -130,6 +131,72 @@ impl Printer {
         }
         self.pad(&text);
     }
+}
+
+impl Printer {
+    /// `%x` and `%b`, which show the bits of a float.
+    fn float_bits(&mut self, v: f64, verb: char) {
+        let text = if verb == 'b' { binary(v) } else { hexadecimal(v, self.flags.precision) };
+        let text = if verb == 'X' { text.to_uppercase() } else { text };
+        let signed = match (v.is_finite(), v < 0.0) {
+            (_, true) => text,
+            (false, false) if v.is_nan() => "NaN".to_owned(),
+            _ if self.flags.plus || !v.is_finite() => format!("+{text}"),
+            _ if self.flags.space => format!(" {text}"),
+            _ => text,
+        };
+        self.pad_with_blanks(&signed);
+    }
+}
+
+/// Sign, mantissa with its leading one, and exponent.
+fn parts(v: f64) -> (&'static str, u64, i32) {
+    let bits = v.to_bits();
+    let (raw, mantissa) = ((bits >> 52 & 0x7ff) as i32, bits & ((1 << 52) - 1));
+    let sign = if bits >> 63 == 1 { "-" } else { "" };
+    if raw == 0 { (sign, mantissa, -1022) } else { (sign, mantissa | 1 << 52, raw - 1023) }
+}
+
+fn binary(v: f64) -> String {
+    if !v.is_finite() {
+        return if v < 0.0 { "-Inf" } else { "Inf" }.to_owned();
+    }
+    let (sign, mantissa, exponent) = parts(v);
+    format!("{sign}{mantissa}p{:+}", exponent - 52)
+}
+
+fn hexadecimal(v: f64, precision: Option<usize>) -> String {
+    if !v.is_finite() {
+        return if v < 0.0 { "-Inf" } else { "Inf" }.to_owned();
+    }
+    let (sign, mut mantissa, mut exponent) = parts(v);
+    if mantissa == 0 {
+        exponent = 0;
+    } else {
+        let shift = mantissa.leading_zeros() as i32 - 11;
+        mantissa <<= shift;
+        exponent -= shift;
+    }
+    if let Some(precision) = precision.filter(|&precision| precision < 13) {
+        // Half to even.
+        let dropped = 52 - 4 * precision as u32;
+        let (half, rest) = (1u64 << (dropped - 1), mantissa & ((1 << dropped) - 1));
+        mantissa >>= dropped;
+        mantissa += u64::from(rest > half || (rest == half && mantissa & 1 == 1));
+        mantissa <<= dropped;
+        if mantissa >= 1 << 53 {
+            mantissa >>= 1;
+            exponent += 1;
+        }
+    }
+    let all = format!("{:013x}", mantissa & ((1 << 52) - 1));
+    let digits = match precision {
+        Some(precision) => format!("{all:0<precision$}")[..precision].to_owned(),
+        None => all.trim_end_matches('0').to_owned(),
+    };
+    let point = if digits.is_empty() { "" } else { "." };
+    let (exponent_sign, magnitude) = (if exponent < 0 { '-' } else { '+' }, exponent.unsigned_abs());
+    format!("{sign}0x{}{point}{digits}p{exponent_sign}{magnitude:02}", mantissa >> 52)
 }
 
 /// The character of that number, or U+FFFD.

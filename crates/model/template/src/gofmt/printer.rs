@@ -77,6 +77,7 @@ impl Printer {
             return self.text(&text, verb, value);
         }
         match value {
+            Value::Nil | Value::NilInterface if self.flags.sharp_v => self.out.push_str("interface {}(nil)"),
             Value::Nil | Value::NilInterface => self.out.push_str("<nil>"),
             Value::Bool(v) => match verb {
                 't' | 'v' => self.pad(if *v { "true" } else { "false" }),
@@ -115,9 +116,8 @@ impl Printer {
             }
             Value::Record(record) => self.record(record, verb, depth),
             Value::Pointer(inner, type_) => {
-                let composite = type_
-                    .elem
-                    .is_some_and(|elem| matches!(elem.kind, Kind::Struct | Kind::Slice | Kind::Map));
+                let composite =
+                    type_.elem.is_some_and(|elem| matches!(elem.kind, Kind::Struct | Kind::Slice | Kind::Map));
                 if depth == 0 && composite && verb != 'p' {
                     self.out.push('&');
                     self.value(inner, verb, depth + 1);

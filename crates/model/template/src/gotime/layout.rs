@@ -7,7 +7,17 @@ use firesteel_go_compat::CivilDate;
 use super::Time;
 
 pub(super) const MONTHS: [&str; 12] = [
-    "January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November",
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
     "December",
 ];
 pub(super) const DAYS: [&str; 7] = ["Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"];
@@ -39,9 +49,18 @@ enum Part {
     LowerPm,
     Zone,
     /// `Z` in UTC instead of an offset, colons, seconds, minutes at all.
-    Offset { z: bool, colons: bool, seconds: bool, minutes: bool },
+    Offset {
+        z: bool,
+        colons: bool,
+        seconds: bool,
+        minutes: bool,
+    },
     /// Digits of a second behind `.` or `,`; nines leave zeros at the end out.
-    Fraction { digits: usize, nines: bool, comma: bool },
+    Fraction {
+        digits: usize,
+        nines: bool,
+        comma: bool,
+    },
 }
 
 const FIXED: [(&str, Part); 34] = [
@@ -189,14 +208,7 @@ fn push_zone(out: &mut String, time: &Time) -> std::fmt::Result {
     if minutes % 60 != 0 { write!(out, "{:02}", minutes.abs() % 60) } else { Ok(()) }
 }
 
-fn push_offset(
-    out: &mut String,
-    time: &Time,
-    z: bool,
-    colons: bool,
-    seconds: bool,
-    minutes: bool,
-) -> std::fmt::Result {
+fn push_offset(out: &mut String, time: &Time, z: bool, colons: bool, seconds: bool, minutes: bool) -> std::fmt::Result {
     let offset = time.offset_secs();
     if z && offset == 0 {
         return out.write_char('Z');

@@ -37,7 +37,7 @@ fn is_space(c: char) -> bool {
 }
 
 fn is_alphanumeric(c: char) -> bool {
-    c == '_' || c.is_alphabetic() || (c.is_numeric() && c.to_digit(10).is_some()) || (!c.is_ascii() && c.is_numeric())
+    c == '_' || c.is_alphanumeric()
 }
 
 fn starts_trimmed(text: &str) -> bool {
@@ -154,9 +154,8 @@ impl<'a> Lexer<'a> {
                     return item;
                 }
             }
-            match self.left_delim() {
-                Some(item) => return item,
-                None => continue,
+            if let Some(item) = self.left_delim() {
+                return item;
             }
         }
     }
@@ -287,9 +286,7 @@ impl<'a> Lexer<'a> {
     fn at_terminator(&self) -> bool {
         match self.peek() {
             None => true,
-            Some(c) => {
-                is_space(c) || matches!(c, '.' | ',' | '|' | ':' | ')' | '(') || self.rest().starts_with(RIGHT)
-            }
+            Some(c) => is_space(c) || matches!(c, '.' | ',' | '|' | ':' | ')' | '(') || self.rest().starts_with(RIGHT),
         }
     }
 

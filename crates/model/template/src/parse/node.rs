@@ -70,7 +70,10 @@ pub(crate) struct Operand {
 pub(crate) enum OperandKind {
     Bool(bool),
     Number(Number),
-    String { quoted: String, text: Arc<str> },
+    String {
+        quoted: String,
+        text: Arc<str>,
+    },
     Dot,
     Nil,
     Field(Vec<String>),
@@ -162,9 +165,8 @@ impl fmt::Display for Command {
 
 impl fmt::Display for Operand {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let fields = |f: &mut fmt::Formatter<'_>, names: &[String]| {
-            names.iter().try_for_each(|name| write!(f, ".{name}"))
-        };
+        let fields =
+            |f: &mut fmt::Formatter<'_>, names: &[String]| names.iter().try_for_each(|name| write!(f, ".{name}"));
         match &self.kind {
             OperandKind::Bool(v) => write!(f, "{v}"),
             OperandKind::Number(number) => f.write_str(&number.text),

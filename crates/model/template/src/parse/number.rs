@@ -1,6 +1,6 @@
 //! Number constants, which are of every type that holds them.
 
-use firesteel_go_compat::{NumberError, NumberFault, parse_float, quote, unquote};
+use firesteel_go_compat::{parse_float, quote, unquote};
 
 /// A number or character constant.
 #[derive(Clone, PartialEq, Debug)]
@@ -15,9 +15,8 @@ pub(crate) struct Number {
 impl Number {
     /// A character constant.
     pub(crate) fn of_char(text: &str) -> Result<Self, String> {
-        let bytes = unquote(text.as_bytes()).map_err(|error| match one_character(text) {
-            true => format!("malformed character constant: {text}"),
-            false => error.to_string(),
+        let bytes = unquote(text.as_bytes()).map_err(|error| {
+            if one_character(text) { format!("malformed character constant: {text}") } else { error.to_string() }
         })?;
         // One escaped byte stands for the character of that number.
         let code = match std::str::from_utf8(&bytes) {
@@ -47,10 +46,7 @@ impl Number {
         number.float = match (number.int, number.uint) {
             (Some(int), _) => Some(int as f64),
             (None, Some(uint)) => Some(uint as f64),
-            (None, None) => match parse_float(text) {
-                Ok(float) => Some(float),
-                Err(NumberError { fault: NumberFault::Range | NumberFault::Syntax, .. }) => None,
-            },
+            (None, None) => parse_float(text).ok(),
         };
         if let (None, None, Some(float)) = (number.int, number.uint, number.float) {
             if !text.contains(['.', 'e', 'E', 'p', 'P']) {

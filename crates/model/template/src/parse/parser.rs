@@ -17,7 +17,7 @@ const MAX_DEPTH: usize = 120;
 pub(crate) fn position(text: &str, pos: usize) -> (usize, usize) {
     let before = &text.as_bytes()[..pos.min(text.len())];
     let line_start = before.iter().rposition(|&b| b == b'\n').map_or(0, |at| at + 1);
-    (1 + before.iter().filter(|&&b| b == b'\n').count(), before.len() - line_start)
+    (before.split(|&b| b == b'\n').count(), before.len() - line_start)
 }
 
 /// Parses a text into its template and those that it defines, in no order.
@@ -127,12 +127,17 @@ impl<'a> Parser<'a> {
     }
 
     fn error<T>(&self, s: &State<'a>, message: impl Into<String>) -> Parsed<T> {
+        self.error_at(s, s.tokens[0].pos, message)
+    }
+
+    /// A fault at a byte; Go knows only the line of the last word that it looked at.
+    fn error_at<T>(&self, s: &State<'a>, offset: usize, message: impl Into<String>) -> Parsed<T> {
         let (message, token) = (message.into(), s.tokens[0]);
         Err(TemplateError {
             text: format!("template: {}:{}: {message}", self.source.name, token.line),
             name: self.source.name.clone(),
             line: token.line,
-            offset: token.pos,
+            offset,
             message,
         })
     }
@@ -154,7 +159,11 @@ impl<'a> Parser<'a> {
         if token.kind == kind { Ok(token) } else { self.unexpected(s, token, context) }
     }
 
-    fn deeper<T>(&mut self, s: &mut State<'a>, inner: impl FnOnce(&mut Self, &mut State<'a>) -> Parsed<T>) -> Parsed<T> {
+    fn deeper<T>(
+        &mut self,
+        s: &mut State<'a>,
+        inner: impl FnOnce(&mut Self, &mut State<'a>) -> Parsed<T>,
+    ) -> Parsed<T> {
         if self.depth >= MAX_DEPTH {
             return self.error(s, "max expression depth exceeded");
         }
@@ -499,7 +508,7 @@ impl<'a> Parser<'a> {
         let kind = match token.kind {
             Kind::Identifier => {
                 if !(self.has_function)(token.text) {
-                    return self.error(s, format!("function {} not defined", quote(token.text)));
+                    return self.error_at(s, token.pos, format!("function {} not defined", quote(token.text)));
                 }
                 OperandKind::Identifier(token.text.to_owned())
             }
@@ -507,7 +516,7 @@ impl<'a> Parser<'a> {
             Kind::Nil => OperandKind::Nil,
             Kind::Variable => {
                 if !s.vars.iter().any(|name| name == token.text) {
-                    return self.error(s, format!("undefined variable {}", quote(token.text)));
+                    return self.error_at(s, token.pos, format!("undefined variable {}", quote(token.text)));
                 }
                 OperandKind::Variable(vec![token.text.to_owned()])
             }

@@ -17,7 +17,8 @@ const VARIABLES: &str = "{{$labels := .Labels}}{{$externalLabels := .ExternalLab
 static ALERT_DATA: Type = Type::record(
     "struct { Labels map[string]string; ExternalLabels map[string]string; ExternalURL string; Value interface {} }",
     false,
-);
+)
+.with_any_fields(&["Value"]);
 
 /// What the templates of one alert see: `.Labels`, `.ExternalLabels`, `.ExternalURL`, `.Value`. `external_labels` is
 /// [`Value::string_map`] of them, made once.

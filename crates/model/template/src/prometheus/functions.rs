@@ -22,9 +22,12 @@ static PURE: LazyLock<FuncMap<'static>> = LazyLock::new(pure);
 /// All functions, over what one expansion has.
 pub fn functions<'a>(with: &'a Expander<'a>) -> FuncMap<'a> {
     let mut map = FuncMap::above(&PURE);
-    map.add("query", Func::new(&[&STRING], |args| {
-        Ok(sample::query_result(&with.source.query(strings::text(args, 0), with.now_ms)?))
-    }));
+    map.add(
+        "query",
+        Func::new(&[&STRING], |args| {
+            Ok(sample::query_result(&with.source.query(strings::text(args, 0), with.now_ms)?))
+        }),
+    );
     map.add("now", Func::new(&[], |_| Ok(Value::Float(with.now_ms as f64 / 1000.0))));
     map.add("pathPrefix", Func::new(&[], |_| Ok(path_of(with.external_url).into())));
     map.add("externalURL", Func::new(&[], |_| Ok(with.external_url.into())));
@@ -60,37 +63,58 @@ fn path_of(url: &str) -> &str {
 
 fn pure() -> FuncMap<'static> {
     let mut map = FuncMap::new();
-    map.add("first", Func::new(&[&QUERY_RESULT], |args| match args.first() {
-        Some(Value::List(List { items, .. })) => {
-            items.first().cloned().ok_or_else(|| "first() called on vector with no elements".to_owned())
-        }
-        _ => Err("first() called on vector with no elements".to_owned()),
-    }));
-    map.add("label", Func::new(&[&STRING, &SAMPLE_POINTER], |args| match args {
-        [name, sample @ Value::Pointer(..)] => {
-            Ok(Value::string(sample::label(sample, name.as_str().unwrap_or_default())))
-        }
-        _ => Err(NIL_POINTER.to_owned()),
-    }));
-    map.add("value", Func::new(&[&SAMPLE_POINTER], |args| {
-        args.first().and_then(|sample| sample::field(sample, "Value")).cloned().ok_or_else(|| NIL_POINTER.to_owned())
-    }));
-    map.add("strvalue", Func::new(&[&SAMPLE_POINTER], |args| match args.first() {
-        Some(sample @ Value::Pointer(..)) => Ok(Value::string(sample::label(sample, "__value__"))),
-        _ => Err(NIL_POINTER.to_owned()),
-    }));
-    map.add("sortByLabel", Func::new(&[&STRING, &QUERY_RESULT], |args| match args {
-        [name, Value::List(list)] => {
-            let name = name.as_str().unwrap_or_default();
-            let mut items = list.items.to_vec();
-            items.sort_by_cached_key(|sample| sample::label(sample, name));
-            Ok(Value::list(items, &QUERY_RESULT))
-        }
-        _ => Ok(Value::list(Vec::new(), &QUERY_RESULT)),
-    }));
-    map.add("args", Func::variadic(&[&ANY], |args| {
-        Ok(Value::any_map(args.iter().enumerate().map(|(at, arg)| (format!("arg{at}"), arg.clone()))))
-    }));
+    map.add(
+        "first",
+        Func::new(&[&QUERY_RESULT], |args| match args.first() {
+            Some(Value::List(List { items, .. })) => {
+                items.first().cloned().ok_or_else(|| "first() called on vector with no elements".to_owned())
+            }
+            _ => Err("first() called on vector with no elements".to_owned()),
+        }),
+    );
+    map.add(
+        "label",
+        Func::new(&[&STRING, &SAMPLE_POINTER], |args| match args {
+            [name, sample @ Value::Pointer(..)] => {
+                Ok(Value::string(sample::label(sample, name.as_str().unwrap_or_default())))
+            }
+            _ => Err(NIL_POINTER.to_owned()),
+        }),
+    );
+    map.add(
+        "value",
+        Func::new(&[&SAMPLE_POINTER], |args| {
+            args.first()
+                .and_then(|sample| sample::field(sample, "Value"))
+                .cloned()
+                .ok_or_else(|| NIL_POINTER.to_owned())
+        }),
+    );
+    map.add(
+        "strvalue",
+        Func::new(&[&SAMPLE_POINTER], |args| match args.first() {
+            Some(sample @ Value::Pointer(..)) => Ok(Value::string(sample::label(sample, "__value__"))),
+            _ => Err(NIL_POINTER.to_owned()),
+        }),
+    );
+    map.add(
+        "sortByLabel",
+        Func::new(&[&STRING, &QUERY_RESULT], |args| match args {
+            [name, Value::List(list)] => {
+                let name = name.as_str().unwrap_or_default();
+                let mut items = list.items.to_vec();
+                items.sort_by_cached_key(|sample| sample::label(sample, name));
+                Ok(Value::list(items, &QUERY_RESULT))
+            }
+            _ => Ok(Value::list(Vec::new(), &QUERY_RESULT)),
+        }),
+    );
+    map.add(
+        "args",
+        Func::variadic(&[&ANY], |args| {
+            Ok(Value::any_map(args.iter().enumerate().map(|(at, arg)| (format!("arg{at}"), arg.clone()))))
+        }),
+    );
     map.add("safeHtml", Func::new(&[&STRING], |args| Ok(Value::html(strings::text(args, 0)))));
     map.add("reReplaceAll", Func::new(&[&STRING, &STRING, &STRING], strings::replace_all));
     map.add("match", Func::new(&[&STRING, &STRING], strings::matches));
@@ -108,10 +132,13 @@ fn pure() -> FuncMap<'static> {
     map.add("humanizeTimestamp", Func::new(&[&ANY], humanize::humanize_timestamp));
     map.add("toTime", Func::new(&[&ANY], humanize::as_time));
     map.add("toDuration", Func::new(&[&ANY], humanize::as_duration));
-    map.add("parseDuration", Func::new(&[&STRING], |args| {
-        let ms = parse_signed_duration_ms(strings::text(args, 0)).map_err(|error| error.to_string())?;
-        Ok(Value::Float(ms as f64 / 1000.0))
-    }));
+    map.add(
+        "parseDuration",
+        Func::new(&[&STRING], |args| {
+            let ms = parse_signed_duration_ms(strings::text(args, 0)).map_err(|error| error.to_string())?;
+            Ok(Value::Float(ms as f64 / 1000.0))
+        }),
+    );
     map.add("urlQueryEscape", Func::new(&[&STRING], |args| Ok(escape_query(strings::text(args, 0)).into())));
     map
 }

@@ -27,7 +27,7 @@ pub enum SampleValue {
     Histogram(Box<FloatHistogram>),
 }
 
-pub(super) static SAMPLE: Type = Type::record("template.sample", false);
+pub(super) static SAMPLE: Type = Type::record("template.sample", false).with_any_fields(&["Value"]);
 pub(super) static SAMPLE_POINTER: Type = Type::pointer("*template.sample", &SAMPLE);
 pub(super) static QUERY_RESULT: Type = Type::slice("template.queryResult", &SAMPLE_POINTER);
 static HISTOGRAM: Type = Type::record("histogram.FloatHistogram", false);

@@ -15,8 +15,7 @@ fn plain(text: &str, missing_key: MissingKey) -> Result<String, String> {
 fn prometheus(text: &str) -> Result<String, String> {
     let expander = Expander { now_ms: NOW_MS, external_url: EXTERNAL_URL, source: &Answers };
     let funcs = functions(&expander);
-    let template =
-        Template::parse("t", text, &funcs).map_err(|error| format!("error parsing template t: {error}"))?;
+    let template = Template::parse("t", text, &funcs).map_err(|error| format!("error parsing template t: {error}"))?;
     template
         .missing_key(MissingKey::Zero)
         .execute(&data(), &funcs, Limits::default())
@@ -42,15 +41,15 @@ fn run(mode: &str, text: &str) -> Result<String, String> {
     }
 }
 
-/// Addresses differ from run to run, in Go as here.
+/// Addresses differ from run to run, in Go as here: long hexadecimal numbers after `:`, ` ` or `[`.
 fn without_addresses(text: &str) -> String {
     let mut out = String::new();
     let mut rest = text;
-    while let Some(at) = rest.find("0xc0") {
-        let end = rest[at + 2..].find(|c: char| !c.is_ascii_hexdigit()).map_or(rest.len(), |length| at + 2 + length);
+    while let Some(at) = rest.find("0x") {
+        let digits = rest[at + 2..].find(|c: char| !c.is_ascii_hexdigit()).unwrap_or(rest.len() - at - 2);
         out.push_str(&rest[..at]);
-        out.push_str("ADDRESS");
-        rest = &rest[end..];
+        out.push_str(if digits >= 6 { "ADDRESS" } else { &rest[at..at + 2 + digits] });
+        rest = &rest[at + 2 + digits..];
     }
     out + rest
 }
