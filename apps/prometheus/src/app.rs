@@ -6,7 +6,7 @@ use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, OnceLock};
 
 use arc_swap::ArcSwap;
-use firesteel_api::{Api, ApiOptions, FederationMetrics, Readiness, Ready, router};
+use firesteel_api::{Api, ApiOptions, FederationMetrics, Notice, Notifications, Readiness, Ready, router};
 use firesteel_base::SystemClock;
 use firesteel_cli::version;
 use firesteel_client::Registry;
@@ -133,6 +133,8 @@ impl App {
             return ExitCode::FAILURE;
         };
         let readiness = Readiness::default();
+        let notifications = Notifications::new(self.options.max_notification_subscribers, &self.registry);
+        notifications.add(Notice::StartingUp);
         let db = Arc::new(LateDb::default());
         let scraping = Arc::new(Scraping::default());
         let notifying = Arc::new(Notifying(Notifier::new(self.options.notifier.clone(), &self.registry)));
@@ -155,6 +157,7 @@ impl App {
             queries: queries.clone(),
             store: db.clone(),
             federation: FederationMetrics::new(&self.registry),
+            notifications: notifications.clone(),
             exemplars: db.clone(),
             targets: scraping.clone(),
             alertmanagers: notifying.clone(),
@@ -206,6 +209,7 @@ impl App {
             config,
             scraping: scraping.clone(),
             notifying: notifying.clone(),
+            notifications: notifications.clone(),
             db: db.clone(),
             queries: queries.clone(),
             metrics: self.metrics.clone(),
@@ -214,6 +218,7 @@ impl App {
             readiness: readiness.clone(),
             scraping: scraping.clone(),
             notifying: notifying.clone(),
+            notifications: notifications.clone(),
             db: opened,
             stop_web,
             web,
@@ -244,6 +249,7 @@ impl App {
             return ExitCode::FAILURE;
         }
         readiness.set(Ready::Yes);
+        notifications.remove(Notice::StartingUp);
         self.metrics.ready.set(1.0);
         info!("Server is ready to receive web requests.");
         when_ready();

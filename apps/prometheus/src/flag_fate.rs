@@ -30,7 +30,7 @@ pub(crate) const FATES: &[(&str, Fate)] = &[
     ("web.config.file", Acts),
     ("web.read-timeout", Acts),
     ("web.max-connections", Acts),
-    ("web.max-notifications-subscribers", Accepted("bounds the notifications endpoint, which is not there")),
+    ("web.max-notifications-subscribers", Acts),
     ("web.external-url", Acts),
     ("web.route-prefix", Acts),
     ("web.user-assets", Refused("user assets are not served yet")),

@@ -50,6 +50,7 @@ pub struct Options {
     pub lifecycle: bool,
     pub admin: bool,
     pub max_connections: usize,
+    pub max_notification_subscribers: usize,
     pub read_timeout: Duration,
     pub max_concurrency: i64,
     pub engine: EngineOptions,
@@ -121,6 +122,7 @@ impl Options {
             lifecycle: m.bool("web.enable-lifecycle"),
             admin: m.bool("web.enable-admin-api"),
             max_connections: usize::try_from(m.int("web.max-connections")).unwrap_or(0),
+            max_notification_subscribers: usize::try_from(m.int("web.max-notifications-subscribers")).unwrap_or(0),
             read_timeout: m.duration("web.read-timeout"),
             max_concurrency: m.int("query.max-concurrency"),
             engine: EngineOptions {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use arc_swap::ArcSwap;
+use firesteel_api::{Notice, Notifications};
 use firesteel_config::{Config, Defaults, Diagnostic};
 use firesteel_go_compat::format_go_duration;
 use tracing::{error, info, warn};
@@ -26,6 +27,7 @@ pub(crate) struct Reloader {
     pub(crate) config: Arc<ArcSwap<Config>>,
     pub(crate) scraping: Arc<Scraping>,
     pub(crate) notifying: Arc<Notifying>,
+    pub(crate) notifications: Notifications,
     pub(crate) db: Arc<LateDb>,
     pub(crate) queries: Arc<Queries>,
     pub(crate) metrics: ServerMetrics,
@@ -54,9 +56,11 @@ impl Reloader {
             Ok(()) => {
                 self.metrics.config_ok.set(1.0);
                 self.metrics.config_at.set_to_current_time();
+                self.notifications.remove(Notice::ConfigurationUnsuccessful);
             }
             Err(err) => {
                 self.metrics.config_ok.set(0.0);
+                self.notifications.add(Notice::ConfigurationUnsuccessful);
                 error!(err, "Error reloading config");
             }
         }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use firesteel_api::{Readiness, Ready};
+use firesteel_api::{Notice, Notifications, Readiness, Ready};
 use firesteel_tsdb::Db;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
@@ -25,6 +25,7 @@ pub(crate) struct Ending {
     pub(crate) readiness: Readiness,
     pub(crate) scraping: Arc<Scraping>,
     pub(crate) notifying: Arc<Notifying>,
+    pub(crate) notifications: Notifications,
     pub(crate) db: Option<Arc<Db>>,
     pub(crate) stop_web: CancellationToken,
     pub(crate) web: JoinHandle<std::io::Result<()>>,
@@ -36,6 +37,7 @@ impl Ending {
         let mut well = true;
         // 1. Endpoints answer 503 from here on.
         self.readiness.set(Ready::Stopping);
+        self.notifications.add(Notice::ShuttingDown);
         // 2. Nothing is discovered or scraped any more. No staleness markers: the data ends where it ends.
         info!("Stopping scrape manager...");
         if timeout(SCRAPE_DEADLINE, self.scraping.stop()).await.is_err() {
@@ -66,6 +68,7 @@ impl Ending {
         }
         // 5. The listeners, last: until now they could say what is going on.
         info!("Stopping web handler...");
+        self.notifications.close();
         self.stop_web.cancel();
         let mut web = self.web;
         if timeout(WEB_DEADLINE, &mut web).await.is_err() {

@@ -14,6 +14,7 @@ mod http_golden;
 mod journey;
 mod kill9;
 mod node_exporter;
+mod notifications;
 mod promtool;
 mod query_data;
 mod query_limits;

@@ -14,7 +14,8 @@ use crate::go_paths::go_paths;
 use crate::readiness::when_ready;
 use crate::respond::{not_found, plain, wrong_method};
 use crate::{
-    Api, admin, alertmanagers, diagnose, exemplars, federate, labels, manage, metadata, query, rules, running, status, targets,
+    Api, admin, alertmanagers, diagnose, exemplars, federate, labels, manage, metadata, notifications, query, rules,
+    running, status, targets,
 };
 
 /// Builds the routes below `prefix` (`/` or `/some/path`). `page` serves everything that is not an endpoint; `remote` has the
@@ -58,6 +59,21 @@ pub fn router(api: Arc<Api>, prefix: &str, page: Option<Router>, remote: Router,
         .route("/admin/tsdb/delete_series", changing(post(admin::delete_series).put(admin::delete_series)))
         .route("/admin/tsdb/clean_tombstones", changing(post(admin::clean_tombstones).put(admin::clean_tombstones)))
         .route("/admin/tsdb/snapshot", changing(post(admin::snapshot).put(admin::snapshot)))
+        .route(
+            "/notifications",
+            only(
+                packed(get(notifications::list).options(no_content))
+                    .layer(from_fn_with_state(api.options.cors.clone(), cors)),
+                "GET, OPTIONS",
+            ),
+        )
+        .route(
+            "/notifications/live",
+            only(
+                get(notifications::live).options(no_content).layer(from_fn_with_state(api.options.cors.clone(), cors)),
+                "GET, OPTIONS",
+            ),
+        )
         .route(
             "/status/walreplay",
             only(get(status::wal_replay).layer(from_fn_with_state(api.options.cors.clone(), cors)), "GET, OPTIONS"),

@@ -9,9 +9,9 @@ use firesteel_promql_syntax::ParserOptions;
 use firesteel_storage::{ExemplarQueryable, Queryable};
 use tokio::sync::Semaphore;
 
-use crate::RunningQueries;
 use crate::source::{AdminSource, AlertmanagerSource, Control, QuerySource, StatusSource, TargetSource};
 use crate::{ApiError, FederationMetrics, Readiness};
+use crate::{Notifications, RunningQueries};
 
 /// The parts of a server that the API shows, and its settings.
 pub struct Api {
@@ -23,6 +23,7 @@ pub struct Api {
     pub alertmanagers: Arc<dyn AlertmanagerSource>,
     pub status: Arc<dyn StatusSource>,
     pub federation: FederationMetrics,
+    pub notifications: Notifications,
     pub control: Arc<dyn Control>,
     pub admin: Arc<dyn AdminSource>,
     pub clock: Arc<dyn Clock>,
