@@ -4,6 +4,7 @@ mod block;
 mod chunks_head;
 mod config;
 mod exposition;
+mod head;
 mod promql;
 mod promql_eval;
 mod remote;
@@ -16,6 +17,7 @@ pub use block::{block_chunks, block_index, block_meta, block_tombstones};
 pub use chunks_head::chunks_head;
 pub use config::config;
 pub use exposition::{openmetrics, protobuf, text};
+pub use head::{chunk_snapshot, head_snapshot};
 pub use promql::promql;
 pub use promql_eval::promql_eval;
 pub use remote::{remote_wrapping, remote_write_v1, remote_write_v2};
@@ -28,13 +30,15 @@ pub use xor_chunk::xor_chunk;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// All targets.
-pub const TARGETS: [Target; 18] = [
+pub const TARGETS: [Target; 20] = [
     ("block_chunks", block_chunks),
     ("block_index", block_index),
     ("block_meta", block_meta),
     ("block_tombstones", block_tombstones),
+    ("chunk_snapshot", chunk_snapshot),
     ("chunks_head", chunks_head),
     ("config", config),
+    ("head_snapshot", head_snapshot),
     ("openmetrics", openmetrics),
     ("promql", promql),
     ("promql_eval", promql_eval),

@@ -1,3 +1,4 @@
 //! The fuzz targets without a fuzzer.
 
 mod corpora;
+mod counted;

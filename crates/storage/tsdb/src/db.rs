@@ -55,10 +55,9 @@ impl Db {
         if options.starts && !options.xor2 {
             return Err(DbError::StartsNeedXor2);
         }
-        lock::create_dir(&options.dir)?;
-        let lock = if options.no_lockfile { None } else { Some(DirLock::take(&options.dir)?) };
         let vfs = &options.vfs;
-        vfs.create_dir_all(&options.dir).map_err(DbError::io("create", &options.dir))?;
+        vfs.create_dir_all(&options.dir).map_err(|e| lock::refused("create", &options.dir, e))?;
+        let lock = if options.no_lockfile { None } else { Some(DirLock::take(&options.dir)?) };
         let head = Head::new(options.head_options(), Log::default());
         let blocks = Arc::new(Blocks::new(Arc::clone(vfs), &options.dir)?);
         let compaction = Arc::new(Compaction::new(Arc::clone(&head), Arc::clone(&blocks), &options));

@@ -20,6 +20,8 @@ pub(super) struct DirLock {
 impl DirLock {
     /// Locks `dir`. A lock file that a process left behind is replaced: then the last stop was not clean.
     pub(super) fn take(dir: &Path) -> Result<Self, DbError> {
+        // The lock is the system's, whatever file system holds the rest.
+        fs::create_dir_all(dir).map_err(|e| refused("create", dir, e))?;
         let path = dir.join("lock");
         let clean = !path.exists();
         let mut options = OpenOptions::new();
@@ -63,13 +65,8 @@ impl DirLock {
     }
 }
 
-/// Makes the data directory, its parents included.
-pub(super) fn create_dir(dir: &Path) -> Result<(), DbError> {
-    fs::create_dir_all(dir).map_err(|e| refused("create", dir, e))
-}
-
 /// Tells who owns the nearest existing directory when that is what stands in the way.
-fn refused(what: &'static str, path: &Path, source: io::Error) -> DbError {
+pub(super) fn refused(what: &'static str, path: &Path, source: io::Error) -> DbError {
     if source.kind() == io::ErrorKind::PermissionDenied {
         for dir in path.ancestors() {
             if let Ok(about) = fs::metadata(dir)

@@ -1,6 +1,7 @@
 //! The database from outside: restarts, faults of the disk, truncation, and the directories of reference programs.
 
 mod blocks;
+mod chunk_snapshot_golden;
 mod crash;
 mod database;
 mod deletion;

@@ -35,7 +35,7 @@ fn snapshots(vfs: &dyn Vfs, dir: &Path) -> Vec<PathBuf> {
 }
 
 /// Each sample of each series, histograms by count and sum; and the exemplars.
-fn answer(db: &Arc<Db>) -> Vec<String> {
+pub(crate) fn answer(db: &Arc<Db>) -> Vec<String> {
     let querier = db.querier(TimeRange::ALL).expect("is open");
     let selected = querier.select(&Selection::default()).expect("selects");
     let mut out = Vec::new();
