@@ -8,11 +8,12 @@ use firesteel_base::vfs::Vfs;
 use firesteel_base::{TimeRange, TimestampMs};
 use firesteel_model::{Labels, SeriesRef};
 use firesteel_storage::Encoding;
+use firesteel_storage::chunkenc::SampleReader;
 use firesteel_tsdb_wal::records::{ExemplarsRecord, RecordError, RecordType, SeriesRecord, TombstoneEntry};
 use firesteel_tsdb_wal::{WalError, WalReader, list_segments};
 
 use super::chunk_snapshot::{ChunkSnapshot, EXEMPLARS, SERIES, STONES_FORMAT, TOMBSTONES};
-use super::chunks_head::known_encoding;
+use super::chunks_head::{known_encoding, samples_of};
 use super::replay::Replay;
 use super::series::SERIES_REF_MAX;
 use super::snapshot_load::KeptChunk;
@@ -100,8 +101,24 @@ fn read_series<'a>(record: &'a [u8], mut cursor: ByteCursor<'a>) -> Result<Conte
         // Times and values of four samples; the chunk has them all.
         cursor.take(4 * 16)?;
     }
+    if !holds(range, encoding, data) {
+        return Err(ChunkSnapshotFault::Series("chunk from data: other samples than its times say"));
+    }
     // The next sample begins another chunk, as upstream's.
     Ok(Content::Series(series, labels, Some(KeptChunk { encoding, range, next_at: Some(range.1), tail: None, data })))
+}
+
+/// Returns whether all samples of a chunk can be read, and begin and end as they are said to.
+fn holds((min, max): (i64, i64), encoding: Encoding, data: &[u8]) -> bool {
+    let Ok(mut samples) = SampleReader::new(data, encoding, samples_of(encoding, data).into()) else { return false };
+    let mut last = None;
+    loop {
+        match samples.advance() {
+            Ok(Some((times, _))) if last.map_or(times.t.0 == min, |last| last < times.t.0) => last = Some(times.t.0),
+            Ok(None) => return last == Some(max),
+            _ => return false,
+        }
+    }
 }
 
 impl Replay<'_> {

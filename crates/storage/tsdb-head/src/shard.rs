@@ -313,7 +313,7 @@ impl Shard {
     /// Adds a chunk of a snapshot to a series that does not go as far, and opens it again where it took more floats; else
     /// the next sample begins another. Returns whether it was added.
     pub(crate) fn restore(&mut self, slot: Slot, chunk: &KeptChunk<'_>) -> bool {
-        if self.newest_t(slot).is_some_and(|newest| newest >= chunk.range.0) {
+        if self.newest_t(slot).is_some_and(|newest| newest >= chunk.range.0) || !can_be_a_chunks(chunk.range) {
             return false;
         }
         if let (Some(next_at), Encoding::Xor) = (chunk.next_at, chunk.encoding)
@@ -348,7 +348,8 @@ impl Shard {
     /// Adds a chunk that lies in a file to a series that has no open one, unless the series goes beyond its begin: then it
     /// returns false, and the log has the samples. Only while the log is replayed.
     pub(crate) fn attach(&mut self, slot: Slot, entry: &MappedEntry) -> bool {
-        if self.newest_t(slot).is_some_and(|newest| newest >= entry.min_t) {
+        let is_behind = self.newest_t(slot).is_some_and(|newest| newest >= entry.min_t);
+        if is_behind || !can_be_a_chunks((entry.min_t, entry.max_t)) {
             return false;
         }
         let cold = &mut self.cold[slot.0 as usize];
@@ -552,4 +553,11 @@ fn short(hash: u64) -> u32 {
 #[inline]
 fn spread(short: u32) -> u64 {
     u64::from(short) << 32 | u64::from(short)
+}
+
+/// Returns whether a chunk may be said to have this range: none is longer than a block of the head, and none of those is
+/// longer than the longest there are. The head is cut block by block over whatever its chunks say.
+fn can_be_a_chunks((min, max): (i64, i64)) -> bool {
+    const LONGEST_MS: i64 = 32 * 24 * 3_600_000;
+    min <= max && max.saturating_sub(min) <= LONGEST_MS
 }

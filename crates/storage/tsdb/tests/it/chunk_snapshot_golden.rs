@@ -56,7 +56,7 @@ fn custom(n: i64) -> Histogram {
         sum: n as f64,
         positive_spans: vec![Span { offset: 0, length: 2 }],
         positive_buckets: vec![n + 1, 1],
-        custom_values: vec![0.5, 2.5].into(),
+        custom_values: vec![0.5, 2.5],
         ..Histogram::default()
     }
 }
@@ -146,7 +146,8 @@ fn open(vfs: &FaultVfs) -> Arc<Db> {
 /// Returns the records of the only snapshot: those of series by reference, then the others.
 fn records(vfs: &FaultVfs) -> BTreeMap<(u8, u64), Vec<u8>> {
     let seam: Arc<dyn Vfs> = Arc::new(vfs.clone());
-    let found = seam.list(Path::new(DIR)).expect("is there").into_iter().find(|e| e.name.starts_with("chunk_snapshot."));
+    let found =
+        seam.list(Path::new(DIR)).expect("is there").into_iter().find(|e| e.name.starts_with("chunk_snapshot."));
     let dir = Path::new(DIR).join(found.expect("was written").name);
     let mut reader = WalReader::over(Arc::clone(&seam), list_segments(seam.as_ref(), &dir).expect("is there"));
     let mut records = BTreeMap::new();
