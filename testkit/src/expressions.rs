@@ -25,12 +25,10 @@ const RANGES: [&str; 7] = ["31s", "1m", "100s", "4m", "5m", "10m", "1h"];
 const OFFSETS: [&str; 5] = ["30s", "1m", "7m", "-1m", "1h"];
 const STEPS: [&str; 4] = ["10s", "30s", "1m", "3m"];
 const NUMBERS: [&str; 14] = ["0", "1", "2", "3", "-1", "0.5", "10", "100", "1e3", "0.1", "NaN", "Inf", "-Inf", "1e-3"];
-/// The first ones give the same to the last bit, whatever maths library is beneath.
 const ELEMENTWISE: [&str; 19] = [
     "abs", "ceil", "floor", "sqrt", "sgn", "round", "deg", "rad", "exp", "ln", "log2", "log10", "sin", "cos", "atan",
     "tanh", "asinh", "cosh", "sinh",
 ];
-const ELEMENTWISE_OF_BOTH: usize = 8;
 const CALENDAR: [&str; 8] =
     ["day_of_month", "day_of_week", "day_of_year", "days_in_month", "hour", "minute", "month", "year"];
 /// The first ones give the same in 2.x to the last bit; 3.x extrapolates and averages otherwise.
@@ -103,13 +101,12 @@ impl Expressions {
     }
 
     fn elementwise(&mut self) -> &'static str {
-        let n = if self.whole() { ELEMENTWISE.len() } else { ELEMENTWISE_OF_BOTH };
-        self.pick(&ELEMENTWISE[..n])
+        self.pick(&ELEMENTWISE)
     }
 
-    /// 2.x keeps the name of a metric after `atan2`; powers go by the maths library.
+    /// 2.x keeps the name of a metric after `atan2`.
     fn arithmetic(&mut self) -> &'static str {
-        let n = if self.whole() { ARITHMETIC.len() } else { ARITHMETIC.len() - 2 };
+        let n = if self.whole() { ARITHMETIC.len() } else { ARITHMETIC.len() - 1 };
         self.pick(&ARITHMETIC[..n])
     }
 

@@ -93,7 +93,7 @@ const FLAGS: &[F] = &[
     F::new("write-documentation", Bool, "Generate command line documentation. Internal use.").hidden(),
     F::new("storage.tsdb.head-series-limit", Int, "Firesteel only: series in memory beyond which the job that grows most gets no new ones; existing series go on. 0 means no limit.").default(&["0"]).hidden().mode(ServerOnly),
     F::new("query.memory-limit", Bytes, "Firesteel only: memory that one query may take, its answer included; one that needs more gets a 422 that names its dearest selector. 0 means as much as all may take together.").placeholder("<bytes>").hidden().mode(ServerOnly),
-    F::new("query.memory-limit-total", Bytes, "Firesteel only: memory that all queries together may take; when it is gone, the largest query ends. 0 means half of what the machine or the control group has.").placeholder("<bytes>").hidden().mode(ServerOnly),
+    F::new("query.memory-limit-total", Bytes, "Firesteel only: memory that all queries together may take; when it is gone, the largest query ends. 0 means half of what the machine or the control group has, and no more than what the head and others leave of it.").placeholder("<bytes>").hidden().mode(ServerOnly),
     F::new("allow-unsupported", Bool, "Firesteel only: start although the configuration or a flag asks for something that does not act yet.").hidden(),
 ];
 

@@ -1,6 +1,6 @@
 //! Facts about the machine and the process for the first log lines.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use rustix::process::{Resource, getrlimit};
 
@@ -39,20 +39,61 @@ pub(crate) fn cores() -> usize {
 /// Returns how many bytes of memory this process may take: what the machine has, or what its control group allows if that
 /// is less. `None` when the system does not say.
 pub(crate) fn memory() -> Option<u64> {
-    let all = std::fs::read_to_string("/proc/meminfo").ok().and_then(|text| total_of(&text));
-    let number = |path: &str| std::fs::read_to_string(path).ok()?.trim().parse::<u64>().ok();
-    // Without a bound version 2 of control groups says `max` and version 1 a number beyond any machine. A container sees
-    // its own group at the root; elsewhere the groups above bound it too.
-    let own = std::fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
-    let own = own.lines().find_map(|line| line.strip_prefix("0::")).unwrap_or("/");
-    let groups = Path::new(own).ancestors().map(|group| format!("/sys/fs/cgroup{}/memory.max", group.display()));
-    let bounds = groups.chain(["/sys/fs/cgroup/memory/memory.limit_in_bytes".to_owned()]);
+    let all = meminfo("MemTotal:");
+    // Without a bound version 2 of control groups says `max` and version 1 a number beyond any machine.
+    let bounds = groups().map(|group| group.join("memory.max"));
+    let bounds = bounds.chain([Path::new(GROUPS).join("memory/memory.limit_in_bytes")]);
     all.into_iter().chain(bounds.filter_map(|path| number(&path))).min()
 }
 
-fn total_of(meminfo: &str) -> Option<u64> {
-    let line = meminfo.lines().find_map(|line| line.strip_prefix("MemTotal:"))?;
-    line.trim().strip_suffix(" kB")?.trim().parse::<u64>().ok()?.checked_mul(1024)
+/// What is left to everything else: this part of all memory.
+const RESERVED_PART: u64 = 16;
+
+/// Returns how many bytes this process could still take without taking the last from the machine or its control groups.
+/// `None` when the system does not say.
+pub(crate) fn spare_memory() -> Option<u64> {
+    let of_machine = meminfo("MemAvailable:").zip(meminfo("MemTotal:")).map(|(left, all)| spare(left, all));
+    let of_groups = groups().filter_map(|group| {
+        let bound = number(&group.join("memory.max"))?;
+        let used = number(&group.join("memory.current"))?;
+        let stat = std::fs::read_to_string(group.join("memory.stat")).unwrap_or_default();
+        // What was read from files and not looked at lately makes room by itself.
+        let cached = of_table(&stat, "inactive_file ", "").unwrap_or(0);
+        Some(spare(bound.saturating_sub(used.saturating_sub(cached)), bound))
+    });
+    of_machine.into_iter().chain(of_groups).min()
+}
+
+fn spare(left: u64, all: u64) -> u64 {
+    left.saturating_sub(all / RESERVED_PART)
+}
+
+/// Where control groups are mounted.
+const GROUPS: &str = "/sys/fs/cgroup";
+
+/// Returns the control groups (version 2) that bound this process: a container sees its own at the root; elsewhere those
+/// above it count too.
+fn groups() -> impl Iterator<Item = PathBuf> {
+    let own = std::fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
+    let own = own.lines().find_map(|line| line.strip_prefix("0::")).unwrap_or("/").to_owned();
+    let all: Vec<PathBuf> =
+        Path::new(&own).ancestors().map(|group| format!("{GROUPS}{}", group.display()).into()).collect();
+    all.into_iter()
+}
+
+fn number(path: &Path) -> Option<u64> {
+    std::fs::read_to_string(path).ok()?.trim().parse().ok()
+}
+
+/// Returns the bytes of a line of `/proc/meminfo`.
+fn meminfo(name: &str) -> Option<u64> {
+    of_table(&std::fs::read_to_string("/proc/meminfo").ok()?, name, " kB")?.checked_mul(1024)
+}
+
+/// Returns the number behind `name` on a line that ends with `unit`.
+fn of_table(table: &str, name: &str, unit: &str) -> Option<u64> {
+    let line = table.lines().find_map(|line| line.strip_prefix(name))?;
+    line.trim().strip_suffix(unit)?.trim().parse().ok()
 }
 
 #[cfg(test)]
@@ -61,7 +102,12 @@ mod tests {
 
     #[test]
     fn memory_is_known() {
-        assert_eq!(total_of("MemTotal:       24689280 kB\nMemFree: 1 kB\n"), Some(24_689_280 * 1024));
-        assert_eq!(total_of("nothing"), None);
+        let meminfo = "MemTotal:       24689280 kB\nMemFree: 1 kB\n";
+        assert_eq!(of_table(meminfo, "MemTotal:", " kB"), Some(24_689_280));
+        assert_eq!(of_table("anon 5\ninactive_file 77\n", "inactive_file ", ""), Some(77));
+        assert_eq!(of_table("nothing", "MemTotal:", " kB"), None);
+        assert_eq!((spare(1000, 1600), spare(50, 1600)), (900, 0));
+        let (spare, all) = (spare_memory().expect("Linux says"), memory().expect("Linux says"));
+        assert!(spare < all, "{spare} of {all}");
     }
 }

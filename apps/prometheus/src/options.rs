@@ -301,12 +301,14 @@ fn check(m: &Matches) -> Result<(), Halt> {
     Ok(())
 }
 
-/// Returns how many bytes queries may take: what the flags say, else half of what there is.
+/// Returns how many bytes queries may take: what the flags say, else half of what there is, and no more than what the head
+/// and others leave of it.
 fn memory_limits(m: &Matches, there_is: Option<u64>) -> MemoryLimits {
     let given = |name| u64::try_from(m.bytes(name)).unwrap_or(0);
     let (query, all) = (given("query.memory-limit"), given("query.memory-limit-total"));
     let all_bytes = if all > 0 { all } else { there_is.map_or(0, |bytes| bytes / 2) };
-    MemoryLimits { query_bytes: if query > 0 { query } else { all_bytes }, all_bytes }
+    let spare = (all == 0).then_some(host::spare_memory as fn() -> Option<u64>);
+    MemoryLimits { query_bytes: if query > 0 { query } else { all_bytes }, all_bytes, spare }
 }
 
 #[cfg(test)]

@@ -29,6 +29,10 @@ const HOT: &[Hot] = &[
     Hot { name: "xor_decode", rounds: 200, operations: chunks::SAMPLES, run: chunks::decode },
     Hot { name: "query_sum_rate", rounds: 3, operations: query::SAMPLES, run: query::sum_rate },
     Hot { name: "query_sum_instant", rounds: 3, operations: query::SAMPLES, run: query::sum },
+    Hot { name: "query_max", rounds: 3, operations: query::SAMPLES, run: query::max },
+    Hot { name: "query_avg", rounds: 3, operations: query::SAMPLES, run: query::avg },
+    Hot { name: "query_long_sums", rounds: 3, operations: query::SAMPLES, run: query::long_sums },
+    Hot { name: "answer_json", rounds: 10, operations: query::SAMPLES, run: query::json },
     Hot { name: "float_format", rounds: 100, operations: numbers::COUNT, run: numbers::format },
     Hot { name: "float_parse", rounds: 100, operations: numbers::COUNT, run: numbers::parse },
 ];

@@ -27,6 +27,7 @@ mod remote;
 mod running_queries;
 mod seed_examples;
 mod series_limit;
+mod start_times;
 mod status;
 mod up;
 mod web_config;

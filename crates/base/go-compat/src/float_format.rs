@@ -7,7 +7,7 @@
 use std::fmt;
 use std::io::Write as _;
 
-use crate::integer::push_u64;
+use crate::integer::{eight_digits, push_digits, push_u64};
 
 /// Go's format verbs for floats.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -41,15 +41,48 @@ pub fn push_float(out: &mut Vec<u8>, v: f64, form: FloatForm) {
 /// Writes 1e-4 ≤ |v| < 1e15, where zmij writes no exponent either.
 #[inline]
 fn push_plain(out: &mut Vec<u8>, v: f64) {
-    let whole = v as i64;
-    if whole as f64 == v {
-        if whole < 0 {
+    let magnitude = v.abs();
+    let whole = magnitude as u64;
+    if whole as f64 == magnitude {
+        if v < 0.0 {
             out.push(b'-');
         }
-        return push_u64(out, whole.unsigned_abs());
+        return push_u64(out, whole);
     }
-    let mut buffer = zmij::Buffer::new();
-    push_short(out, buffer.format_finite(v).as_bytes());
+    if !push_short_decimal(out, v) {
+        let mut buffer = zmij::Buffer::new();
+        push_short(out, buffer.format_finite(v).as_bytes());
+    }
+}
+
+/// Writes `v` if it is a decimal of few digits, as most gauges are; else appends nothing and returns false.
+///
+/// Decimals of up to 15 digits that are different are different floats, so one that reads back as `v` is the shortest.
+#[inline]
+fn push_short_decimal(out: &mut Vec<u8>, v: f64) -> bool {
+    let magnitude = v.abs();
+    // So many digits behind the point that there are at most 15 in all.
+    let (scale, unit) = match magnitude {
+        m if m < 1e7 => (1e8, 100_000_000),
+        m if m < 1e11 => (1e4, 10_000),
+        _ => return false,
+    };
+    let scaled = magnitude * scale;
+    let n = (scaled + 0.5) as u64;
+    let rounded = n as f64;
+    // The product tells most long decimals; the quotient, which is rounded once, decides.
+    if (rounded - scaled).abs() > scaled * (2.0 * f64::EPSILON) || rounded / scale != magnitude {
+        return false;
+    }
+    if v < 0.0 {
+        out.push(b'-');
+    }
+    let (whole, fraction) = if unit == 10_000 { (n / 10_000, n % 10_000 * 10_000) } else { (n / unit, n % unit) };
+    push_u64(out, whole);
+    out.push(b'.');
+    let digits = eight_digits(fraction);
+    push_digits(out, digits, 8 - digits.leading_zeros() as usize / 8);
+    true
 }
 
 /// Appends up to 24 bytes by copies of known lengths, which overlap: most of them are between 8 and 20.

@@ -46,6 +46,12 @@ impl Labels {
         &self.0
     }
 
+    /// Returns whether both are one set in memory: equal for certain; false says nothing.
+    #[inline]
+    pub fn is_shared_with(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
     /// Returns xxh64 of the packed bytes: upstream's `Labels.Hash()`.
     #[inline]
     pub fn hash64(&self) -> u64 {

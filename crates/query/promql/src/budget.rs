@@ -4,10 +4,13 @@
 //! Nobody waits for memory: a thread that waited could be the one that has to let go. When all queries together want more
 //! than there is, the largest of them ends, so that small ones (rules, dashboards) go on; a quarter on top is kept for
 //! what those take until it has ended.
+//!
+//! Queries are not alone: what the head and others take is seen by asking, once a second at most, what could still be had.
 
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
 use firesteel_client::{Counter, Gauge};
 use parking_lot::Mutex;
@@ -17,18 +20,32 @@ use crate::error::{OverBudget, Scope};
 use crate::trace::Node;
 
 /// Bounds on the bytes that queries hold; 0 = none.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default)]
 pub struct MemoryLimits {
     /// For one query.
     pub query_bytes: u64,
     /// For all of an engine's queries together.
     pub all_bytes: u64,
+    /// Says how many bytes this process could still take, if it is known: all queries together get no more than that beside
+    /// what they hold.
+    pub spare: Option<fn() -> Option<u64>>,
 }
+
+/// How often it is asked what could still be had.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// Who takes so much at once has it asked.
+const LARGE_BYTES: u64 = 1 << 20;
+/// However little there is, small queries get this part of the limit.
+const LEAST_PART: u64 = 64;
 
 /// What all queries of an engine hold.
 #[derive(Debug)]
 pub(crate) struct Memory {
     limits: MemoryLimits,
+    /// The limit in force for all queries together.
+    all_bytes: AtomicU64,
+    /// When it was asked what could still be had.
+    looked: Mutex<Option<Instant>>,
     used: AtomicU64,
     /// The queries under way. Held for a look or a change only.
     accounts: Mutex<Vec<Arc<Account>>>,
@@ -39,6 +56,8 @@ pub(crate) struct Memory {
 #[derive(Debug)]
 pub(crate) struct MemoryInstruments {
     pub(crate) used: Gauge,
+    pub(crate) limit_query: Gauge,
+    pub(crate) limit_all: Gauge,
     pub(crate) refused_query: Counter,
     pub(crate) refused_all: Counter,
 }
@@ -60,11 +79,50 @@ pub(crate) struct OpenAccount(pub(crate) Arc<Account>);
 
 impl Memory {
     pub(crate) fn new(limits: MemoryLimits, instruments: MemoryInstruments) -> Arc<Self> {
-        Arc::new(Self { limits, used: AtomicU64::new(0), accounts: Mutex::default(), instruments })
+        let memory = Self {
+            limits,
+            all_bytes: AtomicU64::new(limits.all_bytes),
+            looked: Mutex::default(),
+            used: AtomicU64::new(0),
+            accounts: Mutex::default(),
+            instruments,
+        };
+        memory.look();
+        Arc::new(memory)
+    }
+
+    /// Adapts the limit to what could still be had, if that was not asked just now.
+    fn look(&self) {
+        // Who comes while another one asks goes by the old limit.
+        let Some(mut looked) = self.looked.try_lock() else { return };
+        if looked.is_some_and(|at| at.elapsed() < LOOK_EVERY) {
+            return;
+        }
+        *looked = Some(Instant::now());
+        let spare = self.limits.spare.filter(|_| self.limits.all_bytes > 0).and_then(|ask| ask());
+        if let Some(spare) = spare {
+            let most = self.used.load(Ordering::Relaxed).saturating_add(spare);
+            let least = self.limits.all_bytes / LEAST_PART;
+            self.all_bytes.store(most.clamp(least, self.limits.all_bytes), Ordering::Relaxed);
+        }
+        let limits = self.limits();
+        self.instruments.limit_query.set(limits.query_bytes as f64);
+        self.instruments.limit_all.set(limits.all_bytes as f64);
+    }
+
+    /// Returns the limits in force.
+    fn limits(&self) -> MemoryLimits {
+        let all_bytes = self.all_bytes.load(Ordering::Relaxed);
+        let query_bytes = match self.limits.query_bytes {
+            own if all_bytes > 0 && own > 0 => own.min(all_bytes),
+            own => own,
+        };
+        MemoryLimits { query_bytes, all_bytes, ..self.limits }
     }
 
     /// Opens the account of a query.
     pub(crate) fn open(self: &Arc<Self>) -> OpenAccount {
+        self.look();
         let account = Arc::new(Account {
             memory: Arc::clone(self),
             used: AtomicU64::new(0),
@@ -83,7 +141,10 @@ impl Memory {
             return false;
         }
         largest.evicted.store(true, Ordering::Relaxed);
-        used <= self.limits.all_bytes.saturating_add(self.limits.all_bytes / 4)
+        {
+            let all_bytes = self.limits().all_bytes;
+            used <= all_bytes.saturating_add(all_bytes / 4)
+        }
     }
 
     fn give_back(&self, bytes: u64) {
@@ -111,7 +172,7 @@ impl Account {
 
     /// Returns how many bytes the query may still take, if there is a bound.
     pub(crate) fn room(&self) -> Option<u64> {
-        let limits = self.memory.limits;
+        let limits = self.memory.limits();
         let left = |limit: u64, used: u64| (limit > 0).then(|| limit.saturating_sub(used));
         let own = left(limits.query_bytes, self.used());
         let all = left(limits.all_bytes, self.memory.used.load(Ordering::Relaxed));
@@ -125,7 +186,7 @@ impl Account {
 
     fn refusal(&self, scope: Scope, wanted: u64) -> QueryError {
         let instruments = &self.memory.instruments;
-        let limits = self.memory.limits;
+        let limits = self.memory.limits();
         let (counter, limit) = match scope {
             Scope::Query => (&instruments.refused_query, limits.query_bytes),
             Scope::All => (&instruments.refused_all, limits.all_bytes),
@@ -137,7 +198,10 @@ impl Account {
 
     fn take(&self, bytes: u64) -> Result<(), QueryError> {
         let memory = &self.memory;
-        let limits = memory.limits;
+        if bytes >= LARGE_BYTES {
+            memory.look();
+        }
+        let limits = memory.limits();
         let own = self.used.fetch_add(bytes, Ordering::Relaxed).saturating_add(bytes);
         if limits.query_bytes > 0 && own > limits.query_bytes {
             self.used.fetch_sub(bytes, Ordering::Relaxed);
@@ -224,15 +288,21 @@ mod tests {
 
     use super::*;
 
-    fn memory(query_bytes: u64, all_bytes: u64) -> Arc<Memory> {
+    fn memory_beside(query_bytes: u64, all_bytes: u64, spare: Option<fn() -> Option<u64>>) -> Arc<Memory> {
         let registry = Registry::new();
         let refused = registry.counter_vec("refused", "r", &["scope"]);
         let instruments = MemoryInstruments {
             used: registry.gauge("used", "u"),
+            limit_query: registry.gauge("limit_query", "q"),
+            limit_all: registry.gauge("limit_all", "a"),
             refused_query: refused.with(&["query"]),
             refused_all: refused.with(&["all"]),
         };
-        Memory::new(MemoryLimits { query_bytes, all_bytes }, instruments)
+        Memory::new(MemoryLimits { query_bytes, all_bytes, spare }, instruments)
+    }
+
+    fn memory(query_bytes: u64, all_bytes: u64) -> Arc<Memory> {
+        memory_beside(query_bytes, all_bytes, None)
     }
 
     fn scope(result: Result<Charge, QueryError>) -> Option<Scope> {
@@ -257,6 +327,34 @@ mod tests {
         drop(held);
         assert_eq!((account.0.used(), account.0.peak(), memory.used.load(Ordering::Relaxed)), (0, 100, 0));
         assert_eq!(node.span, Span::default());
+    }
+
+    #[test]
+    fn what_others_take_is_not_for_queries() {
+        static SPARE: AtomicU64 = AtomicU64::new(6000);
+        let memory = memory_beside(6400, 6400, Some(|| Some(SPARE.load(Ordering::Relaxed))));
+        assert_eq!(memory.limits().all_bytes, 6000);
+        let account = memory.open();
+        let node = Node::root(&account.0, false);
+        let held = Charge::new(&node, 2000).expect("there is room");
+        assert_eq!(account.0.room(), Some(4000));
+        // Another look than the one of a moment ago.
+        let again = || {
+            *memory.looked.lock() = None;
+            memory.look();
+        };
+        SPARE.store(500, Ordering::Relaxed);
+        again();
+        assert_eq!((memory.limits().all_bytes, memory.limits().query_bytes), (2500, 2500));
+        assert_eq!(memory.instruments.limit_all.value().to_bits(), 2500f64.to_bits());
+        assert_eq!(scope(Charge::new(&node, 501)), Some(Scope::Query));
+        drop(held);
+        SPARE.store(0, Ordering::Relaxed);
+        again();
+        assert_eq!(memory.limits().all_bytes, 100, "small queries go on");
+        SPARE.store(1 << 40, Ordering::Relaxed);
+        again();
+        assert_eq!(memory.limits().all_bytes, 6400, "never more than was said");
     }
 
     #[test]

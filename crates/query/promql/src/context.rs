@@ -6,13 +6,15 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use firesteel_model::Matcher;
 use firesteel_promql_syntax::Span;
-use firesteel_storage::{Querier, Selected, Selection, SelectionHints};
+use firesteel_storage::{LabelsWanted, Querier, Selected, Selection, SelectionHints, SeriesEntry};
 use parking_lot::Mutex;
 
 use crate::annotations::{Annotations, Note};
 use crate::budget::{Account, Charge};
 use crate::cancel::Stop;
 use crate::operators::SharedLeaves;
+use crate::plan::SelectorPlan;
+use crate::series::METADATA_LABELS;
 use crate::tile::TILE_ROWS;
 use crate::trace::Node;
 use crate::{EngineFeatures, QueryError};
@@ -60,6 +62,7 @@ pub(crate) struct Shared<'q> {
 /// A selection that was made: its matchers and its series.
 struct KnownSelection {
     matchers: Vec<Matcher>,
+    labels: Option<Arc<[String]>>,
     selected: Arc<dyn Selected>,
     _charge: Charge,
 }
@@ -236,14 +239,36 @@ impl<'a> Context<'a> {
         self.node.count(total, read);
     }
 
-    /// Selects the series that satisfy the matchers, once per query.
-    pub(crate) fn select(&self, matchers: &[Matcher], hints: SelectionHints) -> Result<Arc<dyn Selected>, QueryError> {
+    /// Selects the series of a selector with the labels that the plan wants. Also returns whether these may be only some of
+    /// theirs.
+    pub(crate) fn select_for(
+        &self,
+        plan: &SelectorPlan,
+        hints: SelectionHints,
+    ) -> Result<(Arc<dyn Selected>, bool), QueryError> {
+        if plan.labels.is_some() {
+            let selected = self.select(&plan.matchers, hints, plan.labels.as_ref())?;
+            // Series of one metric stay different when they lose its name; of several, whole sets must tell.
+            if !plan.renamed || is_one_metric(selected.series()) {
+                return Ok((selected, true));
+            }
+        }
+        Ok((self.select(&plan.matchers, hints, None)?, false))
+    }
+
+    /// Selects the series that satisfy the matchers, once per query; `labels`: those that are wanted, `None` = all.
+    pub(crate) fn select(
+        &self,
+        matchers: &[Matcher],
+        hints: SelectionHints,
+        labels: Option<&Arc<[String]>>,
+    ) -> Result<Arc<dyn Selected>, QueryError> {
         let known = self
             .shared
             .selections
             .lock()
             .iter()
-            .find(|one| one.matchers == matchers)
+            .find(|one| one.labels.as_ref() == labels && one.matchers == matchers)
             .map(|one| Arc::clone(&one.selected));
         if let Some(selected) = known {
             return Ok(selected);
@@ -252,21 +277,51 @@ impl<'a> Context<'a> {
         // So many series would by themselves be too much: one more than that need not be looked for.
         let limit = self.shared.account.room().map_or(0, |room| (room / SERIES_BYTES).saturating_add(1));
         let limit = usize::try_from(limit).ok().filter(|limit| *limit < MOST_SERIES).unwrap_or(0);
-        let what = Selection { matchers, hints, limit, sorted: false };
+        let wanted = labels.map_or(LabelsWanted::All, |names| LabelsWanted::Only(names));
+        let what = Selection { matchers, hints, limit, sorted: false, labels: wanted };
         let selected: Arc<dyn Selected> = Arc::from(self.shared.querier.select(&what)?);
         let series = selected.series();
         self.node.note_series(series.len());
-        let labels: u64 = series.iter().map(|entry| entry.labels.as_packed().len() as u64).sum();
-        let charge = self.charge(labels + SERIES_BYTES * series.len() as u64)?;
+        let charge = self.charge(label_bytes(series) + SERIES_BYTES * series.len() as u64)?;
         for warning in selected.warnings() {
             self.note(Note::Storage(warning), Span::default());
         }
-        let known = KnownSelection { matchers: matchers.to_vec(), selected: Arc::clone(&selected), _charge: charge };
+        let known = KnownSelection {
+            matchers: matchers.to_vec(),
+            labels: labels.cloned(),
+            selected: Arc::clone(&selected),
+            _charge: charge,
+        };
         self.shared.selections.lock().push(known);
         // Kept for whoever takes over.
         self.expect_tiles(selected.series().len().div_ceil(TILE_ROWS))?;
         Ok(selected)
     }
+}
+
+/// Returns how many bytes the labels take; series in a row may share them.
+fn label_bytes(series: &[SeriesEntry]) -> u64 {
+    let mut before = None;
+    let mut bytes = 0;
+    for SeriesEntry { labels, .. } in series {
+        if !before.replace(labels).is_some_and(|before| labels.is_shared_with(before)) {
+            bytes += labels.as_packed().len() as u64;
+        }
+    }
+    bytes
+}
+
+/// Returns whether all series have the same name, type and unit.
+fn is_one_metric(series: &[SeriesEntry]) -> bool {
+    let metric = |one: &SeriesEntry| METADATA_LABELS.map(|name| one.labels.value(name).to_owned());
+    let Some(first) = series.first() else { return true };
+    let known = metric(first);
+    let mut before = &first.labels;
+    series.iter().all(|one| {
+        let labels = std::mem::replace(&mut before, &one.labels);
+        one.labels.is_shared_with(labels)
+            || METADATA_LABELS.iter().zip(&known).all(|(name, v)| one.labels.value(name) == v)
+    })
 }
 
 /// More series than this are no bound worth telling the store.

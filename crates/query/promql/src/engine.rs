@@ -19,7 +19,7 @@ use crate::gate::Gate;
 use crate::grid::Grid;
 use crate::metrics::EngineMetrics;
 use crate::operators::SharedLeaves;
-use crate::plan::{PlanContext, Root, Within, lower};
+use crate::plan::{PlanContext, Root, Within, leave_labels_out, lower};
 use crate::trace::Node;
 use crate::{EngineOptions, Explain, QueryError, QueryOptions, QueryResult, QueryStats, Value};
 
@@ -60,7 +60,7 @@ impl Engine {
             .map_err(|e| QueryError::Execution(format!("cannot start query threads: {e}")))?;
         let gate = Gate::new(options.max_concurrent);
         let metrics = EngineMetrics::new(registry, options.max_concurrent);
-        let memory = Memory::new(options.memory, EngineMetrics::memory(registry, options.memory));
+        let memory = Memory::new(options.memory, EngineMetrics::memory(registry));
         Ok(Self { options, pool, gate, memory, metrics })
     }
 
@@ -161,7 +161,8 @@ impl Engine {
         let _slot = self.gate.enter(&options.cancel, deadline)?;
         let mut stats = QueryStats { exec_queue: began.elapsed(), ..QueryStats::default() };
         let evaluation = Instant::now();
-        let root = lower(expr, times)?;
+        let mut root = lower(expr, times)?;
+        leave_labels_out(&mut root);
         let lookback = options.lookback.filter(|lookback| !lookback.is_zero()).unwrap_or(self.options.lookback);
         let lookback_ms = to_ms(lookback);
         let extent = extent_of(&root, times, lookback_ms);

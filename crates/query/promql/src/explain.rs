@@ -1,5 +1,6 @@
 //! What a query can tell about itself: its plan with what each operator cost, and why its answer is empty.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use firesteel_model::Labels;
@@ -39,6 +40,8 @@ pub struct ExplainNode {
     /// Its part of the query as written; empty when the query's text is not known.
     pub expression: String,
     pub span: Span,
+    /// Of what reads series: the labels that anybody looks at; `None` = all.
+    pub labels: Option<Arc<[String]>>,
     /// Series of its output, those without a point at any step included.
     pub series: u64,
     /// Points of its output, over all steps.

@@ -2,8 +2,8 @@
 
 use firesteel_client::{Counter, Gauge, Histogram, Registry, Summary};
 
+use crate::QueryStats;
 use crate::budget::MemoryInstruments;
-use crate::{MemoryLimits, QueryStats};
 
 /// Instruments of one engine.
 #[derive(Debug)]
@@ -61,14 +61,12 @@ impl EngineMetrics {
     }
 
     /// Registers what tells of the memory of queries. Ours.
-    pub(crate) fn memory(registry: &Registry, limits: MemoryLimits) -> MemoryInstruments {
+    pub(crate) fn memory(registry: &Registry) -> MemoryInstruments {
         let limit = registry.gauge_vec(
             "firesteel_query_memory_limit_bytes",
-            "How many bytes a query, and all queries together, may hold; 0 = no limit.",
+            "How many bytes a query, and all queries together, may hold now; 0 = no limit.",
             &["scope"],
         );
-        limit.with(&["query"]).set(limits.query_bytes as f64);
-        limit.with(&["all"]).set(limits.all_bytes as f64);
         let refused = registry.counter_vec(
             "firesteel_query_memory_refused_total",
             "Queries that ended because they, or all queries together, wanted more memory than the limit.",
@@ -77,6 +75,8 @@ impl EngineMetrics {
         MemoryInstruments {
             used: registry
                 .gauge("firesteel_query_memory_bytes", "Bytes that all queries hold now, answers under way included."),
+            limit_query: limit.with(&["query"]),
+            limit_all: limit.with(&["all"]),
             refused_query: refused.with(&["query"]),
             refused_all: refused.with(&["all"]),
         }

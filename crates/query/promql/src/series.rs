@@ -4,7 +4,7 @@ use firesteel_base::FastHashMap;
 use firesteel_model::{Labels, LabelsBuilder, METRIC_NAME};
 
 /// The labels that say what a metric is rather than which: arithmetic drops them together.
-const METADATA_LABELS: [&str; 3] = [METRIC_NAME, "__type__", "__unit__"];
+pub(crate) const METADATA_LABELS: [&str; 3] = [METRIC_NAME, "__type__", "__unit__"];
 
 /// One output series of an operator.
 #[derive(Clone, PartialEq, Debug)]
@@ -12,19 +12,27 @@ pub(crate) struct OutputSeries {
     pub(crate) labels: Labels,
     /// Whether the metadata labels are to go at the end of evaluation (delayed name removal).
     pub(crate) drop_name: bool,
+    /// The labels are some of those that the series has, all that are looked at; no other series of the operator has the
+    /// same whole set.
+    pub(crate) apart: bool,
 }
 
 impl OutputSeries {
     /// Returns a series that keeps all its labels.
     pub(crate) fn plain(labels: Labels) -> Self {
-        Self { labels, drop_name: false }
+        Self { labels, drop_name: false, apart: false }
+    }
+
+    /// Returns the series of a selection, of which only some labels were read if it is to stand `apart`.
+    pub(crate) fn selected(labels: Labels, apart: bool) -> Self {
+        Self { labels, drop_name: false, apart }
     }
 
     /// Returns the series after an operation that changes what the metric means: without name, type and unit, at once
     /// or, with `delayed` name removal, at the end.
     pub(crate) fn renamed(&self, delayed: bool) -> Self {
         let labels = if delayed { self.labels.clone() } else { without_metadata(&self.labels) };
-        Self { labels, drop_name: true }
+        Self { labels, drop_name: true, apart: self.apart }
     }
 
     /// As [`Self::renamed`], but type and unit stay if the name goes at once: upstream's functions of histograms
@@ -35,8 +43,22 @@ impl OutputSeries {
         }
         let mut builder = LabelsBuilder::from_labels(&self.labels);
         builder.del(METRIC_NAME);
-        Self { labels: builder.build(), drop_name: true }
+        Self { labels: builder.build(), drop_name: true, apart: self.apart }
     }
+}
+
+/// Returns what `change` makes of each series; what shares its labels with the one before is changed once.
+pub(crate) fn change_all<'a>(
+    series: impl ExactSizeIterator<Item = OutputSeries> + 'a,
+    change: impl Fn(&OutputSeries) -> OutputSeries + 'a,
+) -> impl ExactSizeIterator<Item = OutputSeries> + 'a {
+    let mut last: Option<(OutputSeries, OutputSeries)> = None;
+    series.map(move |one| match &last {
+        Some((before, changed)) if one.drop_name == before.drop_name && one.labels.is_shared_with(&before.labels) => {
+            changed.clone()
+        }
+        _ => last.insert((one.clone(), change(&one))).1.clone(),
+    })
 }
 
 /// Returns the labels without name, type and unit.
@@ -53,6 +75,9 @@ pub(crate) fn remove_metadata(builder: &mut LabelsBuilder) {
 
 /// Returns for each series the number of its label set in order of first appearance, and how many sets there are.
 pub(crate) fn number_label_sets(series: &[OutputSeries]) -> (Vec<usize>, usize) {
+    if series.first().is_some_and(|first| first.apart) {
+        return ((0..series.len()).collect(), series.len());
+    }
     let mut numbers: FastHashMap<&Labels, usize> = FastHashMap::default();
     let of_series = series
         .iter()

@@ -23,6 +23,8 @@ pub(crate) struct Node {
     pub(crate) span: Span,
     /// The selector whose series it reads from storage.
     selector: Option<Span>,
+    /// The labels of these series that are read; `None` = all.
+    labels: Option<Arc<[String]>>,
     is_root: bool,
     /// Whether times are taken.
     pub(crate) timed: bool,
@@ -50,12 +52,19 @@ pub(crate) struct About {
     pub(crate) span: Span,
     /// The selector whose series it reads.
     pub(crate) selector: Option<Span>,
+    /// The labels of these series that are read; `None` = all.
+    pub(crate) labels: Option<Arc<[String]>>,
 }
 
 impl Node {
     /// Returns the node of a whole query.
     pub(crate) fn root(account: &Arc<Account>, timed: bool) -> Arc<Self> {
-        Self::new(account, timed, true, About { operator: "query".to_owned(), span: Span::default(), selector: None })
+        Self::new(
+            account,
+            timed,
+            true,
+            About { operator: "query".to_owned(), span: Span::default(), selector: None, labels: None },
+        )
     }
 
     fn new(account: &Arc<Account>, timed: bool, is_root: bool, about: About) -> Arc<Self> {
@@ -65,6 +74,7 @@ impl Node {
             operator: about.operator,
             span: about.span,
             selector: about.selector,
+            labels: about.labels,
             is_root,
             timed,
             children: Mutex::default(),
@@ -184,6 +194,7 @@ impl Node {
             operator: self.operator.clone(),
             expression: query.get(self.span.start..self.span.end).unwrap_or("").to_owned(),
             span: self.span,
+            labels: self.labels.clone(),
             series: get(&self.series),
             points: get(&self.points),
             samples: get(&self.samples),

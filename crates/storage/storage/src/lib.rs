@@ -17,7 +17,7 @@ pub use append::{
 pub use error::StorageError;
 pub use merge::MergeQuerier;
 pub use query::{
-    BorrowedChunk, ChunkBytes, ChunkView, ChunkVisitor, Encoding, ExemplarQueryable, Order, Querier, Queryable,
-    Selected, Selection, SelectionHints, SeriesEntry, SeriesExemplars,
+    BorrowedChunk, ChunkBytes, ChunkView, ChunkVisitor, Encoding, ExemplarQueryable, LabelsWanted, Order, Querier,
+    Queryable, Selected, Selection, SelectionHints, SeriesEntry, SeriesExemplars,
 };
 pub use time_ranges::TimeRanges;

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use firesteel_model::Labels;
 
-use crate::{ChunkView, ChunkVisitor, Order, Querier, Selected, Selection, SeriesEntry, StorageError};
+use crate::{ChunkView, ChunkVisitor, LabelsWanted, Order, Querier, Selected, Selection, SeriesEntry, StorageError};
 
 /// Asks several queriers and merges what they say.
 pub struct MergeQuerier {
@@ -54,7 +54,8 @@ impl MergeQuerier {
 
 impl Querier for MergeQuerier {
     fn select(&self, what: &Selection<'_>) -> Result<Box<dyn Selected>, StorageError> {
-        let sorted = Selection { sorted: true, ..*what };
+        // Series of several parts are told apart by all their labels.
+        let sorted = Selection { sorted: true, labels: LabelsWanted::All, ..*what };
         let mut parts = Vec::with_capacity(self.parts.len());
         let mut warnings = Vec::new();
         for querier in &self.parts {

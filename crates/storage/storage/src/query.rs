@@ -48,6 +48,17 @@ pub struct Selection<'a> {
     pub limit: usize,
     /// Order the series by labels, whatever it costs.
     pub sorted: bool,
+    pub labels: LabelsWanted<'a>,
+}
+
+/// Which labels of the series somebody will look at.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum LabelsWanted<'a> {
+    #[default]
+    All,
+    /// Those of these names. Series may then have equal labels. A store that needs whole label sets itself, to merge parts or
+    /// to sort, returns whole ones.
+    Only(&'a [String]),
 }
 
 /// What the query engine knows beforehand; a store may ignore it.

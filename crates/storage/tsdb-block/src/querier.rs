@@ -37,7 +37,7 @@ impl BlockQuerier {
         let index = &self.block.index;
         let ids = find(index, &self.block.cache, what.matchers)?;
         let mut out = Vec::with_capacity(ids.len().min(1 << 16));
-        let mut labels = LabelReader::default();
+        let mut labels = LabelReader::of(index, what.labels)?;
         for id in ids {
             let mut entry = index.series(id)?;
             let mut probe = entry.clone();

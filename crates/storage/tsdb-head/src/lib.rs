@@ -18,6 +18,7 @@ mod found;
 mod growth;
 mod head;
 mod histograms;
+mod label_reader;
 mod late;
 mod late_by;
 mod log;

@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use firesteel_base::{FastHashSet, TimeRange, TimestampMs};
-use firesteel_storage::{Order, Querier, Selected, Selection, SeriesEntry, StorageError, TimeRanges};
+use firesteel_storage::{LabelsWanted, Order, Querier, Selected, Selection, SeriesEntry, StorageError, TimeRanges};
 
 use super::Head;
+use super::label_reader::LabelReader;
 use super::pairs::PairId;
 use super::plan::Plan;
 use super::selected::{HeadSelected, Note};
@@ -97,10 +98,11 @@ fn may_have_samples(shard: &Shard, slot: Slot, extent: Extent, range: TimeRange)
 impl Querier for HeadQuerier {
     fn select(&self, what: &Selection<'_>) -> Result<Box<dyn Selected>, StorageError> {
         let mut found: Vec<(SeriesEntry, Note)> = Vec::new();
-        let mut scratch = Vec::new();
+        let mut reader = LabelReader::of(if what.sorted { LabelsWanted::All } else { what.labels });
         let mut visible: Vec<(Slot, Extent)> = Vec::new();
         if self.overlaps_head() {
             self.each_shard(what, |pairs, shard_at, shard, slots| {
+                reader.begin(pairs);
                 let hidden = shard.open_batches.hidden_from(&self.snapshot);
                 visible.clear();
                 for &slot in slots {
@@ -116,7 +118,7 @@ impl Querier for HeadQuerier {
                 }
                 for &(slot, extent) in &visible {
                     let series = shard.hot(slot).series();
-                    let entry = SeriesEntry { series, labels: pairs.labels(shard.ids(slot), &mut scratch) };
+                    let entry = SeriesEntry { series, labels: reader.read(pairs, shard.ids(slot)) };
                     found.push((entry, Note { shard: shard_at as u32, slot, extent }));
                 }
                 true

@@ -9,7 +9,8 @@ use firesteel_model::SeriesRef;
 use firesteel_model::{Labels, MatchType, Matcher, stale_nan};
 use firesteel_storage::chunkenc::XorDecoder;
 use firesteel_storage::{
-    AppendError, AppendOptions, Appender, Committed, Order, Querier, Rejected, SampleBatch, Selection, SeriesMeta,
+    AppendError, AppendOptions, Appender, Committed, LabelsWanted, Order, Querier, Rejected, SampleBatch, Selection,
+    SeriesMeta,
 };
 use proptest::prelude::*;
 
@@ -389,5 +390,33 @@ proptest! {
             want.sort_by(|a, b| a.0.cmp(&b.0));
             prop_assert_eq!(query(&querier, &matchers, range), want);
         }
+    }
+}
+
+#[test]
+fn only_the_labels_that_are_wanted() {
+    let head = head();
+    let series: Vec<Labels> = (0..20)
+        .map(|i| labels(&[("__name__", "m"), ("i", &i.to_string()), ("job", if i < 10 { "a" } else { "b" })]))
+        .collect();
+    let rows: Vec<_> = series.iter().map(|labels| (labels, 1000, 1.0)).collect();
+    append(&head, &rows);
+    let querier = HeadQuerier::new(Arc::clone(&head), TimeRange::ALL);
+    for (names, want) in [(&["job", "none"][..], "{job=\"a\"}{job=\"b\"}"), (&[], "{}"), (&["i"], "")] {
+        let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+        let what = Selection { labels: LabelsWanted::Only(&names), ..Selection::default() };
+        let found = querier.select(&what).expect("selections do not fail");
+        assert_eq!(found.series().len(), 20, "series with equal labels stay apart");
+        let mut distinct: Vec<String> = found.series().iter().map(|entry| entry.labels.to_string()).collect();
+        distinct.sort();
+        distinct.dedup();
+        if want.is_empty() {
+            assert_eq!(distinct.len(), 20)
+        } else {
+            assert_eq!(distinct.concat(), want)
+        }
+        // Who sorts compares whole sets.
+        let sorted = querier.select(&Selection { sorted: true, ..what }).expect("selections do not fail");
+        assert!(sorted.series().iter().all(|entry| entry.labels.get("i").is_some()));
     }
 }

@@ -65,6 +65,9 @@ fn push_plan(out: &mut Json, plan: &ExplainPlan) {
 fn push_node(out: &mut Json, node: &ExplainNode) {
     out.raw(r#"{"operator":"#).string(&node.operator).raw(r#","expression":"#).string(&node.expression);
     out.raw(r#","start":"#).int(node.span.start as i64).raw(r#","end":"#).int(node.span.end as i64);
+    if let Some(labels) = &node.labels {
+        out.raw(r#","labels":"#).list(labels.iter(), |out, name| _ = out.string(name));
+    }
     out.raw(r#","series":"#).int(node.series as i64).raw(r#","points":"#).int(node.points as i64);
     out.raw(r#","samples":{"totalQueryableSamples":"#).int(node.samples as i64);
     out.raw(r#","samplesRead":"#).int(node.samples_read as i64).raw("}");

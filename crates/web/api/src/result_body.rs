@@ -151,20 +151,16 @@ impl ResultBody {
                         out.raw(r#","values":["#);
                     }
                 }
-                let points = series.t.iter().zip(&series.v).enumerate().skip(point).take(RUN);
-                for (i, (t, v)) in points {
-                    if i > 0 {
-                        out.0.push(b',');
-                    }
+                let run = series.t.iter().zip(&series.v).enumerate().skip(point).take(RUN);
+                for (i, (t, v)) in run {
                     self.times.push(&mut out.0, i, *t);
                     push_float(&mut out.0, *v, FloatForm::Json);
-                    out.0.extend_from_slice(b"\"]");
                 }
                 if point + RUN < series.t.len() {
                     return Next::Item { item, point: point + RUN };
                 }
                 if point < series.t.len() {
-                    out.raw("]");
+                    out.raw("\"]]");
                 }
                 // Histograms follow the floats; they are large, so that a piece is looked at more often.
                 let done = point.saturating_sub(series.t.len().next_multiple_of(RUN));
@@ -189,7 +185,7 @@ impl ResultBody {
     }
 }
 
-/// The texts in front of values, `[1435781451.781,"`: the series of an answer have their points at the same times.
+/// The texts between values, `"],[1435781451.781,"`: the series of an answer have their points at the same times.
 #[derive(Default)]
 struct TimeTexts {
     /// By the number of the point.
@@ -204,12 +200,16 @@ struct TimeText {
 }
 
 /// Enough for times of the next thousand years.
-const TIME_TEXT_BYTES: usize = 20;
+const TIME_TEXT_BYTES: usize = 24;
 /// How many texts are kept: enough for a graph as wide as a screen.
 const TIME_TEXTS: usize = 2048;
+/// What ends a point and begins the next.
+const BETWEEN: &[u8] = b"\"],[";
+/// How much of it is not for the first point.
+const ENDS_ONE: usize = 3;
 
 impl TimeTexts {
-    /// Appends the text in front of the value of point `i`.
+    /// Appends what stands before the value of point `i`, the end of the point before included.
     #[inline]
     fn push(&mut self, out: &mut Vec<u8>, i: usize, t: TimestampMs) {
         match self.known.get(i) {
@@ -226,7 +226,7 @@ impl TimeTexts {
     #[inline(never)]
     fn push_new(&mut self, out: &mut Vec<u8>, i: usize, t: TimestampMs) {
         let from = out.len();
-        out.push(b'[');
+        out.extend_from_slice(if i > 0 { BETWEEN } else { &BETWEEN[ENDS_ONE..] });
         push_timestamp_ms(out, t.0);
         out.extend_from_slice(b",\"");
         let written = &out[from..];

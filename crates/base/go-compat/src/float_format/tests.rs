@@ -46,6 +46,40 @@ fn appends_and_pads() {
     assert_eq!(format!("[{:>6}]", format_float(2.5)), "[   2.5]");
 }
 
+/// The way for short decimals and the general one agree, whichever takes the number.
+#[test]
+fn short_decimals_are_written_as_all() {
+    let mut seed = 1u64;
+    let mut next = move || {
+        seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        seed >> 11
+    };
+    let mut short = 0;
+    for i in 0..200_000 {
+        let scale = 10f64.powi((next() % 13) as i32);
+        let v = match i % 4 {
+            0 => (next() % 1_000_000_000_000_000) as f64 / scale,
+            1 => (next() % 100_000) as f64 / scale,
+            // A neighbour of a short decimal is long.
+            2 => f64::from_bits(((next() % 1_000_000_000) as f64 / scale).to_bits() + next() % 3),
+            _ => (next() % 1_000_000_000) as f64 / scale * 1.1,
+        };
+        let v = if next() % 2 == 0 { v } else { -v };
+        if v.abs() < 1e-4 || v.fract() == 0.0 || v.abs() >= 1e15 {
+            continue;
+        }
+        let mut out = b"-".to_vec();
+        if push_short_decimal(&mut out, v) {
+            short += 1;
+            let mut buffer = zmij::Buffer::new();
+            assert_eq!(std::str::from_utf8(&out[1..]), Ok(buffer.format_finite(v)), "{v:e}");
+        } else {
+            assert_eq!(out, b"-", "{v:e}: nothing is left behind");
+        }
+    }
+    assert!(short > 50_000, "{short}");
+}
+
 proptest! {
     #[test]
     fn every_form_reads_back(bits: u64) {

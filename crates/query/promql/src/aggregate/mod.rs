@@ -30,10 +30,16 @@ impl GroupBy {
     pub(crate) fn groups(&self, series: &[OutputSeries]) -> (Vec<usize>, Vec<OutputSeries>) {
         let mut grouping = Grouping::new(self.choice.clone());
         let mut groups: Vec<OutputSeries> = Vec::new();
+        let mut last: Option<(&OutputSeries, usize)> = None;
         let of_series = series
             .iter()
             .map(|one| {
-                let (number, is_new) = grouping.number(&one.labels);
+                let known = last.filter(|(before, _)| one.labels.is_shared_with(&before.labels));
+                let (number, is_new) = match known {
+                    Some((_, number)) => (number, false),
+                    None => grouping.number(&one.labels),
+                };
+                last = Some((one, number));
                 if is_new {
                     groups.push(OutputSeries::plain(self.choice.apply(&one.labels)));
                 }

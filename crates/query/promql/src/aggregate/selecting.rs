@@ -68,17 +68,25 @@ impl Selecting {
         }
     }
 
+    /// Returns whether values decide what is picked.
+    fn is_by_value(&self) -> bool {
+        matches!(self.selection, Selection::TopK | Selection::BottomK)
+    }
+
     /// Reads the input and picks: the elements of each group and step, in their final order.
     fn pick(&mut self, cx: &Context<'_>) -> Result<Vec<Vec<Entry>>, QueryError> {
         let (group_of, groups) = self.by.groups(&self.series);
         let n_steps = self.grid.n;
         let n_cells = groups.len().saturating_mul(n_steps) as u64;
-        self.charge = cx.charge(n_cells.saturating_mul(size_of::<Vec<Entry>>() as u64))?;
+        self.charge = cx.charge(n_cells.saturating_mul((size_of::<Vec<Entry>>() + size_of::<f64>()) as u64))?;
         let mut cells: Vec<Vec<Entry>> = vec![Vec::new(); groups.len() * n_steps];
         let nothing = match self.selection {
             Selection::LimitRatio => self.param_values.iter().all(|r| *r == 0.0),
             _ => !self.param_values.iter().any(|k| *k >= 1.0),
         };
+        // The value of the worst kept element of a cell that is full: what is no better is not looked at closer.
+        let mut bars = vec![f64::NAN; if self.is_by_value() { cells.len() } else { 0 }];
+        let descending = self.selection == Selection::TopK;
         let mut tile = Tile::default();
         while self.input.next(cx, &mut tile)? == Flow::More {
             if nothing {
@@ -87,7 +95,9 @@ impl Selecting {
             let mut kept = 0;
             for i in 0..tile.n_rows() {
                 let row = tile.first + i;
-                let cells = &mut cells[group_of[row] * n_steps..(group_of[row] + 1) * n_steps];
+                let of_group = group_of[row] * n_steps..(group_of[row] + 1) * n_steps;
+                let bars = bars.get_mut(of_group.clone()).unwrap_or(&mut []);
+                let cells = &mut cells[of_group];
                 let offset = match self.selection {
                     Selection::LimitRatio => ratio_offset(&self.series[row].labels),
                     _ => 0.0,
@@ -95,6 +105,9 @@ impl Selecting {
                 let floats = tile.row(i).points().map(|(step, v)| (step, v, None));
                 let histograms = tile.row(i).histogram_points().map(|(step, h)| (step, 0.0, Some(Arc::clone(h))));
                 for (step, v, h) in floats.chain(histograms) {
+                    if bars.get(step).is_some_and(|bar| if descending { v <= *bar } else { v >= *bar }) && h.is_none() {
+                        continue;
+                    }
                     let is_histogram = h.is_some();
                     let entry = Entry { row, v, h };
                     let param = self.param_values[step];
@@ -114,12 +127,16 @@ impl Selecting {
                         Selection::LimitK | Selection::LimitRatio => {}
                     }
                     kept += cell.len() - before;
+                    if let Some(bar) = bars.get_mut(step)
+                        && (cell.len() + 1) as f64 > param
+                    {
+                        *bar = cell.first().map_or(f64::NAN, |worst| worst.v);
+                    }
                 }
             }
             self.charge.add(cx.node, KEPT_BYTES * kept as u64)?;
         }
-        if matches!(self.selection, Selection::TopK | Selection::BottomK) {
-            let descending = self.selection == Selection::TopK;
+        if self.is_by_value() {
             for cell in &mut cells {
                 cell.sort_by(|a, b| crate::operators::nan_last(a.v, b.v, descending));
             }

@@ -118,7 +118,7 @@ impl VectorOperation {
         for name in &matching.include {
             builder.set(name, include.value(name));
         }
-        OutputSeries { labels: builder.build(), drop_name: self.what.return_bool }
+        OutputSeries { labels: builder.build(), drop_name: self.what.return_bool, apart: false }
     }
 
     /// Lays out the output: a row for each element of the many side and each set of labels that it may include.

@@ -96,7 +96,7 @@ impl ClassicHistogram {
                 let metric = one.labels.metric_name().to_owned();
                 self.histograms.push(Histogram { metric, buckets: Vec::new() });
                 let labels = if cx.delayed_names() { labels } else { without_metadata(&labels) };
-                outputs.push(OutputSeries { labels, drop_name: true });
+                outputs.push(OutputSeries { labels, drop_name: true, apart: false });
                 self.histograms.len() - 1
             });
             self.histograms[number].buckets.push((bound, row));
@@ -253,7 +253,7 @@ impl Operator for ClassicHistogram {
                     outputs.iter().map(move |one| {
                         let mut builder = LabelsBuilder::from_labels(&one.labels);
                         builder.set(label, &text);
-                        OutputSeries { labels: builder.build(), drop_name: true }
+                        OutputSeries { labels: builder.build(), drop_name: true, apart: false }
                     })
                 })
                 .collect(),

@@ -65,7 +65,7 @@ impl LabelJoin {
 fn with_label(series: &OutputSeries, name: &str, value: &str) -> OutputSeries {
     let mut builder = LabelsBuilder::from_labels(&series.labels);
     builder.set(name, value);
-    OutputSeries { labels: builder.build(), drop_name: series.drop_name && name != METRIC_NAME }
+    OutputSeries { labels: builder.build(), drop_name: series.drop_name && name != METRIC_NAME, apart: false }
 }
 
 /// Any text that is not empty is a label name, as long as it was UTF-8 in the query.

@@ -12,6 +12,7 @@ pub(crate) mod instant_rate;
 pub(crate) mod kahan;
 pub(crate) mod quantile;
 pub(crate) mod regression;
+pub(crate) mod running_sums;
 pub(crate) mod smoothing;
 pub(crate) mod sums;
 pub(crate) mod variance;

@@ -3,15 +3,42 @@
 use firesteel_base::TimestampMs;
 
 use super::kahan;
-use super::window::{Window, WindowCounts, Windows, fill_with};
+use super::running_sums::RunningSums;
+use super::window::{Window, WindowCounts, Windows, fill, fill_with};
 use crate::tile::RowMut;
 
-pub(crate) fn sum_over_time(t: &[TimestampMs], v: &[f64], windows: &Windows, row: &mut RowMut<'_>) -> WindowCounts {
+/// `room` is overwritten.
+pub(crate) fn sum_over_time(
+    t: &[TimestampMs],
+    v: &[f64],
+    windows: &Windows,
+    room: &mut Vec<f64>,
+    row: &mut RowMut<'_>,
+) -> WindowCounts {
+    if windows.overlap() >= MUCH
+        && let Some(sums) = RunningSums::any(v, room)
+    {
+        return fill(t, windows, row, |_, lo, hi| Some(sums.sum(v, lo, hi)));
+    }
     let finish = |_: &[f64], s: f64, c: f64| if s.is_infinite() { s } else { s + c };
     side_by_side(t, v, windows, row, 0, finish)
 }
 
-pub(crate) fn avg_over_time(t: &[TimestampMs], v: &[f64], windows: &Windows, row: &mut RowMut<'_>) -> WindowCounts {
+/// `room` is overwritten.
+pub(crate) fn avg_over_time(
+    t: &[TimestampMs],
+    v: &[f64],
+    windows: &Windows,
+    room: &mut Vec<f64>,
+    row: &mut RowMut<'_>,
+) -> WindowCounts {
+    // The quotients of sum and compensation are rounded each by itself, so that only sums without compensation are known
+    // from running ones.
+    if windows.overlap() >= MUCH
+        && let Some(sums) = RunningSums::whole(v, room)
+    {
+        return fill(t, windows, row, |_, lo, hi| Some(sums.sum(v, lo, hi) / (hi - lo) as f64 + 0.0));
+    }
     // A sum that was infinite once is so in the end, or NaN.
     let finish = |window: &[f64], s: f64, c: f64| {
         let n = window.len() as f64;
@@ -38,6 +65,9 @@ pub(crate) fn average(v: &[f64]) -> f64 {
     }
     mean.value()
 }
+
+/// From so many windows over each sample on, running sums are cheaper.
+const MUCH: u64 = 8;
 
 /// How many windows are summed at once.
 const LANES: usize = 8;

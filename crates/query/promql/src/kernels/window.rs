@@ -34,6 +34,12 @@ impl Windows {
         self.end(i).saturating_sub(self.range_ms)
     }
 
+    /// Returns how many windows hold each sample.
+    pub(crate) fn overlap(&self) -> u64 {
+        let windows = self.range_ms.checked_div(self.stride_ms).map_or(0, i64::unsigned_abs);
+        windows.min(self.n as u64)
+    }
+
     /// Returns the range in seconds as Go's `Duration.Seconds` computes it.
     pub(crate) fn range_seconds(&self) -> f64 {
         go_seconds(self.range_ms)

@@ -54,7 +54,13 @@ pub(crate) fn build(plan: &Plan, grid: Grid, cx: &Context<'_>) -> Result<Box<dyn
     if let Plan::Number(_) = plan {
         return Ok(Builder { grid, cx }.node(plan)?.0);
     }
-    let about = About { operator: plan.describe(), span: span.unwrap_or(cx.node.span), selector: plan.selector_span() };
+    let selector = plan.selector();
+    let about = About {
+        operator: plan.describe(),
+        span: span.unwrap_or(cx.node.span),
+        selector: selector.map(|one| one.span),
+        labels: selector.and_then(|one| one.labels.clone()),
+    };
     let node = cx.node.child(about);
     let builder = Builder { grid, cx: &cx.at(&node) };
     let (operator, output) = builder.node(plan)?;

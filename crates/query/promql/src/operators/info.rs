@@ -102,7 +102,7 @@ impl Info {
         }
         matchers.extend(self.data.values().flatten().cloned());
         matchers.extend(self.name_matchers()?);
-        let selected = cx.select(&matchers, SelectionHints { step_ms: self.grid.step_ms, range_ms: 0 })?;
+        let selected = cx.select(&matchers, SelectionHints { step_ms: self.grid.step_ms, range_ms: 0 }, None)?;
         let mut names: FastHashMap<String, usize> = FastHashMap::default();
         let mut columns = Columns::default();
         let mut all = Vec::new();
@@ -264,7 +264,7 @@ impl Operator for Info {
                     }
                 };
                 let number = *numbers.entry(labels).or_insert_with_key(|labels| {
-                    outputs.push(OutputSeries { labels: labels.clone(), drop_name: one.drop_name });
+                    outputs.push(OutputSeries { labels: labels.clone(), drop_name: one.drop_name, apart: false });
                     outputs.len() - 1
                 });
                 if !taken.insert((number, step)) {

@@ -13,7 +13,7 @@ use crate::functions::elementwise;
 use crate::grid::Grid;
 use crate::histograms::{Answer, Cell, HistogramFunction, element};
 use crate::plan::MapFunction;
-use crate::series::OutputSeries;
+use crate::series::{OutputSeries, change_all};
 use crate::tile::{RowMut, Tile};
 
 /// What happens to a row.
@@ -132,10 +132,12 @@ impl Operator for Map {
         if !self.renames() {
             return Ok(series);
         }
+        let delayed = cx.delayed_names();
+        let all = series.iter().cloned();
         if let RowChange::Histogram(_) = self.change {
-            return Ok(series.iter().map(|one| one.unnamed(cx.delayed_names())).collect());
+            return Ok(change_all(all, |one| one.unnamed(delayed)).collect());
         }
-        Ok(series.iter().map(|one| one.renamed(cx.delayed_names())).collect())
+        Ok(change_all(all, |one| one.renamed(delayed)).collect())
     }
 
     fn next(&mut self, cx: &Context<'_>, out: &mut Tile) -> Result<Flow, QueryError> {

@@ -20,7 +20,7 @@ use crate::kernels::extrapolate::{Extrapolation, extrapolated};
 use crate::kernels::window::{WindowCounts, Windows};
 use crate::kernels::{counting, extremes, instant_rate, quantile, regression, smoothing, sums, variance};
 use crate::plan::{RangeFunction, SelectorPlan};
-use crate::series::OutputSeries;
+use crate::series::{OutputSeries, change_all};
 use crate::tile::{RowMut, weight};
 use crate::{MatrixSeries, QueryError};
 
@@ -118,8 +118,8 @@ impl RangeCall {
             F::Deriv => regression::deriv(t, v, windows, out),
             F::PredictLinear => regression::predict_linear(param(0), |step| self.grid.at(step), t, v, windows, out),
             F::DoubleExponentialSmoothing => smoothing::double_exponential(param(0), param(1), t, v, windows, out),
-            F::SumOverTime => sums::sum_over_time(t, v, windows, out),
-            F::AvgOverTime => sums::avg_over_time(t, v, windows, out),
+            F::SumOverTime => sums::sum_over_time(t, v, windows, values, out),
+            F::AvgOverTime => sums::avg_over_time(t, v, windows, values, out),
             F::MinOverTime => extremes::min_over_time(t, v, windows, values, out),
             F::MaxOverTime => extremes::max_over_time(t, v, windows, values, out),
             F::CountOverTime => counting::count_over_time(t, windows, out),
@@ -259,12 +259,9 @@ impl RowSource for RangeSelector {
         }
         let windows = &self.call.windows;
         let hints = SelectionHints { step_ms: self.call.grid.step_ms, range_ms: windows.range_ms };
-        let selected = cx.select(&self.plan.matchers, hints)?;
-        let series = selected
-            .series()
-            .iter()
-            .map(|entry| self.call.output(&OutputSeries::plain(entry.labels.clone()), cx))
-            .collect();
+        let (selected, apart) = cx.select_for(&self.plan, hints)?;
+        let all = selected.series().iter().map(|entry| OutputSeries::selected(entry.labels.clone(), apart));
+        let series = change_all(all, |one| self.call.output(one, cx)).collect();
         self.selected = Some(selected);
         Ok(series)
     }
@@ -297,7 +294,7 @@ pub(crate) fn range_samples(
 ) -> Result<Vec<MatrixSeries>, QueryError> {
     let grid = Grid::instant(TimestampMs(at));
     let windows = windows(plan.at, plan.offset_ms, range_ms, grid, cx);
-    let selected = cx.select(&plan.matchers, SelectionHints { step_ms: 0, range_ms })?;
+    let selected = cx.select(&plan.matchers, SelectionHints { step_ms: 0, range_ms }, None)?;
     let mut columns = Columns::default();
     let mut matrix = Vec::new();
     for (i, entry) in selected.series().iter().enumerate() {

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use firesteel_base::TimestampMs;
 use firesteel_model::is_stale_nan;
 use firesteel_promql_syntax::RangeMode;
 use firesteel_storage::{Selected, SelectionHints};
@@ -15,7 +16,7 @@ use crate::histograms::{Series, smooth_histograms};
 use crate::kernels::extended::interpolate;
 use crate::kernels::window::first_after;
 use crate::plan::SelectorPlan;
-use crate::series::OutputSeries;
+use crate::series::{OutputSeries, change_all};
 use crate::tile::{RowMut, weight};
 
 /// What of the sample is wanted.
@@ -133,12 +134,12 @@ impl InstantSelector {
 impl RowSource for InstantSelector {
     fn prepare(&mut self, cx: &Context<'_>) -> Result<Arc<[OutputSeries]>, QueryError> {
         let hints = SelectionHints { step_ms: self.grid.step_ms, range_ms: 0 };
-        let selected = cx.select(&self.plan.matchers, hints)?;
-        let series = selected.series().iter().map(|entry| {
-            let plain = OutputSeries::plain(entry.labels.clone());
-            if self.wanted == Wanted::Value { plain } else { plain.renamed(cx.delayed_names()) }
-        });
-        let series = series.collect();
+        let (selected, apart) = cx.select_for(&self.plan, hints)?;
+        let all = selected.series().iter().map(|entry| OutputSeries::selected(entry.labels.clone(), apart));
+        let series = match self.wanted {
+            Wanted::Value => all.collect(),
+            Wanted::Time | Wanted::Start => change_all(all, |one| one.renamed(cx.delayed_names())).collect(),
+        };
         self.selected = Some(selected);
         Ok(series)
     }
@@ -157,25 +158,50 @@ impl RowSource for InstantSelector {
             return self.fill_any(cx, &mut scratch.columns, out);
         }
         let (t, v, starts) = (scratch.columns.t(), scratch.columns.v(), scratch.columns.starts());
-        let (mut seen, mut moved) = (0, 0);
-        let mut found = 0;
-        for step in 0..self.grid.n {
-            let moment = self.moment(step);
-            let before = seen;
-            seen = first_after(t, seen, moved, moment);
-            moved = seen - before;
-            // The newest sample alone decides: a stale or too old one hides those before it.
-            if seen > 0 && t[seen - 1].0 > moment.saturating_sub(cx.lookback_ms) && !is_stale_nan(v[seen - 1]) {
-                let value = match self.wanted {
-                    Wanted::Value => v[seen - 1],
-                    Wanted::Time => t[seen - 1].as_secs_f64(),
-                    Wanted::Start => starts.get(seen - 1).copied().unwrap_or(0) as f64 / 1000.0,
-                };
-                out.set(step, value);
-                found += 1;
-            }
-        }
+        let found = match self.wanted {
+            Wanted::Value => self.fill_newest(cx, t, v, out, |at| v[at]),
+            Wanted::Time => self.fill_newest(cx, t, v, out, |at| t[at].as_secs_f64()),
+            Wanted::Start => self.fill_newest(cx, t, v, out, |at| starts.get(at).copied().unwrap_or(0) as f64 / 1000.0),
+        };
         cx.count(found, found);
         Ok(())
+    }
+}
+
+impl InstantSelector {
+    /// Fills a row with what `of` says of the newest sample at each step, and returns how many there were. The newest
+    /// alone decides: a stale or too old one hides those before it.
+    #[inline(always)]
+    fn fill_newest(
+        &self,
+        cx: &Context<'_>,
+        t: &[TimestampMs],
+        v: &[f64],
+        out: &mut RowMut<'_>,
+        of: impl Fn(usize) -> f64,
+    ) -> u64 {
+        let (mut seen, mut moved) = (0, 0);
+        let mut found = 0;
+        let mut moment = self.moment(0);
+        let stride = if self.plan.at.is_some() { 0 } else { self.grid.step_ms };
+        for (values, present) in out.values.chunks_mut(64).zip(out.present.iter_mut()) {
+            let mut word = 0;
+            for (bit, value) in values.iter_mut().enumerate() {
+                let before = seen;
+                seen = first_after(t, seen, moved, moment);
+                moved = seen - before;
+                if let Some(at) = seen.checked_sub(1)
+                    && t[at].0 > moment.saturating_sub(cx.lookback_ms)
+                    && !is_stale_nan(v[at])
+                {
+                    *value = of(at);
+                    word |= 1 << bit;
+                }
+                moment = moment.saturating_add(stride);
+            }
+            *present = word;
+            found += u64::from(word.count_ones());
+        }
+        found
     }
 }

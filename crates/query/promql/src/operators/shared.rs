@@ -35,6 +35,7 @@ pub(crate) struct LeafKey {
     offset_ms: i64,
     mode: RangeMode,
     stats_only: bool,
+    labels: Option<Arc<[String]>>,
     grid: Grid,
 }
 
@@ -48,6 +49,7 @@ impl LeafKey {
             offset_ms: selector.offset_ms,
             mode: selector.mode,
             stats_only: selector.stats_only,
+            labels: selector.labels.clone(),
             grid,
         };
         match plan {

@@ -2,7 +2,7 @@
 
 use firesteel_promql_syntax::Span;
 
-use super::{Plan, RangeSource, ScalarOp};
+use super::{Plan, RangeSource, ScalarOp, SelectorPlan};
 
 impl Plan {
     /// Returns where the node stands, if it is said, and the node itself.
@@ -15,13 +15,11 @@ impl Plan {
     }
 
     /// Returns the selector whose series the node itself reads.
-    pub(crate) fn selector_span(&self) -> Option<Span> {
+    pub(crate) fn selector(&self) -> Option<&SelectorPlan> {
         match self {
-            Self::Selector(selector) | Self::Timestamp(selector) | Self::StartTimestamp(selector) => {
-                Some(selector.span)
-            }
+            Self::Selector(selector) | Self::Timestamp(selector) | Self::StartTimestamp(selector) => Some(selector),
             Self::RangeCall { source, .. } | Self::AbsentOverTime { source, .. } => match source {
-                RangeSource::Series { selector, .. } => Some(selector.span),
+                RangeSource::Series { selector, .. } => Some(selector),
                 RangeSource::Subquery(_) => None,
             },
             _ => None,

@@ -177,6 +177,8 @@ impl PlanContext {
             mode: selector.mode,
             span: selector.span,
             stats_only: self.within.stats && !self.within.buckets,
+            labels: None,
+            renamed: false,
         })
     }
 

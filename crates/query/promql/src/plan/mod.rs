@@ -6,7 +6,10 @@
 mod describe;
 mod extent;
 mod functions;
+mod labels;
 mod lower;
+
+use std::sync::Arc;
 
 use firesteel_model::{Labels, Matcher};
 use firesteel_promql_syntax::{AggregateOp, BinaryOp, RangeMode, Span, VectorMatching};
@@ -15,6 +18,7 @@ use crate::histograms::HistogramFunction;
 
 pub(crate) use extent::extent;
 pub(crate) use functions::{MapFunction, RangeFunction};
+pub(crate) use labels::leave_labels_out;
 pub(crate) use lower::{PlanContext, Root, Within, lower};
 
 /// A selector with its modifiers resolved.
@@ -29,6 +33,10 @@ pub(crate) struct SelectorPlan {
     pub(crate) span: Span,
     /// Nothing but count and sum of histograms is looked at.
     pub(crate) stats_only: bool,
+    /// The labels that anybody looks at, sorted, with those that say what the metric is; `None` = all.
+    pub(crate) labels: Option<Arc<[String]>>,
+    /// Something above takes the metric's name away and asks whether series have become equal.
+    pub(crate) renamed: bool,
 }
 
 /// What a range function looks at.

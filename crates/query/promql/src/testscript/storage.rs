@@ -6,7 +6,8 @@ use firesteel_base::{FastHashMap, TimeRange, TimestampMs};
 use firesteel_model::{FloatHistogram, Labels, SeriesRef};
 use firesteel_storage::chunkenc::{Appended, FloatHistogramAppender, Xor2Appender, XorChunk};
 use firesteel_storage::{
-    ChunkBytes, ChunkView, Encoding, Order, Querier, Queryable, Selected, Selection, SeriesEntry, StorageError,
+    ChunkBytes, ChunkView, Encoding, LabelsWanted, Order, Querier, Queryable, Selected, Selection, SeriesEntry,
+    StorageError,
 };
 
 /// How many samples a chunk takes, as in a head block.
@@ -186,7 +187,15 @@ impl TestQuerier {
 
 impl Querier for TestQuerier {
     fn select(&self, what: &Selection<'_>) -> Result<Box<dyn Selected>, StorageError> {
-        let (entries, series) = self.matching(what).map(|series| (series.entry.clone(), Arc::clone(series))).unzip();
+        let (mut entries, series): (Vec<SeriesEntry>, _) =
+            self.matching(what).map(|series| (series.entry.clone(), Arc::clone(series))).unzip();
+        // As strict as any store, so that tests tell when a label that is needed was not wanted.
+        if let LabelsWanted::Only(names) = what.labels {
+            for entry in &mut entries {
+                let pairs = entry.labels.iter().filter(|(name, _)| names.iter().any(|wanted| wanted == name));
+                entry.labels = Labels::from_pairs(pairs);
+            }
+        }
         Ok(Box::new(TestSelected { entries, series }))
     }
 

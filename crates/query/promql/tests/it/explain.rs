@@ -180,6 +180,50 @@ fn the_plan_has_what_each_operator_cost() {
     assert!(same.value == answer.value && same.explain.plan.is_none());
 }
 
+/// Which labels are read off the series of each selector; none when all are.
+#[test]
+fn labels_that_nobody_looks_at_are_left_out() {
+    let cases: &[(&str, &[&[&str]])] = &[
+        ("up", &[&[]]),
+        ("sum by (job) (up)", &[&["job"]]),
+        ("sum(rate(node_cpu_seconds_total[5m]))", &[&["-"]]),
+        ("max by (instance, mode) (-abs(node_cpu_seconds_total > 0))", &[&["instance", "mode"]]),
+        ("sum by (job) (max_over_time(up[5m:1m]))", &[&["job"]]),
+        ("count_values by (job) (\"v\", up)", &[&["job"]]),
+        ("quantile by (job) (scalar(up{job=\"node\"}), up)", &[&["-"], &["job"]]),
+        ("absent(up)", &[&["-"]]),
+        ("up and on (instance) build_info", &[&[], &["instance"]]),
+        // Here whole label sets matter.
+        ("sum without (job) (up)", &[&[]]),
+        ("topk by (job) (1, up)", &[&[]]),
+        ("sum by (job) (up * on (instance) build_info)", &[&[], &[]]),
+        ("sum by (job) (label_replace(up, \"job\", \"$1\", \"instance\", \"(.*)\"))", &[&[]]),
+        ("histogram_quantile(0.9, up)", &[&[]]),
+        ("sum by (job) (up) / count(up)", &[&[], &[]]),
+    ];
+    for (text, want) in cases {
+        let explain = ExplainWhat { plan: true, empty: false };
+        let options = QueryOptions { text: (*text).into(), explain, ..QueryOptions::default() };
+        let (start, end) = (TimestampMs(0), TimestampMs(60 * MINUTE_MS));
+        let answer = engine().range(&storage(), &expr(text), start, end, MINUTE_MS, &options).expect(text);
+        let plan = answer.explain.plan.expect("a plan");
+        let mut found = Vec::new();
+        plan.roots.iter().for_each(|root| walk(root, 0, &mut found));
+        let leaves = found.iter().filter(|(_, node)| node.children.is_empty() && node.expression != "\"v\"");
+        let got: Vec<Vec<&str>> = leaves
+            .map(|(_, node)| match &node.labels {
+                None => Vec::new(),
+                Some(labels) => {
+                    let names: Vec<&str> =
+                        labels.iter().map(String::as_str).filter(|name| !name.starts_with("__")).collect();
+                    if names.is_empty() { vec!["-"] } else { names }
+                }
+            })
+            .collect();
+        assert_eq!(got, *want, "{text}");
+    }
+}
+
 fn walk<'a>(node: &'a ExplainNode, depth: usize, out: &mut Vec<(usize, &'a ExplainNode)>) {
     out.push((depth, node));
     node.children.iter().for_each(|child| walk(child, depth + 1, out));

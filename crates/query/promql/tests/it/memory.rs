@@ -29,7 +29,7 @@ fn storage() -> TestStorage {
 }
 
 fn engine(registry: &Registry, query_bytes: u64, threads: usize) -> Engine {
-    let memory = MemoryLimits { query_bytes, all_bytes: 8 * query_bytes };
+    let memory = MemoryLimits { query_bytes, all_bytes: 8 * query_bytes, spare: None };
     Engine::new(EngineOptions { memory, threads, ..EngineOptions::default() }, registry).expect("an engine")
 }
 

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use firesteel_base::vfs::Vfs;
 use firesteel_model::{Labels, push_packed};
+use firesteel_storage::LabelsWanted;
 
 use super::postings_table::PostingsTable;
 use super::series_entry::SeriesEntry;
@@ -93,6 +94,10 @@ impl Index {
 /// Builds label sets; remembers the texts of the series before, most of which come again.
 #[derive(Debug, Default)]
 pub(crate) struct LabelReader<'a> {
+    /// The numbers of the names that are wanted; `None` = all are.
+    wanted: Option<Vec<u32>>,
+    /// The wanted labels of the series before, as numbers and as a set.
+    last: Option<(Vec<(u32, u32)>, Labels)>,
     known: Vec<Known<'a>>,
     symbols: Vec<(u32, u32)>,
     packed: Vec<u8>,
@@ -105,11 +110,38 @@ struct Known<'a> {
 }
 
 impl<'a> LabelReader<'a> {
+    /// Returns a reader of these labels.
+    pub(crate) fn of(index: &Index, wanted: LabelsWanted<'_>) -> Result<Self, BlockError> {
+        let wanted = match wanted {
+            LabelsWanted::All => None,
+            LabelsWanted::Only(names) => {
+                let mut numbers = Vec::with_capacity(names.len());
+                for name in names {
+                    numbers.extend(index.symbols.number(&index.file, name)?);
+                }
+                Some(numbers)
+            }
+        };
+        Ok(Self { wanted, ..Self::default() })
+    }
+
     /// Reads the labels off an entry.
     pub(crate) fn read(&mut self, index: &'a Index, entry: &mut SeriesEntry<'_>) -> Result<Labels, BlockError> {
-        let Self { known, symbols, packed } = self;
+        let Self { wanted, last, known, symbols, packed } = self;
         symbols.clear();
-        entry.labels(|pair| symbols.push(pair))?;
+        match wanted {
+            None => entry.labels(|pair| symbols.push(pair))?,
+            Some(wanted) => {
+                entry.labels(|pair| {
+                    if wanted.contains(&pair.0) {
+                        symbols.push(pair);
+                    }
+                })?;
+                if let Some((_, labels)) = last.as_ref().filter(|(known, _)| known == symbols) {
+                    return Ok(labels.clone());
+                }
+            }
+        }
         packed.clear();
         for (i, &(name, value)) in symbols.iter().enumerate() {
             let before = known.get(i).copied();
@@ -128,6 +160,10 @@ impl<'a> LabelReader<'a> {
             push_packed(packed, name.1);
             push_packed(packed, value.1);
         }
-        Ok(Labels::from_packed(packed))
+        let labels = Labels::from_packed(packed);
+        if wanted.is_some() {
+            *last = Some((symbols.clone(), labels.clone()));
+        }
+        Ok(labels)
     }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use firesteel_base::vfs::{FaultVfs, Vfs};
 use firesteel_model::{Labels, MatchType, Matcher};
-use firesteel_storage::{Queryable, Selection};
+use firesteel_storage::{LabelsWanted, Querier, Queryable, Selection};
 use firesteel_tsdb_block::{Block, BlockSpec, Ulid, WriteOptions, compact, write_block};
 use proptest::prelude::*;
 
@@ -68,6 +68,21 @@ fn check_queries(block: &Arc<Block>, data: &Data, matchers: &[Matcher]) {
     }
 }
 
+/// Only some labels are the whole sets without the others, in the same order.
+fn check_some_labels(block: &Arc<Block>, matchers: &[Matcher]) {
+    let querier = block.querier(range(i64::MIN, i64::MAX)).expect("a querier");
+    let what = Selection { matchers, ..Selection::default() };
+    let whole = querier.select(&what).expect("a selection");
+    for names in [&[][..], &["instance"], &["__name__", "none", "odd"]] {
+        let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+        let some = querier.select(&Selection { labels: LabelsWanted::Only(&names), ..what }).expect("a selection");
+        let without = whole.series().iter().map(|entry| {
+            Labels::from_pairs(entry.labels.iter().filter(|(name, _)| names.iter().any(|wanted| wanted == name)))
+        });
+        assert!(some.series().iter().map(|entry| entry.labels.clone()).eq(without), "{names:?} {matchers:?}");
+    }
+}
+
 /// Names and values are of all series, whether deleted or not.
 fn check_labels(block: &Arc<Block>, data: &Data, matchers: &[Matcher]) {
     let fit = || data.iter().filter(|(l, s)| !s.is_empty() && matches(matchers, l)).map(|(l, _)| l);
@@ -108,6 +123,7 @@ proptest! {
         let block = open(&vfs, dir, &meta);
         for matchers in &queries {
             check_queries(&block, &data, matchers);
+            check_some_labels(&block, matchers);
             check_labels(&block, &data, matchers);
         }
 
