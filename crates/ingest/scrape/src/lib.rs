@@ -6,6 +6,7 @@
 
 mod cache;
 mod diagnose;
+mod failure_log;
 mod family;
 mod fetch;
 mod fnv;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use arc_swap::ArcSwapOption;
 use firesteel_client::Registry;
 use firesteel_config::{Config, ScrapeConfig};
 use firesteel_discovery::{DiscoveryManager, DiscoveryOptions};
@@ -17,6 +18,7 @@ use parking_lot::Mutex;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::failure_log::{FailureLog, FailureLogs};
 use crate::fnv::fnv1a;
 use crate::metrics::ScrapeMetrics;
 use crate::pool::PoolHandle;
@@ -79,6 +81,9 @@ pub enum ScrapeError {
     /// A file of `scrape_config_files` cannot be read or is faulty.
     #[error("{first}")]
     ConfigFiles { first: String },
+    /// Upstream's text (`util/logging/file.go`).
+    #[error("can't create json log file: open {}: {error}", path.display())]
+    FailureLog { path: std::path::PathBuf, error: String },
     #[error("start scrape threads: {0}")]
     Threads(std::io::Error),
     #[error("scraping has stopped")]
@@ -179,6 +184,7 @@ impl ScrapeManager {
     /// As [`Self::apply`], from jobs alone.
     pub async fn apply_jobs(&self, jobs: Vec<Arc<ScrapeConfig>>, external_labels: &Labels) -> Result<(), ScrapeError> {
         let _one_at_a_time = self.applying.lock().await;
+        let logs = FailureLogs::open(&jobs)?;
         self.shared.seed.store(offset_seed(external_labels), Ordering::Relaxed);
         let mut first_error = Ok(());
         let wanted: BTreeSet<&str> = jobs.iter().map(|config| config.job_name.as_str()).collect();
@@ -190,23 +196,18 @@ impl ScrapeManager {
             let names: Vec<String> = pools.keys().filter(|name| !wanted.contains(name.as_str())).cloned().collect();
             names.iter().filter_map(|name| pools.remove(name)).collect()
         };
+        // All are told before any is waited for: a target that hangs in one holds up no other.
+        let mut reloads = Vec::new();
         for config in &jobs {
             let name = &config.job_name;
-            let running = self.pools.lock().get(name).map(|pool| (Arc::clone(&pool.config), pool.reloader()));
+            let running = self.pools.lock().get(name).map(|pool| {
+                pool.failure_log.store(logs.of(config));
+                (Arc::clone(&pool.config), pool.reloader())
+            });
             match running {
                 Some((same, _)) if same == *config => {}
-                Some((_, reloader)) => match reloader.reload(Arc::clone(config)).await {
-                    Ok(()) => {
-                        if let Some(pool) = self.pools.lock().get_mut(name) {
-                            pool.config = Arc::clone(config);
-                        }
-                    }
-                    Err(err) => {
-                        tracing::error!(%err, scrape_pool = name, "error reloading scrape pool");
-                        first_error = first_error.and(Err(err));
-                    }
-                },
-                None => match self.start_pool(config) {
+                Some((_, reloader)) => reloads.push((config, reloader.reload(Arc::clone(config)).await)),
+                None => match self.start_pool(config, logs.of(config)) {
                     Ok(pool) => drop(self.pools.lock().insert(name.clone(), pool)),
                     Err(err) => {
                         tracing::error!(%err, scrape_pool = name, "error creating new scrape pool");
@@ -215,15 +216,33 @@ impl ScrapeManager {
                 },
             }
         }
+        for (config, done) in reloads {
+            let name = &config.job_name;
+            let result = match done {
+                Ok(done) => done.await.unwrap_or(Err(ScrapeError::Stopped)),
+                Err(stopped) => Err(stopped),
+            };
+            match result {
+                Ok(()) => {
+                    if let Some(pool) = self.pools.lock().get_mut(name) {
+                        pool.config = Arc::clone(config);
+                    }
+                }
+                Err(err) => {
+                    tracing::error!(%err, scrape_pool = name, "error reloading scrape pool");
+                    first_error = first_error.and(Err(err));
+                }
+            }
+        }
         for pool in gone {
             pool.stop().await;
         }
         first_error
     }
 
-    fn start_pool(&self, config: &Arc<ScrapeConfig>) -> Result<PoolHandle, ScrapeError> {
+    fn start_pool(&self, config: &Arc<ScrapeConfig>, log: Option<Arc<FailureLog>>) -> Result<PoolHandle, ScrapeError> {
         let found = self.discovery.watch(&config.job_name).ok_or(ScrapeError::Stopped)?;
-        PoolHandle::start(Arc::clone(config), &self.shared, found)
+        PoolHandle::start(Arc::clone(config), &self.shared, found, Arc::new(ArcSwapOption::new(log)))
     }
 
     /// Returns the names of the pools, sorted.

@@ -16,6 +16,7 @@ use tokio::time::Instant;
 use tracing::error;
 
 use crate::cache::TargetCache;
+use crate::failure_log::FailureLogSlot;
 use crate::fetch::{body_limit, headers};
 use crate::histogram_rows::schema_of_factor;
 use crate::manager::{ScrapeError, Shared};
@@ -41,12 +42,18 @@ enum Command {
 pub(crate) struct PoolHandle {
     pub(crate) config: Arc<ScrapeConfig>,
     pub(crate) view: Arc<Mutex<PoolView>>,
+    pub(crate) failure_log: FailureLogSlot,
     commands: mpsc::Sender<Command>,
 }
 
 impl PoolHandle {
     /// Starts a pool, whose targets `found` brings.
-    pub(crate) fn start(config: Arc<ScrapeConfig>, shared: &Arc<Shared>, found: SetWatch) -> Result<Self, ScrapeError> {
+    pub(crate) fn start(
+        config: Arc<ScrapeConfig>,
+        shared: &Arc<Shared>,
+        found: SetWatch,
+        failure_log: FailureLogSlot,
+    ) -> Result<Self, ScrapeError> {
         shared.metrics.pools.inc();
         let prepared = Prepared::new(&config).inspect_err(|_| shared.metrics.pools_failed.inc())?;
         let (commands, requests) = mpsc::channel(4);
@@ -57,6 +64,7 @@ impl PoolHandle {
             prepared,
             shared: Arc::clone(shared),
             view: Arc::clone(&view),
+            failure_log: Arc::clone(&failure_log),
             groups: Vec::new(),
             revision: 0,
             first_words: 0,
@@ -65,7 +73,7 @@ impl PoolHandle {
             forced_error: Arc::new(ArcSwapOption::empty()),
         };
         shared.tasks.spawn(pool.run(requests, found));
-        Ok(Self { config, view, commands })
+        Ok(Self { config, view, failure_log, commands })
     }
 
     /// Returns what a reload needs, so that the manager's lock is not held meanwhile.
@@ -87,11 +95,14 @@ impl PoolHandle {
 pub(crate) struct PoolReloader(mpsc::Sender<Command>);
 
 impl PoolReloader {
-    /// Puts another configuration in force; returns when the old loops scrape no more.
-    pub(crate) async fn reload(self, config: Arc<ScrapeConfig>) -> Result<(), ScrapeError> {
+    /// Puts another configuration in force; what is returned ends when the old loops scrape no more.
+    pub(crate) async fn reload(
+        self,
+        config: Arc<ScrapeConfig>,
+    ) -> Result<oneshot::Receiver<Result<(), ScrapeError>>, ScrapeError> {
         let (done, result) = oneshot::channel();
         self.0.send(Command::Reload(config, done)).await.map_err(|_gone| ScrapeError::Stopped)?;
-        result.await.unwrap_or(Err(ScrapeError::Stopped))
+        Ok(result)
     }
 }
 
@@ -129,6 +140,7 @@ struct Pool {
     prepared: Prepared,
     shared: Arc<Shared>,
     view: Arc<Mutex<PoolView>>,
+    failure_log: FailureLogSlot,
     groups: Vec<Arc<TargetGroup>>,
     /// Of the configuration in force: what was found for a later one waits for its reload.
     revision: u64,
@@ -220,6 +232,11 @@ impl Pool {
         for handle in &gone {
             handle.stop();
         }
+        if let Some(reuse) = restart {
+            for handle in self.loops.values() {
+                handle.stop_for_another(reuse);
+            }
+        }
         let limit = self.config.target_limit;
         let over = limit > 0 && wanted.len() as u64 > limit;
         if over {
@@ -235,13 +252,8 @@ impl Pool {
                 (Some(handle), None) => handle,
                 (Some(handle), Some(reuse)) => {
                     let target = Arc::clone(&handle.target);
-                    let cache = if reuse {
-                        handle.into_cache().await
-                    } else {
-                        handle.stop();
-                        handle.stopped().await;
-                        TargetCache::new()
-                    };
+                    let left = handle.stopped().await;
+                    let cache = if reuse { left } else { TargetCache::new() };
                     self.start_loop(target, cache)
                 }
                 (None, _) => self.start_loop(Arc::new(target), TargetCache::new()),
@@ -255,7 +267,7 @@ impl Pool {
         *self.view.lock() = PoolView { active, ..view };
         // A target that comes back shall not meet its own old loop.
         for handle in gone {
-            handle.stopped().await;
+            let _cache = handle.stopped().await;
         }
         metrics.sync_length.with(&[&self.name]).observe(start.elapsed().as_secs_f64());
         metrics.pool_syncs.with(&[&self.name]).inc();
@@ -331,6 +343,7 @@ impl Pool {
             fallback: self.config.fallback_scrape_protocol.map(media_type),
             extra_metrics: self.config.extra_scrape_metrics.unwrap_or(false),
             forced_error: Arc::clone(&self.forced_error),
+            failure_log: Arc::clone(&self.failure_log),
             shared: Arc::clone(&self.shared),
             target,
         };
@@ -354,7 +367,7 @@ impl Pool {
             handle.stop();
         }
         for handle in loops.into_values() {
-            handle.stopped().await;
+            let _cache = handle.stopped().await;
         }
         *self.view.lock() = PoolView::default();
     }

@@ -17,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 
 use crate::cache::TargetCache;
+use crate::failure_log::FailureLogSlot;
 use crate::fetch::{FetchError, fetch};
 use crate::ingest::{Counts, IngestError, Page};
 use crate::manager::Shared;
@@ -38,6 +39,7 @@ pub(crate) struct LoopSetup {
     pub(crate) extra_metrics: bool,
     /// Set while the pool has too many targets.
     pub(crate) forced_error: Arc<ArcSwapOption<String>>,
+    pub(crate) failure_log: FailureLogSlot,
     pub(crate) shared: Arc<Shared>,
 }
 
@@ -69,16 +71,14 @@ impl LoopHandle {
         self.stop.cancel();
     }
 
-    /// Waits until the loop scrapes no more.
-    pub(crate) async fn stopped(self) {
-        // An error means that the loop is gone altogether.
-        let _gone = self.stopped.await;
+    /// Tells the loop to end because another takes its place. With `hand_over` it writes no markers and leaves its cache.
+    pub(crate) fn stop_for_another(&self, hand_over: bool) {
+        self.hand_over.store(hand_over, Ordering::Release);
+        self.stop.cancel();
     }
 
-    /// Ends the loop, without markers, and returns its cache.
-    pub(crate) async fn into_cache(self) -> TargetCache {
-        self.hand_over.store(true, Ordering::Release);
-        self.stop.cancel();
+    /// Waits until the loop scrapes no more; returns what it leaves, nothing when it writes markers or is gone.
+    pub(crate) async fn stopped(self) -> TargetCache {
         self.stopped.await.unwrap_or_default()
     }
 }
@@ -245,7 +245,14 @@ fn ingest_scrape(
                 size = -1.0;
             }
             debug!(scrape_pool = %setup.pool, target = %setup.target.url, err = %e, "Scrape failed");
-            error = Some(e.to_string());
+            let text = e.to_string();
+            // upstream: a target that is not asked at all is not in the log.
+            if !matches!(e, FetchError::TooManyTargets(_))
+                && let Some(log) = &*setup.failure_log.load()
+            {
+                log.note(&setup.pool, &setup.target.url, &text);
+            }
+            error = Some(text);
         }
         // upstream: an empty body is a scrape without samples, whatever its content type.
         Ok([]) => {}

@@ -269,6 +269,78 @@ async fn too_many_targets_are_all_down() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn failures_are_logged_and_each_reload_opens_the_file_anew() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let (log, turned) = (dir.path().join("fail.log"), dir.path().join("fail.log.1"));
+    let bad = answering(|_, out| write_answer(out, "404 Not Found", &[TEXT], b""));
+    let unreadable = answering(|_, out| write_answer(out, "200 OK", &[TEXT], b"{"));
+    let of = |name: &str, address: String| ScrapeConfig {
+        scrape_failure_log_file: firesteel_config::FilePath::new(log.to_string_lossy()),
+        job_name: name.into(),
+        ..job(&address)
+    };
+    let jobs = vec![of("job1", bad.address())];
+    let run = Run::new();
+    run.apply(jobs.clone()).await;
+    let lines = |path: &std::path::Path| std::fs::read_to_string(path).unwrap_or_default();
+    until("a line", || lines(&log).ends_with('\n')).await;
+    let first = lines(&log);
+    let first = first.lines().next().expect("a line");
+    let rest = format!(
+        "\"level\":\"ERROR\",\"source\":\"scrape_loop.rs\",\"msg\":\"server returned HTTP status 404 Not Found\",\
+         \"job_name\":\"job1\",\"target\":\"http://{}/metrics\"}}",
+        bad.address()
+    );
+    assert!(first.starts_with("{\"time\":\"2") && first.ends_with(&rest), "{first}");
+    // It is moved away, and the same configuration comes again.
+    std::fs::rename(&log, &turned).expect("rename");
+    run.apply(jobs).await;
+    until("a line in the new file", || !lines(&log).is_empty()).await;
+    // A file that cannot be opened refuses the configuration, and the one before goes on.
+    let useless = ScrapeConfig {
+        scrape_failure_log_file: firesteel_config::FilePath::new("/nowhere/fail.log"),
+        ..of("job1", bad.address())
+    };
+    let refused = run.manager.apply_jobs(vec![Arc::new(useless)], &Labels::empty()).await.expect_err("no such folder");
+    assert_eq!(refused.to_string(), "can't create json log file: open /nowhere/fail.log: no such file or directory");
+    let before = lines(&log).len();
+    until("another line", || lines(&log).len() > before).await;
+    // A page that cannot be read is a failed scrape, but not one of this log.
+    run.apply(vec![of("job1", unreadable.address())]).await;
+    until("a failed parse", || run.last().is_some_and(|l| l.error.contains("expected label name"))).await;
+    run.manager.stop().await;
+    assert!(!lines(&log).contains(&unreadable.address()), "{}", lines(&log));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_reload_waits_for_all_hanging_targets_at_once() {
+    let asked = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&asked);
+    let target = answering(move |_, out| {
+        count.fetch_add(1, Ordering::SeqCst);
+        // Until the scrape gives up.
+        let _gone = std::io::Read::read(out, &mut [0]);
+        Ok(())
+    });
+    let mut config = job(&target.address());
+    config.scrape_interval = Duration::from_secs(3600);
+    config.scrape_timeout = Duration::from_secs(4);
+    config.discovery.static_configs = (0..30)
+        .map(|n| TargetGroup {
+            targets: vec![target.address()],
+            labels: LabelSet([("n".to_owned(), n.to_string())].into_iter().collect()),
+        })
+        .collect();
+    let run = Run::new();
+    run.apply(vec![config.clone()]).await;
+    until("all were asked", || asked.load(Ordering::SeqCst) >= 30).await;
+    config.sample_limit = 9;
+    let waiting = tokio::time::timeout(Duration::from_secs(60), run.apply(vec![config])).await;
+    assert!(waiting.is_ok(), "one after the other they would take two minutes");
+    run.manager.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn files_of_targets_are_followed() {
     let target = answering(|_, out| write_answer(out, "200 OK", &[TEXT], b"a 1\n"));
     let dir = tempfile::tempdir().expect("a directory");
