@@ -1,6 +1,8 @@
 //! Expositions of targets: the text format, OpenMetrics and protobuf.
 
-use firesteel_expfmt::{Event, Format, Parser, ParserOptions, ProtobufOptions, ProtobufParser, SampleLabels};
+use firesteel_expfmt::{
+    Event, Format, Parser, ParserOptions, ProtobufOptions, ProtobufParser, RichOptions, RichParser, SampleLabels,
+};
 
 /// The bytes are a body in the text format.
 pub fn text(data: &[u8]) {
@@ -21,6 +23,29 @@ fn parse(format: Format, data: &[u8]) {
         let _ = parser.exemplar(&mut labels);
         events += 1;
         assert!(events <= data.len(), "more events than bytes");
+    }
+}
+
+/// The bytes are a body of lines, behind one that says how it is to be read.
+pub fn rich_lines(data: &[u8]) {
+    let Some((how, body)) = data.split_first() else { return };
+    let format = if how & 1 != 0 { Format::OpenMetrics } else { Format::Text };
+    let options = RichOptions { starts: how & 2 != 0, custom_buckets: how & 4 != 0, always_classic: how & 8 != 0 };
+    let parser = Parser::new(format, body, ParserOptions { type_and_unit_labels: how & 16 != 0 });
+    let mut parser = RichParser::new(parser, options);
+    let mut labels = SampleLabels::default();
+    let mut events = 0;
+    while let Ok(Some(event)) = parser.next() {
+        if let Event::Sample(_) = event {
+            let _ = parser.labels(&mut labels);
+            if let Some(histogram) = parser.histogram() {
+                assert!(parser.converted().is_some(), "{histogram:?}");
+            }
+            let _ = parser.start();
+            parser.exemplars(&mut labels, |_, _| {});
+        }
+        events += 1;
+        assert!(events <= 2 * body.len(), "more events than bytes allow");
     }
 }
 

@@ -7,6 +7,7 @@ mod exposition;
 mod head;
 mod promql;
 mod promql_eval;
+mod relabel;
 mod remote;
 mod sample_chunk;
 mod wal_records;
@@ -16,10 +17,11 @@ mod xor_chunk;
 pub use block::{block_chunks, block_index, block_meta, block_tombstones};
 pub use chunks_head::chunks_head;
 pub use config::config;
-pub use exposition::{openmetrics, protobuf, text};
+pub use exposition::{openmetrics, protobuf, rich_lines, text};
 pub use head::{chunk_snapshot, head_snapshot};
 pub use promql::promql;
 pub use promql_eval::promql_eval;
+pub use relabel::relabel;
 pub use remote::{remote_wrapping, remote_write_v1, remote_write_v2};
 pub use sample_chunk::sample_chunk;
 pub use wal_records::wal_records;
@@ -30,7 +32,7 @@ pub use xor_chunk::xor_chunk;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// All targets.
-pub const TARGETS: [Target; 20] = [
+pub const TARGETS: [Target; 22] = [
     ("block_chunks", block_chunks),
     ("block_index", block_index),
     ("block_meta", block_meta),
@@ -43,9 +45,11 @@ pub const TARGETS: [Target; 20] = [
     ("promql", promql),
     ("promql_eval", promql_eval),
     ("protobuf", protobuf),
+    ("relabel", relabel),
     ("remote_wrapping", remote_wrapping),
     ("remote_write_v1", remote_write_v1),
     ("remote_write_v2", remote_write_v2),
+    ("rich_lines", rich_lines),
     ("sample_chunk", sample_chunk),
     ("text", text),
     ("wal_records", wal_records),

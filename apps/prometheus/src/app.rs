@@ -89,6 +89,7 @@ impl App {
         metrics.config_at.set_to_current_time();
         let v = version();
         info!(mode = "server", version = v.info(), firesteel = v.firesteel, "Starting Prometheus Server");
+        host::raise_open_files();
         info!(
             build_context = v.build_context(),
             host_details = host::details(),

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use rustix::process::{Resource, getrlimit};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 /// Returns this machine's name.
 pub(crate) fn hostname() -> String {
@@ -24,6 +24,15 @@ pub(crate) fn limit(resource: Resource) -> String {
     let shown = |v: Option<u64>| v.map_or_else(|| "unlimited".to_owned(), |v| v.to_string());
     let limit = getrlimit(resource);
     format!("(soft={}, hard={})", shown(limit.current), shown(limit.maximum))
+}
+
+/// Lets this process open as many files as it may at all: each target has a connection. Go's programs do so, too.
+pub(crate) fn raise_open_files() {
+    let limit = getrlimit(Resource::Nofile);
+    if limit.current != limit.maximum {
+        // Where the system forbids it, what there is must do.
+        let _forbidden = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit });
+    }
 }
 
 /// Returns how many threads this process has.

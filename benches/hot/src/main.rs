@@ -1,10 +1,12 @@
 //! The hot functions, each run N times: what `cargo xtask hot` counts instructions of.
 //!
 //! `firesteel-hot list` names them with their rounds and the operations of a round; `firesteel-hot NAME N` runs one.
+//! `firesteel-hot pages N FILE…` takes the time of reading real pages, for `cargo xtask bench parser`.
 #![expect(clippy::print_stdout, reason = "prints the list")]
 
 mod chunks;
 mod numbers;
+mod pages;
 mod query;
 mod scrape;
 mod store;
@@ -24,6 +26,13 @@ struct Hot {
 const HOT: &[Hot] = &[
     Hot { name: "scrape_known_page", rounds: 20, operations: scrape::LINES, run: scrape::known },
     Hot { name: "scrape_new_page", rounds: 5, operations: scrape::LINES, run: scrape::new },
+    Hot {
+        name: "scrape_known_classic_as_native",
+        rounds: 20,
+        operations: scrape::LINES,
+        run: scrape::classic_as_native,
+    },
+    Hot { name: "scrape_known_with_starts", rounds: 20, operations: scrape::LINES, run: scrape::with_starts },
     Hot { name: "commit_known_series", rounds: 20, operations: store::SERIES, run: store::commit },
     Hot { name: "xor_append", rounds: 200, operations: chunks::SAMPLES, run: chunks::append },
     Hot { name: "xor_decode", rounds: 200, operations: chunks::SAMPLES, run: chunks::decode },
@@ -47,6 +56,10 @@ fn main() -> ExitCode {
             }
             ExitCode::SUCCESS
         }
+        ["pages", rounds, files @ ..] => match rounds.parse() {
+            Ok(rounds) if pages::time(rounds, files) => ExitCode::SUCCESS,
+            _ => ExitCode::from(2),
+        },
         [name, rounds] => match (HOT.iter().find(|h| h.name == *name), rounds.parse()) {
             (Some(hot), Ok(rounds)) => {
                 (hot.run)(rounds);

@@ -13,7 +13,7 @@ use firesteel_storage::{
 
 pub(crate) const LINES: u64 = 1_000;
 
-struct Null;
+pub(crate) struct Null;
 
 impl Appendable for Null {
     fn appender(&self) -> Box<dyn Appender + '_> {
@@ -54,6 +54,48 @@ fn page(round: u64) -> Vec<u8> {
         ));
     }
     out.into_bytes()
+}
+
+/// Histograms of ten buckets and counters with their `_created` lines, as OpenMetrics.
+fn openmetrics_page(round: u64) -> Vec<u8> {
+    let mut out = String::from("# TYPE request_seconds histogram\n");
+    for i in 0..LINES / 20 {
+        let labels = format!("handler=\"/api/v1/resource/{i}\",method=\"GET\"");
+        for le in 1..=9 {
+            out.push_str(&format!("request_seconds_bucket{{{labels},le=\"{le}.0\"}} {}\n", le * (round + i)));
+        }
+        out.push_str(&format!("request_seconds_bucket{{{labels},le=\"+Inf\"}} {}\n", 9 * (round + i)));
+        out.push_str(&format!("request_seconds_count{{{labels}}} {}\n", 9 * (round + i)));
+        out.push_str(&format!("request_seconds_created{{{labels}}} 1700000000.5\n"));
+    }
+    out.push_str("# TYPE operations counter\n");
+    for i in 0..LINES / 5 {
+        out.push_str(&format!("operations_total{{operation=\"operation-{i:04}\"}} {}\n", i * 1_234 + round));
+        out.push_str(&format!("operations_created{{operation=\"operation-{i:04}\"}} 1700000000.5\n"));
+    }
+    out.push_str("# EOF\n");
+    out.into_bytes()
+}
+
+fn openmetrics(rounds: u64, rules: SampleRules) {
+    let pages: Vec<Vec<u8>> = (0..4).map(openmetrics_page).collect();
+    let (mut ingester, mut cache, mut store) = (Ingester::new(), TargetCache::new(), MetadataStore::default());
+    for round in 0..=rounds {
+        let t = TimestampMs(1_700_000_000_000 + round as i64 * 5_000);
+        let body = &pages[round as usize % pages.len()];
+        let format = firesteel_scrape::PageFormat::Lines(Format::OpenMetrics);
+        let page = Page { body, format, scrape_time: t, now: t };
+        let (counts, result) = ingester.ingest(page, &rules, &mut cache, &mut store, &Null);
+        assert!(result.is_ok() && counts.scraped > 0);
+    }
+}
+
+pub(crate) fn classic_as_native(rounds: u64) {
+    openmetrics(rounds, SampleRules { custom_buckets: true, ..SampleRules::default() });
+}
+
+pub(crate) fn with_starts(rounds: u64) {
+    openmetrics(rounds, SampleRules { starts: true, ..SampleRules::default() });
 }
 
 fn scrape(rounds: u64, forget: bool) {

@@ -3,6 +3,7 @@
 mod back;
 mod contender;
 mod pages;
+mod parser;
 mod process;
 mod promql;
 mod pushes;
@@ -16,12 +17,13 @@ use anyhow::{Result, bail};
 pub(crate) fn run(args: &[&str]) -> Result<()> {
     match args {
         ["scrape", rest @ ..] => scrape::run(rest),
+        ["parser", rest @ ..] => parser::run(rest),
         ["remote-write", rest @ ..] => remote_write::run(rest),
         ["restart", rest @ ..] => restart::run(rest),
         ["storage", rest @ ..] => storage::run(rest),
         ["promql", rest @ ..] => promql::run(rest),
         _ => bail!(
-            "bench: say what: scrape [--series N] [--interval SECONDS] [--seconds N] [--gzip] [--save], remote-write \
+            "bench: say what: scrape [--series N] [--page N] [--interval SECONDS] [--seconds N] [--gzip] [--alone] [--save], parser [--rounds N] [--save], remote-write \
              [--series N] [--rounds N] [--save], restart [--series N] [--samples N] [--only SERVER] [--again] [--save], \
              storage [--parts held,churn,blocks,compaction] [--series N] [--curve N,N] \
              [--curve-samples N] [--curve-peer-to N] [--alone] [--save], or promql [--queries] [--filter NAME,NAME] [--cores 1,2] \

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::fs;
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use firesteel_testkit::Server;
@@ -12,6 +12,8 @@ use serde_json::{Value, json};
 use super::pages;
 use super::process::Usage;
 use crate::{peers, shell};
+
+const TARGETS_OF_A_JOB: usize = 100;
 
 struct Options {
     series: usize,
@@ -43,6 +45,7 @@ struct Measured {
     missed: f64,
     idle: Usage,
     first: Usage,
+    settled: Usage,
     last: Usage,
 }
 
@@ -81,12 +84,27 @@ pub(crate) fn run(args: &[&str]) -> Result<()> {
     }
     // The first scrapes create the series; they are a figure of their own.
     std::thread::sleep(Duration::from_secs(options.interval * 2));
+    for (name, server) in &servers {
+        // A slow one may need more than two intervals; the other's figure has a few scrapes more then.
+        let all = |server: &Server| value(server, "count(up == 1)").is_ok_and(|up| up >= targets as f64);
+        let deadline = Instant::now() + Duration::from_secs(options.interval * 20);
+        while !all(server) {
+            if Instant::now() > deadline {
+                bail!("{name} has not scraped all targets after twenty intervals");
+            }
+            std::thread::sleep(Duration::from_secs(1));
+        }
+    }
     let first = usage()?;
+    // What the first scrapes leave to do (blocks of memory, first chunks) is not counted with what follows.
+    std::thread::sleep(Duration::from_secs(options.interval));
+    let settled = usage()?;
     std::thread::sleep(Duration::from_secs(options.seconds));
     let last = usage()?;
 
     let mut measured = Vec::new();
-    for ((((name, server), idle), first), last) in servers.iter().zip(idle).zip(first).zip(last) {
+    for (((((name, server), idle), first), settled), last) in servers.iter().zip(idle).zip(first).zip(settled).zip(last)
+    {
         let window = options.seconds;
         let samples = value(server, &format!("sum(sum_over_time(scrape_samples_scraped[{window}s]))"))?;
         let missed = value(
@@ -96,7 +114,7 @@ pub(crate) fn run(args: &[&str]) -> Result<()> {
                 (window / options.interval).saturating_sub(1)
             ),
         )?;
-        measured.push(Measured { name: (*name).to_owned(), samples, missed, idle, first, last });
+        measured.push(Measured { name: (*name).to_owned(), samples, missed, idle, first, settled, last });
     }
     report(&options, targets, &measured)
 }
@@ -134,10 +152,13 @@ fn config(address: &str, targets: usize, interval: u64) -> String {
     let mut config =
         format!("global:\n  scrape_interval: {interval}s\n  scrape_timeout: {interval}s\nscrape_configs:\n");
     for t in 0..targets {
-        // One job a target: the path tells the pages apart, the job keeps the series apart.
+        if t % TARGETS_OF_A_JOB == 0 {
+            let _ok = write!(config, "- job_name: app-{:02}\n  static_configs:\n", t / TARGETS_OF_A_JOB);
+        }
+        // The path tells the pages apart, the instance keeps the series apart.
         let _ok = write!(
             config,
-            "- job_name: app-{t:04}\n  metrics_path: /t/{t}/metrics\n  static_configs:\n  - targets: ['{address}']\n"
+            "  - {{targets: ['{address}'], labels: {{__metrics_path__: /t/{t}/metrics, instance: 'host-{t:04}:9100'}}}}\n"
         );
     }
     config
@@ -155,7 +176,7 @@ fn report(options: &Options, targets: usize, measured: &[Measured]) -> Result<()
     );
     let mut rows = Vec::new();
     for m in measured {
-        let cpu = (m.last.cpu_seconds - m.first.cpu_seconds) / (m.samples / 1e6);
+        let cpu = (m.last.cpu_seconds - m.settled.cpu_seconds) / (m.samples / 1e6);
         let create = (m.first.cpu_seconds - m.idle.cpu_seconds) * 1e6 / series;
         let rss = m.last.rss_bytes.saturating_sub(m.idle.rss_bytes) as f64 / series;
         let anon = m.last.rss_anon_bytes.saturating_sub(m.idle.rss_anon_bytes) as f64 / series;

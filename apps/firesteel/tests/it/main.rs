@@ -25,6 +25,7 @@ mod real_programs;
 mod refusals;
 mod remote;
 mod running_queries;
+mod scraped_histograms;
 mod seed_examples;
 mod series_limit;
 mod start_times;

@@ -101,6 +101,17 @@ fn status_tsdb_is_the_references() {
     assert_eq!(keys(head), keys(&reference["data"]["headStats"]));
 }
 
+#[test]
+fn as_many_files_may_be_open_as_the_system_allows() {
+    let Some(prlimit) = tool("prlimit") else { return };
+    let dir = tempfile::tempdir().unwrap();
+    let program = crate::firesteel().to_str().unwrap();
+    let server = Server::start(&prlimit, &["--nofile=256:1000", program, "prometheus"], dir.path(), "").unwrap();
+    let log = server.log();
+    assert!(log.contains("fd_limits=\"(soft=1000, hard=1000)\""), "{log}");
+    assert!(server.get("/metrics").unwrap().1.contains("\nprocess_max_fds 1000\n"));
+}
+
 /// A bound on the size of files stands for a full disk: what is there can be read, nothing grows.
 #[test]
 fn ready_says_when_the_log_fails_and_when_it_works_again() {
