@@ -15,6 +15,7 @@ mod journey;
 mod kill9;
 mod node_exporter;
 mod notifications;
+mod oauth2;
 mod promtool;
 mod query_data;
 mod query_limits;

@@ -42,6 +42,10 @@ pub struct BuildContext {
     pub user_agent: String,
     /// Where `resolv.conf` is.
     pub resolv_conf: std::path::PathBuf,
+    /// Where clouds' credentials are looked for.
+    pub environment: firesteel_net::Environment,
+    /// What a pod is given to reach the cluster it runs in.
+    pub service_account: std::path::PathBuf,
 }
 
 /// A provider's mouth.

@@ -51,6 +51,7 @@ macro_rules! kinds {
 }
 
 kinds! {
+    Aws(sd::AwsSd) = aws_sd_configs,
     Consul(sd::ConsulSd) = consul_sd_configs,
     Dns(sd::DnsSd) = dns_sd_configs,
     Docker(sd::DockerSd) = docker_sd_configs,
@@ -58,7 +59,9 @@ kinds! {
     Etcd(sd::EtcdSd) = etcd_sd_configs,
     Http(sd::HttpSd) = http_sd_configs,
     File(sd::FileSd) = file_sd_configs,
+    Ec2(sd::Ec2Sd) = ec2_sd_configs,
     Eureka(sd::EurekaSd) = eureka_sd_configs,
+    Gce(sd::GceSd) = gce_sd_configs,
     Nomad(sd::NomadSd) = nomad_sd_configs,
     Serverset(sd::ServersetSd) = serverset_sd_configs,
     Nerve(sd::NerveSd) = nerve_sd_configs,

@@ -6,6 +6,7 @@
 //! again and again. It is listed in `kinds.rs`.
 #![forbid(unsafe_code)]
 
+mod aws;
 mod consul;
 mod discoverer;
 mod dns;
@@ -15,11 +16,16 @@ mod etcd;
 mod eureka;
 mod fetch;
 mod file;
+mod gce;
 mod group;
 mod host_port;
 mod http;
 mod json_groups;
 mod kinds;
+#[cfg(feature = "kubernetes")]
+mod kubernetes;
+#[cfg(not(feature = "kubernetes"))]
+#[path = "without_kubernetes.rs"]
 mod kubernetes;
 mod label_name;
 mod manager;

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use firesteel_client::Registry;
 use firesteel_config::SdConfigs;
+use firesteel_net::Environment;
 use parking_lot::Mutex;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -34,12 +35,23 @@ pub struct DiscoveryOptions {
     pub user_agent: String,
     /// The resolver's configuration, for DNS discovery.
     pub resolv_conf: PathBuf,
+    /// Where clouds' credentials are looked for.
+    pub environment: Environment,
+    /// What a pod is given to reach the cluster it runs in: `token`, `ca.crt`, `namespace`.
+    pub service_account: PathBuf,
 }
 
 impl Default for DiscoveryOptions {
     fn default() -> Self {
         let user_agent = concat!("Prometheus/", "3.14.0").to_owned();
-        Self { name: "scrape", pause_max: Duration::from_secs(5), user_agent, resolv_conf: "/etc/resolv.conf".into() }
+        Self {
+            name: "scrape",
+            pause_max: Duration::from_secs(5),
+            user_agent,
+            resolv_conf: "/etc/resolv.conf".into(),
+            environment: Environment::of_process(),
+            service_account: "/var/run/secrets/kubernetes.io/serviceaccount".into(),
+        }
     }
 }
 
@@ -129,6 +141,8 @@ impl DiscoveryManager {
             metrics: self.shared.sd_metrics.clone(),
             user_agent: self.options.user_agent.clone(),
             resolv_conf: self.options.resolv_conf.clone(),
+            environment: self.options.environment.clone(),
+            service_account: self.options.service_account.clone(),
         };
         let stop = self.stop.child_token();
         let discoverer = config.discoverer(&context).inspect_err(|err| {

@@ -27,6 +27,7 @@ mod repeated_tests;
 mod tests;
 
 pub use aws::{AwsAccount, AwsSettings, Signing};
-pub use error::{ClientError, GetError, RequestError, RequestFault};
+pub use error::{ClientError, GetError, RequestError, RequestFault, go_io};
+pub use jwt_assertion::sign_jwt;
 pub use repeated::{Answer, RepeatedGet};
 pub use request::{ClientOptions, HttpClient};

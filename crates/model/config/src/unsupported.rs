@@ -45,8 +45,11 @@ pub(crate) fn find(source: &Source) -> Vec<Diagnostic> {
             if name.ends_with("_sd_configs") && !ACTING.contains(&name) && !value.items().is_empty() {
                 note(key.span, name, "its targets would not be found");
             }
-            if name == "sigv4" {
-                note(key.span, name, "requests would go out without it");
+            let role = |item: &Node| item.get("role").and_then(Node::text).unwrap_or("").to_owned();
+            if name == "aws_sd_configs"
+                && let Some(item) = value.items().iter().find(|item| role(item) != "ec2")
+            {
+                note(item.get("role").map_or(key.span, |role| role.span), "role", "of AWS' services only EC2 is asked");
             }
         }
     }

@@ -20,8 +20,6 @@ use crate::fetch::{Fetched, Fetcher};
 use crate::kubernetes::exec::Exec;
 use crate::kubernetes::kubeconfig;
 
-/// What a pod is given to reach the cluster it runs in.
-const SERVICE_ACCOUNT: &str = "/var/run/secrets/kubernetes.io/serviceaccount";
 /// A list of a large cluster takes a while; a server that says nothing for so long is gone.
 const TIMEOUT: Duration = Duration::from_secs(120);
 
@@ -38,14 +36,14 @@ pub(crate) struct Way {
 
 impl Way {
     /// Finds the way that a configuration means.
-    pub(crate) fn of(config: &KubernetesSd) -> Result<Self, DiscoveryError> {
+    pub(crate) fn of(config: &KubernetesSd, context: &BuildContext) -> Result<Self, DiscoveryError> {
         if !config.kubeconfig_file.is_empty() {
             return kubeconfig::read(config.kubeconfig_file.as_path());
         }
         if config.api_server.is_empty() {
-            let variable = |name| std::env::var(name).unwrap_or_default();
+            let variable = |name| context.environment.get(name);
             let (host, port) = (variable("KUBERNETES_SERVICE_HOST"), variable("KUBERNETES_SERVICE_PORT"));
-            return Self::inside(&host, &port, Path::new(SERVICE_ACCOUNT), config.namespaces.own_namespace);
+            return Self::inside(host, port, &context.service_account, config.namespaces.own_namespace);
         }
         Ok(Self { server: config.api_server.as_str().to_owned(), http: config.http.clone(), ..Self::default() })
     }

@@ -31,7 +31,7 @@ impl Kind for KubernetesSd {
     fn discoverer(&self, context: &BuildContext) -> Result<BoxedDiscoverer, DiscoveryError> {
         let role = ObjectKind::of_role(&self.role)
             .ok_or_else(|| DiscoveryError::Other(format!("unknown Kubernetes SD role {:?}", self.role)))?;
-        let way = Way::of(self)?;
+        let way = Way::of(self, context)?;
         let namespaces = namespaces(self, &way.own_namespace);
         let access = Arc::new(Access::new(way, context)?);
         let metrics = context.metrics.kubernetes.clone();

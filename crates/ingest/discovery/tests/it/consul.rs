@@ -22,6 +22,8 @@ struct Store {
     hang_ups: usize,
     /// How many of the next questions are answered with 500.
     faults: usize,
+    /// How long each answer takes beyond that.
+    delay: Duration,
 }
 
 #[derive(Default)]
@@ -84,7 +86,9 @@ impl Agent {
             (_, Some(name)) => store.services.get(name).map_or("[]".to_owned(), |(_, _, body)| body.clone()),
             _ => panic!("{path}"),
         };
+        let delay = store.delay;
         drop(store);
+        std::thread::sleep(delay);
         write_answer(out, "200 OK", &[("X-Consul-Index", &index)], body.as_bytes())
     }
 }
@@ -198,6 +202,30 @@ async fn services_come_change_and_go_whatever_the_agent_does() {
     follow.until_addresses(&[]).await;
     agent.put("b", &["10.0.0.5:1".to_owned()]);
     follow.until_addresses(&["10.0.0.5:1"]).await;
+    follow.manager.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn slow_answers_and_lost_connections_lose_nothing() {
+    let agent = Arc::new(Agent::default());
+    agent.change(|store| store.delay = Duration::from_millis(150));
+    for service in 0..10 {
+        agent.put(&format!("s{service}"), &[format!("10.0.0.{service}:1")]);
+    }
+    let server = serve(&agent);
+    let mut follow = Follow::start(&sets(config(&server)));
+    follow.until("all services", |found| found.len() == 10).await;
+    // Changes come faster than answers, and some answers never come: the last state is seen, and no other stays.
+    for round in 1..=5 {
+        agent.change(|store| store.hang_ups = 3);
+        for service in 0..10 {
+            agent.put(&format!("s{service}"), &[format!("10.0.{round}.{service}:1")]);
+        }
+    }
+    let last = |found: &[firesteel_discovery::LabelMap]| {
+        found.len() == 10 && found.iter().all(|labels| labels["__address__"].starts_with("10.0.5."))
+    };
+    follow.until("the last state", last).await;
     follow.manager.stop().await;
 }
 

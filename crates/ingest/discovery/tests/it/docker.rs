@@ -159,3 +159,49 @@ async fn hosts_that_are_none_are_failed_configurations() {
         follow.manager.stop().await;
     }
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn slow_daemons_and_lost_connections_lose_nothing() {
+    let asked = Arc::new(std::sync::atomic::AtomicUsize::new(0));
+    let counted = Arc::clone(&asked);
+    let containers = |address: &str| {
+        format!(
+            r#"[{{"Id":"1","Names":["/a"],"State":"running","HostConfig":{{"NetworkMode":"bridge"}},
+                "Ports":[{{"IP":"0.0.0.0","PrivatePort":80,"PublicPort":8080,"Type":"tcp"}}],
+                "NetworkSettings":{{"Networks":{{"bridge":{{"NetworkID":"n","IPAddress":"{address}"}}}}}}}}]"#
+        )
+    };
+    let daemon = FakeTarget::start(move |request, out| {
+        std::thread::sleep(Duration::from_millis(20));
+        let path = request.path.split('?').next().unwrap_or_default();
+        match path.rsplit('/').next().unwrap_or_default() {
+            "_ping" => write_answer(out, "200 OK", &[("Api-Version", "1.47")], b"OK"),
+            "networks" => {
+                let body = br#"[{"Name":"bridge","Id":"n","Scope":"local"}]"#;
+                write_answer(out, "200 OK", &[], body)
+            }
+            // A list: every other one breaks off, the third in the middle of its answer.
+            _ => match counted.fetch_add(1, Ordering::AcqRel) {
+                0 => write_answer(out, "200 OK", &[], containers("172.17.0.2").as_bytes()),
+                1 => Err(std::io::ErrorKind::ConnectionAborted.into()),
+                2 => {
+                    out.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 900\r\n\r\n[{\"Id\":")?;
+                    Err(std::io::ErrorKind::ConnectionAborted.into())
+                }
+                _ => write_answer(out, "200 OK", &[], containers("172.17.0.3").as_bytes()),
+            },
+        }
+    })
+    .expect("a free port");
+    let config =
+        DockerSd { refresh_interval: Duration::from_millis(50), ..docker(format!("tcp://{}", daemon.address())) };
+    let mut follow = Follow::start(&SdConfigs { docker_sd_configs: vec![config], ..SdConfigs::default() });
+    follow.until("a container", |found| found.len() == 1).await;
+    let moved = |found: &[firesteel_discovery::LabelMap]| {
+        assert_eq!(found.len(), 1, "what was known stays");
+        found[0]["__address__"] == "172.17.0.3:80"
+    };
+    follow.until("its new address", moved).await;
+    assert!(follow.metric("prometheus_sd_refresh_failures_total") >= 1.0);
+    follow.manager.stop().await;
+}

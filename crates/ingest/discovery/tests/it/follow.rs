@@ -22,8 +22,12 @@ impl Follow {
     }
 
     pub(crate) fn start_with(configs: &SdConfigs, resolv_conf: PathBuf) -> Self {
+        Self::start_as(configs, DiscoveryOptions { resolv_conf, ..Default::default() })
+    }
+
+    pub(crate) fn start_as(configs: &SdConfigs, options: DiscoveryOptions) -> Self {
         let registry = Registry::new();
-        let options = DiscoveryOptions { pause_max: Duration::from_millis(50), resolv_conf, ..Default::default() };
+        let options = DiscoveryOptions { pause_max: Duration::from_millis(50), ..options };
         let manager = DiscoveryManager::new(options, &registry);
         manager.apply([("set".to_owned(), configs)]);
         let watch = manager.watch("set").expect("a set");

@@ -44,7 +44,11 @@ fn configs(sd: &str) -> SdConfigs {
 
 /// Returns a discovery that follows one configuration.
 fn follow(sd: &str, registry: &Registry) -> (DiscoveryManager, SetWatch) {
-    let options = DiscoveryOptions { pause_max: Duration::from_millis(20), ..DiscoveryOptions::default() };
+    follow_as(sd, registry, DiscoveryOptions::default())
+}
+
+fn follow_as(sd: &str, registry: &Registry, options: DiscoveryOptions) -> (DiscoveryManager, SetWatch) {
+    let options = DiscoveryOptions { pause_max: Duration::from_millis(20), ..options };
     let manager = DiscoveryManager::new(options, registry);
     let configs = configs(sd);
     manager.apply([("k".to_owned(), &configs)]);
@@ -236,5 +240,122 @@ async fn a_kubeconfig_leads_to_the_server() {
     let registry = Registry::new();
     let (manager, mut watch) = follow(&format!("kubeconfig_file: '{}', role: node", path.display()), &registry);
     until(&mut watch, "nodes", |found| found.groups.len() == 2).await;
+    manager.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn ten_thousand_pods_come_change_and_go() {
+    const PODS: usize = 10_000;
+    let server = ApiServer::start();
+    let fill = |generation: usize, from: usize, to: usize| {
+        for at in from..to {
+            let ip = format!("10.{generation}.{}.{}", at / 250, at % 250);
+            server.put("pods", pod(&format!("p{at}"), &ip, json!({"generation": generation.to_string()})));
+        }
+    };
+    let count = |found: &SetTargets| found.groups.iter().map(|group| group.targets.len()).sum::<usize>();
+    let of_generation = |found: &SetTargets, generation: usize| {
+        let start = format!("10.{generation}.");
+        // A pod never has two targets, not even while it changes.
+        assert!(count(found) <= PODS, "doubled: {}", count(found));
+        found.groups.iter().filter(|group| group.targets.iter().any(|t| t["__address__"].starts_with(&start))).count()
+    };
+    fill(0, 0, PODS);
+    let registry = Registry::new();
+    let (manager, mut watch) = follow(&format!("api_server: '{}', role: pod", server.url()), &registry);
+    until(&mut watch, "all pods", |found| of_generation(found, 0) == PODS).await;
+
+    // All change, and the connection breaks in the middle of it.
+    fill(1, 0, PODS / 2);
+    server.drop_watches();
+    server.refuse(2);
+    fill(1, PODS / 2, PODS);
+    until(&mut watch, "changes", |found| of_generation(found, 1) == PODS).await;
+
+    // Half of them vanish and some change while the history is lost, and lists come in parts, slowly.
+    server.be_slow(700, Duration::from_millis(10));
+    for at in 0..PODS / 2 {
+        server.delete("pods", &format!("shop/p{at}"));
+    }
+    fill(2, PODS / 2, PODS / 2 + 1000);
+    server.forget_history();
+    server.bookmark("pods");
+    let half = |found: &SetTargets| {
+        of_generation(found, 2) == 1000 && of_generation(found, 1) == PODS / 2 - 1000 && count(found) == PODS / 2
+    };
+    until(&mut watch, "those that are left", half).await;
+    let mut all = addresses(&watch.current());
+    all.sort();
+    all.dedup();
+    assert_eq!(all.len(), PODS / 2, "none lost, none doubled");
+    for at in PODS / 2..PODS {
+        server.delete("pods", &format!("shop/p{at}"));
+    }
+    until(&mut watch, "nothing", |found| count(found) == 0).await;
+    manager.stop().await;
+}
+
+/// An authority, and a server's configuration with a certificate of its making for 127.0.0.1.
+fn authority() -> (String, std::sync::Arc<rustls::ServerConfig>) {
+    let key = rcgen::KeyPair::generate().expect("a key");
+    let mut params = rcgen::CertificateParams::new(Vec::new()).expect("no names");
+    params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+    let pem = params.self_signed(&key).expect("a certificate").pem();
+    let issuer = rcgen::Issuer::new(params, key);
+    let own = rcgen::KeyPair::generate().expect("a key");
+    let params = rcgen::CertificateParams::new(vec!["127.0.0.1".to_owned()]).expect("an address");
+    let certificate = params.signed_by(&own, &issuer).expect("a certificate");
+    let key = rustls::pki_types::PrivateKeyDer::try_from(own.serialize_der()).expect("a key");
+    let provider = std::sync::Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let config = rustls::ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .expect("versions")
+        .with_no_client_auth()
+        .with_single_cert(vec![certificate.der().clone()], key)
+        .expect("a certificate with its key");
+    (pem, std::sync::Arc::new(config))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pod_reaches_the_cluster_it_runs_in() {
+    let (ca, tls) = authority();
+    let server = ApiServer::start_tls(tls);
+    server.want_token("first");
+    server.put("pods", pod("a", "10.0.0.1", json!({})));
+    let mut other = pod("b", "10.0.0.2", json!({}));
+    other["metadata"]["namespace"] = json!("elsewhere");
+    server.put("pods", other);
+    let mounted = tempfile::tempdir().expect("a directory");
+    for (name, text) in [("token", "first\n"), ("ca.crt", &ca), ("namespace", "shop")] {
+        fs::write(mounted.path().join(name), text).expect("write");
+    }
+    let (host, port) = server.address().split_once(':').expect("host and port");
+    let variables = [("KUBERNETES_SERVICE_HOST", host), ("KUBERNETES_SERVICE_PORT", port)];
+    let environment = variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+    let options =
+        DiscoveryOptions { environment, service_account: mounted.path().to_owned(), ..DiscoveryOptions::default() };
+    let registry = Registry::new();
+    let (manager, mut watch) = follow_as("role: pod, namespaces: {own_namespace: true}", &registry, options);
+    until(&mut watch, "the pod of the own namespace", |found| addresses(found) == ["10.0.0.1:80"]).await;
+    // The token is replaced, as the cluster does every hour.
+    fs::write(mounted.path().join("token"), "second").expect("write");
+    server.want_token("second");
+    server.drop_watches();
+    server.put("pods", pod("a", "10.0.0.3", json!({})));
+    until(&mut watch, "what came after the old token", |found| addresses(found) == ["10.0.0.3:80"]).await;
+    manager.stop().await;
+
+    // The same server by a kubeconfig that holds authority and token.
+    use base64::Engine as _;
+    let data = base64::engine::general_purpose::STANDARD.encode(&ca);
+    let path = mounted.path().join("config");
+    let text = format!(
+        "current-context: c\ncontexts: [{{name: c, context: {{cluster: k, user: u}}}}]\nclusters: [{{name: k, cluster: \
+         {{server: 'https://{}', certificate-authority-data: {data}}}}}]\nusers: [{{name: u, user: {{token: second}}}}]\n",
+        server.address()
+    );
+    fs::write(&path, text).expect("write");
+    let (manager, mut watch) = follow(&format!("kubeconfig_file: '{}', role: pod", path.display()), &Registry::new());
+    until(&mut watch, "pods of all namespaces", |found| addresses(found) == ["10.0.0.2:80", "10.0.0.3:80"]).await;
     manager.stop().await;
 }

@@ -1,7 +1,7 @@
 //! An API server that keeps state and speaks list and watch as documented: versions, bookmarks, 410 Gone, namespaces.
 
 use std::collections::BTreeMap;
-use std::io::{BufRead as _, BufReader, Write};
+use std::io::{BufRead as _, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::thread;
@@ -29,6 +29,8 @@ struct State {
     delay: Duration,
     /// What was asked, in order.
     asked: Vec<String>,
+    /// Whoever shows another token is refused by 401.
+    token: Option<String>,
     stopped: bool,
 }
 
@@ -40,6 +42,15 @@ pub(crate) struct ApiServer {
 
 impl ApiServer {
     pub(crate) fn start() -> Self {
+        Self::start_as(None)
+    }
+
+    /// Serves over TLS.
+    pub(crate) fn start_tls(config: Arc<rustls::ServerConfig>) -> Self {
+        Self::start_as(Some(config))
+    }
+
+    fn start_as(tls: Option<Arc<rustls::ServerConfig>>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let address = listener.local_addr().expect("an address").to_string();
         let state = State { version: 1000, page: usize::MAX, ..State::default() };
@@ -47,11 +58,18 @@ impl ApiServer {
         let served = Arc::clone(&shared);
         thread::spawn(move || {
             for stream in listener.incoming() {
-                let shared = Arc::clone(&served);
+                let (shared, tls) = (Arc::clone(&served), tls.clone());
                 if shared.0.lock().expect("no panic").stopped {
                     return;
                 }
-                thread::spawn(move || stream.map(|stream| serve(&stream, &shared)));
+                thread::spawn(move || match (stream, tls) {
+                    (Ok(stream), None) => serve(stream, &shared),
+                    (Ok(stream), Some(tls)) => {
+                        let session = rustls::ServerConnection::new(tls).expect("a good configuration");
+                        serve(rustls::StreamOwned::new(session, stream), &shared);
+                    }
+                    (Err(_), _) => {}
+                });
             }
         });
         Self { address, shared }
@@ -59,6 +77,15 @@ impl ApiServer {
 
     pub(crate) fn url(&self) -> String {
         format!("http://{}", self.address)
+    }
+
+    pub(crate) fn address(&self) -> &str {
+        &self.address
+    }
+
+    /// Refuses whoever does not show this token from now on.
+    pub(crate) fn want_token(&self, token: &str) {
+        self.change(|state| state.token = Some(token.to_owned()));
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -144,25 +171,36 @@ fn key(object: &Value) -> String {
     meta["namespace"].as_str().map_or(name.to_owned(), |namespace| format!("{namespace}/{name}"))
 }
 
-fn serve(stream: &TcpStream, shared: &(Mutex<State>, Condvar)) {
-    let mut lines = BufReader::new(stream).lines();
-    while let Some(Ok(first)) = lines.next() {
-        for line in lines.by_ref() {
-            match line {
-                Ok(line) if line.is_empty() => break,
-                Ok(_) => {}
-                Err(_) => return,
+fn serve(stream: impl Read + Write, shared: &(Mutex<State>, Condvar)) {
+    let mut stream = BufReader::new(stream);
+    loop {
+        let (mut first, mut token) = (String::new(), String::new());
+        if !matches!(stream.read_line(&mut first), Ok(1..)) {
+            return;
+        }
+        loop {
+            let mut line = String::new();
+            match stream.read_line(&mut line) {
+                Ok(1..) if line.trim().is_empty() => break,
+                Ok(1..) => {
+                    if let Some((name, value)) = line.split_once(':')
+                        && name.eq_ignore_ascii_case("authorization")
+                    {
+                        token = value.trim().trim_start_matches("Bearer ").to_owned();
+                    }
+                }
+                _ => return,
             }
         }
         let path = first.split(' ').nth(1).unwrap_or_default().to_owned();
-        if answer(stream, &path, shared).is_err() {
+        if answer(stream.get_mut(), &path, &token, shared).is_err() {
             return;
         }
     }
 }
 
 /// Answers one request. Errors end the connection.
-fn answer(mut stream: &TcpStream, path: &str, shared: &(Mutex<State>, Condvar)) -> std::io::Result<()> {
+fn answer(stream: &mut impl Write, path: &str, token: &str, shared: &(Mutex<State>, Condvar)) -> std::io::Result<()> {
     let (path, query) = path.split_once('?').unwrap_or((path, ""));
     let query: BTreeMap<String, String> = form_urlencoded::parse(query.as_bytes()).into_owned().collect();
     let mut parts = path.rsplit('/');
@@ -177,7 +215,14 @@ fn answer(mut stream: &TcpStream, path: &str, shared: &(Mutex<State>, Condvar)) 
             state.refusals -= 1;
             drop(state);
             let body = json!({"kind": "Status", "message": "etcdserver: leader changed", "code": 500}).to_string();
-            return write!(stream, "HTTP/1.1 500 No\r\nContent-Length: {}\r\n\r\n{body}", body.len());
+            write!(stream, "HTTP/1.1 500 No\r\nContent-Length: {}\r\n\r\n{body}", body.len())?;
+            return stream.flush();
+        }
+        if state.token.as_ref().is_some_and(|wanted| wanted != token) {
+            drop(state);
+            let body = json!({"kind": "Status", "message": "Unauthorized", "code": 401}).to_string();
+            write!(stream, "HTTP/1.1 401 No\r\nContent-Length: {}\r\n\r\n{body}", body.len())?;
+            return stream.flush();
         }
         state.delay
     };
@@ -198,11 +243,17 @@ fn answer(mut stream: &TcpStream, path: &str, shared: &(Mutex<State>, Condvar)) 
         "kind": "List", "metadata": {"resourceVersion": state.version.to_string(), "continue": next}, "items": items,
     })
     .to_string();
-    write!(stream, "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}", body.len())
+    drop(state);
+    write!(
+        stream,
+        "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
+    )?;
+    stream.flush()
 }
 
 fn watch(
-    mut stream: &TcpStream,
+    stream: &mut impl Write,
     plural: &str,
     namespace: &str,
     query: &BTreeMap<String, String>,
@@ -210,6 +261,7 @@ fn watch(
 ) -> std::io::Result<()> {
     let mut after: u64 = query.get("resourceVersion").and_then(|version| version.parse().ok()).unwrap_or(0);
     write!(stream, "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n")?;
+    stream.flush()?;
     let mut state = shared.0.lock().expect("no panic");
     let generation = state.generation;
     if after < state.oldest {
@@ -217,19 +269,21 @@ fn watch(
             "kind": "Status", "status": "Failure", "reason": "Expired", "message": "too old resource version", "code": 410,
         }});
         let line = format!("{gone}\n");
-        return write!(stream, "{:x}\r\n{line}\r\n0\r\n\r\n", line.len());
+        drop(state);
+        write!(stream, "{:x}\r\n{line}\r\n0\r\n\r\n", line.len())?;
+        return stream.flush();
     }
     loop {
         if state.generation != generation {
             return Err(std::io::ErrorKind::ConnectionAborted.into());
         }
-        let news: Vec<String> = state
-            .log
+        let known = state.log.partition_point(|(version, ..)| *version <= after);
+        let news: Vec<String> = state.log[known..]
             .iter()
-            .filter(|(version, of, kind, object)| {
+            .filter(|(_, of, kind, object)| {
                 let within =
                     *kind == "BOOKMARK" || namespace.is_empty() || object["metadata"]["namespace"] == namespace;
-                *version > after && of == plural && within
+                of == plural && within
             })
             .map(|(_, _, kind, object)| format!("{}\n", json!({"type": kind, "object": object})))
             .collect();

@@ -1,5 +1,6 @@
 //! Discovery through its public face, against servers that keep state.
 
+mod clouds;
 mod consul;
 mod dns;
 mod docker;
@@ -7,7 +8,9 @@ mod etcd;
 mod exchanges;
 mod follow;
 mod http;
+#[cfg(feature = "kubernetes")]
 mod kubernetes;
+#[cfg(feature = "kubernetes")]
 mod kubernetes_api;
 mod manager;
 mod zookeeper;

@@ -85,7 +85,7 @@ pub enum GetError {
 }
 
 /// Returns an I/O error as Go prints the system's.
-pub(crate) fn go_io(error: &io::Error) -> String {
+pub fn go_io(error: &io::Error) -> String {
     match error.kind() {
         io::ErrorKind::ConnectionRefused => "connection refused".into(),
         io::ErrorKind::ConnectionReset => "connection reset by peer".into(),

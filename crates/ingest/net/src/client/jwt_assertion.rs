@@ -21,19 +21,6 @@ const LIFETIME_SECS: u64 = 600;
 /// Returns the statement, signed with an RSA key in PEM.
 pub(super) fn assertion(config: &OAuth2, key: &str) -> Result<String, RequestFault> {
     let wrong = |why: &str| RequestFault::Other(format!("oauth2: cannot sign the JWT assertion: {why}"));
-    let (algorithm, scheme) = match config.signature_algorithm.as_str() {
-        "RS384" => ("RS384", SignatureScheme::RSA_PKCS1_SHA384),
-        "RS512" => ("RS512", SignatureScheme::RSA_PKCS1_SHA512),
-        _ => ("RS256", SignatureScheme::RSA_PKCS1_SHA256),
-    };
-    let key = PrivateKeyDer::from_pem_slice(key.as_bytes()).map_err(|e| wrong(&e.to_string()))?;
-    let key = aws_lc_rs::sign::any_supported_type(&key).map_err(|e| wrong(&e.to_string()))?;
-    let signer = key.choose_scheme(&[scheme]).ok_or_else(|| wrong("key is not a valid RSA private key"))?;
-
-    let mut header = json!({"alg": algorithm, "typ": "JWT"});
-    if !config.client_certificate_key_id.is_empty() {
-        header["kid"] = json!(config.client_certificate_key_id);
-    }
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
     let mut id = [0; 16];
     aws_lc_rs::default_provider().secure_random.fill(&mut id).map_err(|_| wrong("no random numbers"))?;
@@ -51,8 +38,26 @@ pub(super) fn assertion(config: &OAuth2, key: &str) -> Result<String, RequestFau
     for (name, value) in &config.claims {
         claim(name, as_json(&value.0));
     }
-    let text = format!("{}.{}", BASE64.encode(header.to_string()), BASE64.encode(Value::Object(claims).to_string()));
-    let signature = signer.sign(text.as_bytes()).map_err(|e| wrong(&e.to_string()))?;
+    let id = &config.client_certificate_key_id;
+    sign_jwt(&config.signature_algorithm, id, &Value::Object(claims), key).map_err(|why| wrong(&why))
+}
+
+/// Signs claims with an RSA key in PEM: `RS256`, unless `algorithm` is `RS384` or `RS512`. The key's name may be empty.
+pub fn sign_jwt(algorithm: &str, key_id: &str, claims: &Value, key: &str) -> Result<String, String> {
+    let (algorithm, scheme) = match algorithm {
+        "RS384" => ("RS384", SignatureScheme::RSA_PKCS1_SHA384),
+        "RS512" => ("RS512", SignatureScheme::RSA_PKCS1_SHA512),
+        _ => ("RS256", SignatureScheme::RSA_PKCS1_SHA256),
+    };
+    let key = PrivateKeyDer::from_pem_slice(key.as_bytes()).map_err(|e| e.to_string())?;
+    let key = aws_lc_rs::sign::any_supported_type(&key).map_err(|e| e.to_string())?;
+    let signer = key.choose_scheme(&[scheme]).ok_or("key is not a valid RSA private key")?;
+    let mut header = json!({"alg": algorithm, "typ": "JWT"});
+    if !key_id.is_empty() {
+        header["kid"] = json!(key_id);
+    }
+    let text = format!("{}.{}", BASE64.encode(header.to_string()), BASE64.encode(claims.to_string()));
+    let signature = signer.sign(text.as_bytes()).map_err(|e| e.to_string())?;
     Ok(format!("{text}.{}", BASE64.encode(signature)))
 }
 

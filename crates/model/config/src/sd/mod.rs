@@ -111,13 +111,16 @@ section! {
 
 /// Kinds that are run; the others are read and kept. `firesteel-discovery` holds its own list against this one.
 pub const ACTING: &[&str] = &[
+    "aws_sd_configs",
     "consul_sd_configs",
     "dns_sd_configs",
     "docker_sd_configs",
     "dockerswarm_sd_configs",
+    "ec2_sd_configs",
     "etcd_sd_configs",
     "eureka_sd_configs",
     "file_sd_configs",
+    "gce_sd_configs",
     "http_sd_configs",
     "kubernetes_sd_configs",
     "nerve_sd_configs",

@@ -42,4 +42,14 @@ fn what_does_not_act_is_named_with_its_place() {
     let mut places: Vec<_> = loaded.unsupported.iter().map(|d| (d.line, d.column)).collect();
     places.sort_unstable();
     assert_eq!(places, [(3, 3), (5, 1)]);
+    // Of AWS, instances are found; what else there is has its place named.
+    let role = |name: &str| format!("scrape_configs:\n- job_name: a\n  aws_sd_configs:\n  - role: {name}\n");
+    let places = |text: &str| {
+        let loaded = load(Path::new("prometheus.yml"), text);
+        loaded.unsupported.iter().map(|d| (d.line, d.column)).collect::<Vec<_>>()
+    };
+    assert_eq!(places(&role("ec2")), []);
+    assert_eq!(places(&role("rds")), [(4, 11)]);
+    let signed = "alerting:\n  alertmanagers:\n  - sigv4: {region: r}\n    static_configs: [{targets: ['a:1']}]\n";
+    assert_eq!(places(signed), []);
 }

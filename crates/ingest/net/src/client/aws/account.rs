@@ -6,6 +6,7 @@
 
 use std::fmt;
 use std::pin::Pin;
+use std::sync::OnceLock;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
@@ -71,6 +72,8 @@ pub struct AwsAccount {
     settings: AwsSettings,
     client: Box<HttpClient>,
     held: Mutex<Option<Keys>>,
+    /// What the instance said, if it was asked.
+    instance_region: OnceLock<String>,
 }
 
 /// Credentials.
@@ -125,14 +128,27 @@ impl AwsAccount {
     pub fn new(settings: AwsSettings) -> Result<Self, ClientError> {
         let http = HttpClientConfig { follow_redirects: false, ..settings.http.clone() };
         let client = Box::new(HttpClient::new(&http, ClientOptions::default())?);
-        Ok(Self { settings, client, held: Mutex::new(None) })
+        Ok(Self { settings, client, held: Mutex::new(None), instance_region: OnceLock::new() })
     }
 
     /// Returns the region of configuration, environment or profile; then asks the instance.
     pub async fn region(&self) -> Result<String, String> {
-        let region = self.known_region()?;
-        let found = if region.is_empty() { self.region_of_instance().await } else { Ok(region) };
-        found.map_err(|why| format!("could not determine AWS region: {why}"))
+        let failed = |why| format!("could not determine AWS region: {why}");
+        let region = self.known_region().map_err(failed)?;
+        if !region.is_empty() {
+            return Ok(region);
+        }
+        let found = self.region_of_instance().await.map_err(failed)?;
+        Ok(self.instance_region.get_or_init(|| found).clone())
+    }
+
+    /// Returns where a service is asked: what `AWS_ENDPOINT_URL_…` says, or its usual place in a region.
+    pub fn endpoint(&self, service: &str, region: &str) -> Result<Url, String> {
+        let own = format!("AWS_ENDPOINT_URL_{}", service.to_uppercase());
+        let given = self.environment().first_of(&[&own, "AWS_ENDPOINT_URL"]);
+        let host = if service == "sts" && self.settings.use_fips_sts_endpoint { "sts-fips" } else { service };
+        let usual = format!("https://{host}.{region}.{}/", super::hosts::domain(region));
+        Url::parse(if given.is_empty() { &usual } else { given }).map_err(|e| e.to_string())
     }
 
     /// Drops the credentials: they were refused.
@@ -268,7 +284,9 @@ impl AwsAccount {
             return Ok(given.to_owned());
         }
         let name = if s.profile.is_empty() { profile::default_name(env) } else { &s.profile };
-        Ok(profile::read(env, name)?.map_or_else(String::new, |profile| profile.get("region").to_owned()))
+        let of_profile = profile::read(env, name)?.map_or_else(String::new, |profile| profile.get("region").to_owned());
+        let of_instance = || self.instance_region.get().cloned().unwrap_or_default();
+        Ok(if of_profile.is_empty() { of_instance() } else { of_profile })
     }
 
     pub(super) fn own_region(&self) -> Result<String, String> {
@@ -281,10 +299,6 @@ impl AwsAccount {
 
     pub(super) fn environment(&self) -> &Environment {
         &self.settings.environment
-    }
-
-    pub(super) fn wants_fips(&self) -> bool {
-        self.settings.use_fips_sts_endpoint
     }
 
     /// Asks an endpoint that hands out credentials.

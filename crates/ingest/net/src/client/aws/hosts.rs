@@ -62,10 +62,9 @@ impl AwsAccount {
         let mut token = environment.get("AWS_CONTAINER_AUTHORIZATION_TOKEN").to_owned();
         let file = environment.get("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE");
         if !file.is_empty() {
-            token = std::fs::read_to_string(file)
-                .map_err(|e| failed(format!("failed to read authorization token from {file}: {e}")))?
-                .trim()
-                .to_owned();
+            let text = std::fs::read_to_string(file)
+                .map_err(|e| failed(format!("failed to read authorization token from {file}: {e}")))?;
+            text.trim().clone_into(&mut token);
         }
         let mut headers = HeaderMap::new();
         if !token.is_empty() {

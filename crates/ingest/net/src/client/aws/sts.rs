@@ -3,7 +3,6 @@
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
 use http::{Method, StatusCode};
-use url::Url;
 
 use super::account::{AwsAccount, Granted, Keys};
 use super::sign::{Scope, sign};
@@ -52,7 +51,7 @@ impl AwsAccount {
     async fn ask_sts(&self, action: &str, form: &[(&str, &str)], keys: Option<&Keys>) -> Result<Keys, String> {
         let failed = |why: &str| format!("operation error STS: {action}, {why}");
         let region = self.own_region()?;
-        let mut url = self.sts_url(&region).map_err(|e| failed(&e))?;
+        let mut url = self.endpoint("sts", &region).map_err(|e| failed(&e))?;
         let body: String = form_urlencoded::Serializer::new(String::new())
             .extend_pairs(form)
             .append_pair("Version", "2011-06-15")
@@ -84,13 +83,6 @@ impl AwsAccount {
             ..Granted::default()
         };
         granted.into_keys().map_err(|e| failed(&e))
-    }
-
-    fn sts_url(&self, region: &str) -> Result<Url, String> {
-        let given = self.environment().first_of(&["AWS_ENDPOINT_URL_STS", "AWS_ENDPOINT_URL"]);
-        let host = if self.wants_fips() { "sts-fips" } else { "sts" };
-        let usual = format!("https://{host}.{region}.{}/", super::hosts::domain(region));
-        Url::parse(if given.is_empty() { &usual } else { given }).map_err(|e| e.to_string())
     }
 }
 
