@@ -134,6 +134,26 @@ test("a target that is down is diagnosed when the button is pressed", async () =
   await page.unrouteAll();
 });
 
+test("a refused reload is shown on every page until a good one", async () => {
+  let refused = true;
+  await page.route("**/api/v1/status/runtimeinfo", async (route) => {
+    const answer = await (await route.fetch()).json();
+    const why = "prometheus.yml:2:3: `scarpe_interval` is not a setting of `global`; did you mean `scrape_interval`?";
+    if (refused) Object.assign(answer.data, { reloadConfigSuccess: false, reloadConfigError: why });
+    await route.fulfill({ json: answer });
+  });
+  for (const path of ["query", "targets", "flags"]) {
+    await page.goto(`${address}/${path}`);
+    const banner = page.getByTestId("rejected");
+    await banner.getByText("did you mean `scrape_interval`?", { exact: false }).waitFor();
+    await banner.getByText("stays in force", { exact: false }).waitFor();
+  }
+  // The page asks again by itself.
+  refused = false;
+  await page.getByTestId("rejected").waitFor({ state: "detached", timeout: 60_000 });
+  await page.unrouteAll({ behavior: "wait" });
+});
+
 test("the status pages show the configuration, flags, build and head", async () => {
   for (const [path, text] of [
     ["config", "scrape_interval"],

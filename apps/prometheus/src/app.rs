@@ -30,7 +30,7 @@ use crate::metrics::ServerMetrics;
 use crate::notifying::Notifying;
 use crate::queries_active::ActiveQueries;
 use crate::query_log::QueryLog;
-use crate::reload::Reloader;
+use crate::reload::{Refused, Reloader};
 use crate::scraping::Scraping;
 use crate::shutdown::Ending;
 use crate::storing::{LateDb, db_options, store_source};
@@ -153,6 +153,7 @@ impl App {
             }
         };
         let prefix = route_prefix(&self.options.route_prefix, &self.external);
+        let refused = Refused::default();
         let api = Arc::new(Api {
             readiness: readiness.clone(),
             queries: queries.clone(),
@@ -169,6 +170,7 @@ impl App {
                 metrics: self.metrics.clone(),
                 db: db.clone(),
                 started: Instant::from_unix_ms(firesteel_base::Clock::now(&SystemClock).0),
+                refused: refused.clone(),
             }),
             control: Arc::new(Lifecycle { reloads, quit: quit.clone(), quitting: AtomicBool::new(false) }),
             admin: Arc::new(Admin { db: db.clone() }),
@@ -214,6 +216,7 @@ impl App {
             db: db.clone(),
             queries: queries.clone(),
             metrics: self.metrics.clone(),
+            refused,
         });
         let ending = |opened| Ending {
             readiness: readiness.clone(),

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, ArcSwapOption};
 use firesteel_api::{Notice, Notifications};
 use firesteel_config::{Config, Defaults, Diagnostic};
 use firesteel_go_compat::format_go_duration;
@@ -16,6 +16,9 @@ use crate::notifying::Notifying;
 use crate::scraping::Scraping;
 use crate::storing::{LateDb, exemplars_max, out_of_order_window, retention, xor2};
 use crate::wire::Queries;
+
+/// Why the configuration on disk was refused, while it is.
+pub(crate) type Refused = Arc<ArcSwapOption<String>>;
 
 /// What a configuration is given to.
 pub(crate) struct Reloader {
@@ -31,6 +34,7 @@ pub(crate) struct Reloader {
     pub(crate) db: Arc<LateDb>,
     pub(crate) queries: Arc<Queries>,
     pub(crate) metrics: ServerMetrics,
+    pub(crate) refused: Refused,
 }
 
 impl Reloader {
@@ -56,10 +60,12 @@ impl Reloader {
             Ok(()) => {
                 self.metrics.config_ok.set(1.0);
                 self.metrics.config_at.set_to_current_time();
+                self.refused.store(None);
                 self.notifications.remove(Notice::ConfigurationUnsuccessful);
             }
             Err(err) => {
                 self.metrics.config_ok.set(0.0);
+                self.refused.store(Some(Arc::new(err.clone())));
                 self.notifications.add(Notice::ConfigurationUnsuccessful);
                 error!(err, "Error reloading config");
             }

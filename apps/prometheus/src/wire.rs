@@ -23,6 +23,7 @@ use crate::host;
 use crate::metrics::ServerMetrics;
 use crate::queries_active::ActiveQueries;
 use crate::query_log::QueryLog;
+use crate::reload::Refused;
 use crate::storing::{LateDb, retention, retention_text};
 
 /// Queries over the database, noted in `queries.active`.
@@ -64,6 +65,7 @@ pub(crate) struct Status {
     pub(crate) metrics: ServerMetrics,
     pub(crate) db: Arc<LateDb>,
     pub(crate) started: Instant,
+    pub(crate) refused: Refused,
 }
 
 impl StatusSource for Status {
@@ -88,6 +90,7 @@ impl StatusSource for Status {
             ),
             hostname: host::hostname(),
             reload_success: self.metrics.config_ok.value() != 0.0,
+            reload_error: self.refused.load().as_deref().cloned(),
             last_config_time: Instant { unix_secs: self.metrics.config_at.value() as i64, nanos: 0, offset_secs: 0 },
             corruption_count: 0,
             threads: host::threads(),
@@ -96,6 +99,10 @@ impl StatusSource for Status {
             memory_limit: i64::MAX,
             retention: retention_text(&retention(&self.config.load())),
         }
+    }
+
+    fn series(&self) -> u64 {
+        self.db.get().map_or(0, |db| db.head_stats().series)
     }
 
     fn tsdb(&self, limit: usize) -> TsdbStatus {

@@ -54,6 +54,14 @@ export interface TargetDiagnosis {
   remedy: string;
 }
 
+/** What of `status/runtimeinfo` has a meaning here. */
+export interface RuntimeInfo {
+  reloadConfigSuccess: boolean;
+  /** Why the last reload failed, with places and suggestions. */
+  reloadConfigError?: string;
+  lastConfigTime: string;
+}
+
 export interface TargetsData {
   activeTargets: ActiveTarget[];
   droppedTargetCounts?: Record<string, number>;

@@ -11,6 +11,7 @@ import { FlagsPage } from "../status/FlagsPage";
 import { RuntimePage } from "../status/RuntimePage";
 import { TsdbPage } from "../status/TsdbPage";
 import { TargetsPage } from "../targets/TargetsPage";
+import { RejectedConfig } from "./RejectedConfig";
 
 const statusPages: [string, string][] = [
   ["/status", "Runtime and build"],
@@ -70,6 +71,7 @@ export function Shell() {
       </AppShell.Header>
       <AppShell.Navbar p="sm">{ways}</AppShell.Navbar>
       <AppShell.Main>
+        <RejectedConfig />
         <Routes>
           <Route path="/" element={<Navigate to="/query" replace />} />
           <Route path="/graph" element={<Navigate to="/query" replace />} />

@@ -103,11 +103,51 @@ fn a_refused_reload_says_so_everywhere() {
     let log = server.log();
     assert!(log.contains("Error loading config") && log.contains("scarpe_interval not found"), "{log}");
     assert!(has("prometheus_config_last_reload_successful 0\n") && loaded(false));
+    let info = server.json("/api/v1/status/runtimeinfo", &[]).expect("an answer");
+    let why = info["data"]["reloadConfigError"].as_str().unwrap_or_default();
+    assert!(why.contains("did you mean `scrape_interval`?"), "what the page shows: {info}");
     assert_eq!(server.json("/api/v1/status/config", &[]).expect("an answer"), in_force);
 
     server.write_config(&config("renamed", &target.address())).expect("the file is writable");
     assert_eq!(server.post("/-/reload", &[], b"").expect("an answer").0, 200);
     assert!(has("prometheus_config_last_reload_successful 1\n") && loaded(true));
+    let info = server.json("/api/v1/status/runtimeinfo", &[]).expect("an answer");
+    assert_eq!(info["data"].get("reloadConfigError"), None);
+    assert!(server.stop().expect("it ends").success());
+}
+
+#[test]
+fn queries_that_are_hardly_meant_are_told_with_this_servers_numbers() {
+    let dir = tempfile::tempdir().expect("temp dir");
+    let target =
+        PageServer::start(|_| Page::metrics("# TYPE http_requests counter\nhttp_requests 1\n")).expect("a target");
+    let server = server(dir.path(), &[], &config("demo", &target.address()));
+    let enough = |s: &firesteel_testkit::Server| {
+        s.query("count_over_time(http_requests[1h])").ok().and_then(|r| r[0]["value"][1].as_str()?.parse::<u32>().ok())
+    };
+    server.wait_for("some samples", Duration::from_secs(60), |s| enough(s).is_some_and(|n| n >= 5));
+
+    let refused = server.json("/api/v1/query", &[("query", "{job=~\".*\"}")]).expect("an answer");
+    let message = refused["detail"]["message"].as_str().unwrap_or_default();
+    let count = message.split("(here: ").nth(1).and_then(|rest| rest.split(')').next()?.parse::<u32>().ok());
+    assert!(count.is_some_and(|n| n >= 6), "the page and its reports: {refused}");
+    assert_eq!(refused["detail"]["fix"], "{job=~\".+\"}");
+
+    let reason = |query: &str| {
+        let answer = server.json("/api/v1/query", &[("query", query), ("explain", "empty")]).expect("an answer");
+        assert_eq!(answer["data"]["result"], serde_json::json!([]), "{query}: {answer}");
+        answer["data"]["explain"]["empty"][0].clone()
+    };
+    let minus = reason("http-requests");
+    assert_eq!(minus["message"], "this was read as http minus requests; there is a metric `http_requests`", "{minus}");
+    assert_eq!(minus["fix"], "http_requests");
+    // A window without a unit is one of seconds: here it is shorter than two scrapes are apart.
+    let newest = server.query("timestamp(http_requests)").expect("an answer")[0]["value"][1].clone();
+    let at = newest.as_str().and_then(|t| t.parse::<f64>().ok()).expect("a time");
+    let asked = [("query", "rate(http_requests[0.1])"), ("time", &format!("{at:.3}")), ("explain", "empty")];
+    let answer = server.json("/api/v1/query", &asked).expect("an answer");
+    let said = answer["data"]["explain"]["empty"][0]["message"].as_str().unwrap_or_default();
+    assert!(said.contains("a window of 100ms holds at most 1 sample"), "{answer}");
     assert!(server.stop().expect("it ends").success());
 }
 

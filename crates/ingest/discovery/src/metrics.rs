@@ -89,6 +89,7 @@ pub struct SdMetrics {
     pub(crate) dns_lookups: Counter,
     pub(crate) dns_lookup_failures: Counter,
     pub(crate) etcd_failures: Counter,
+    #[cfg_attr(not(feature = "kubernetes"), expect(dead_code, reason = "registered all the same, as upstream does"))]
     pub(crate) kubernetes: KubernetesMetrics,
     pub(crate) nomad_failures: Counter,
     pub(crate) tree_cache: TreeCacheMetrics,
@@ -197,6 +198,7 @@ impl FileMetrics {
 
 /// Instruments of `kubernetes_sd_configs`.
 #[derive(Clone, Debug)]
+#[cfg_attr(not(feature = "kubernetes"), expect(dead_code, reason = "registered all the same, as upstream does"))]
 pub(crate) struct KubernetesMetrics {
     events: Family<Counter>,
     pub(crate) failures: Counter,
@@ -217,6 +219,7 @@ impl KubernetesMetrics {
     }
 
     /// Counts what became of an object of a role.
+    #[cfg_attr(not(feature = "kubernetes"), expect(dead_code, reason = "registered all the same, as upstream does"))]
     pub(crate) fn event(&self, role: &str, event: &str) {
         self.events.with(&[role, event]).inc();
     }

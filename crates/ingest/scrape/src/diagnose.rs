@@ -3,6 +3,8 @@
 //! Only a target that is configured is asked, and only its own host and port: whoever may read the API must not be able
 //! to point this server elsewhere. Where a job follows redirects, the probe does as the scrape does.
 
+mod neighbours;
+
 use std::io;
 use std::path::Path;
 use std::time::Duration;
@@ -154,13 +156,21 @@ fn host_and_port(url: &Url) -> String {
 async fn of_fault(probe: &Probe<'_>, url: &Url, fault: &RequestFault) -> Diagnosis {
     let said = fault.to_string();
     match fault {
-        RequestFault::Dial { source, .. } => of_dial(url, source).note(said),
-        RequestFault::Lookup { host } => Diagnosis::new(
-            "FS0502",
-            format!("the name {host} is not known here"),
-            "correct the name; between containers use the service's name on a common network",
-        )
-        .note(said),
+        RequestFault::Dial { source, .. } => {
+            let found = of_dial(url, source);
+            let is_own = source.kind() == io::ErrorKind::ConnectionRefused
+                && is_loopback(url.host_str().unwrap_or_default())
+                && in_container();
+            if is_own { with_neighbours(found, url, true).await.note(said) } else { found.note(said) }
+        }
+        RequestFault::Lookup { host } => {
+            let found = Diagnosis::new(
+                "FS0502",
+                format!("the name {host} is not known here"),
+                "correct the name; between containers use the service's name on a common network",
+            );
+            with_neighbours(found, url, false).await.note(said)
+        }
         RequestFault::NotTls => plain_instead(probe, url).await.note(said),
         _ if url.scheme() == "https" && speaks_plain(probe, url).await => plain_instead(probe, url).await.note(said),
         RequestFault::Tls(why) => Diagnosis::new(
@@ -175,6 +185,18 @@ async fn of_fault(probe: &Probe<'_>, url: &Url, fault: &RequestFault) -> Diagnos
         }
         _ => Diagnosis::new("FS0511", format!("{} gave no answer: {said}", host_and_port(url)), "look into its log"),
     }
+}
+
+/// Names other hosts that are known here and may be meant: one that listens on the port becomes the remedy.
+async fn with_neighbours(mut found: Diagnosis, url: &Url, is_loopback: bool) -> Diagnosis {
+    let port = url.port_or_known_default().unwrap_or_default();
+    let candidates = neighbours::candidates(url.host_str().unwrap_or_default(), port, is_loopback);
+    let known = neighbours::in_reach(&candidates, port, PROBE).await;
+    if let Some(answering) = known.iter().find(|neighbour| neighbour.listens) {
+        found.remedy = format!("write {}:{port}, which answers", answering.name);
+    }
+    let names: Vec<&str> = known.iter().map(|neighbour| neighbour.name.as_str()).collect();
+    if names.is_empty() { found } else { found.note(format!("services in reach: {}", names.join(", "))) }
 }
 
 fn of_dial(url: &Url, source: &io::Error) -> Diagnosis {

@@ -65,6 +65,14 @@ impl Detail {
         Self { code, message, fix, ..Self::default() }
     }
 
+    /// Adds what only a server knows: how many series a selector of everything would select.
+    pub(crate) fn count(&mut self, series: impl FnOnce() -> u64) {
+        if self.code == "FS1012" {
+            let all = "this selects every series";
+            self.message = self.message.replacen(all, &format!("{all} (here: {})", series()), 1);
+        }
+    }
+
     pub(crate) fn push(&self, json: &mut Json) {
         let mut first = true;
         let mut field = |json: &mut Json, name: &str| {

@@ -6,9 +6,9 @@ use firesteel_promql::QueryError;
 use firesteel_storage::StorageError;
 use http::StatusCode;
 
-use crate::Json;
 use crate::detail::Detail;
 use crate::respond::json_response;
+use crate::{Api, Json};
 
 /// A request that gets no data.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
@@ -43,6 +43,15 @@ impl ApiError {
     /// Returns `invalid parameter "x": reason`.
     pub fn parameter(name: &str, why: impl std::fmt::Display) -> Self {
         Self::BadData(format!("invalid parameter {}: {why}", quote(name)))
+    }
+
+    /// Adds numbers of this server to what is said beside upstream's text.
+    #[must_use]
+    pub(crate) fn counted(mut self, api: &Api) -> Self {
+        if let Self::Detailed(_, detail) = &mut self {
+            detail.count(|| api.status.series());
+        }
+        self
     }
 
     /// Returns the error with our advice beside it.

@@ -112,7 +112,7 @@ where
     let timeout = params.timeout()?.map_or(api.options.query_timeout, |t| t.min(api.options.query_timeout));
     let lookback = lookback(params)?;
     let text = params.value("query");
-    let expr = parse(text, api.options.parser).map_err(|e| refused(text, &e))?;
+    let expr = parse(text, api.options.parser).map_err(|e| refused(text, &e).counted(api))?;
     let explain = explain(params)?;
     let stats = params.value("stats").to_owned();
     let began = Instant::now();

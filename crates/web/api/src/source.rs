@@ -115,6 +115,8 @@ pub trait StatusSource: Send + Sync {
     fn flags(&self) -> Vec<(&'static str, String)>;
     /// Returns what runtimeinfo tells.
     fn runtime(&self) -> RuntimeInfo;
+    /// Returns how many series there are in memory.
+    fn series(&self) -> u64;
     /// Returns the head's statistics, each table with at most `limit` rows.
     fn tsdb(&self, limit: usize) -> TsdbStatus;
     /// Returns the `meta.json` of each loaded block, as a JSON list.
@@ -132,6 +134,8 @@ pub struct RuntimeInfo {
     pub cwd: String,
     pub hostname: String,
     pub reload_success: bool,
+    /// Why the configuration on disk was refused at the last reload; what was loaded before is in force.
+    pub reload_error: Option<String>,
     pub last_config_time: Instant,
     pub corruption_count: i64,
     /// Threads stand in for goroutines.

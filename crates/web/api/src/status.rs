@@ -67,6 +67,10 @@ pub(crate) async fn runtime(State(api): State<Arc<Api>>) -> Response {
         json.raw(r#","CWD":"#).string(&info.cwd).raw(r#","hostname":"#).string(&info.hostname);
         json.raw(r#","serverTime":"#).string(&Instant::from_unix_ms(now).to_rfc3339_nano());
         json.raw(r#","reloadConfigSuccess":"#).bool(info.reload_success);
+        if let Some(why) = &info.reload_error {
+            // Ours, and only while there is something to say.
+            json.raw(r#","reloadConfigError":"#).string(why);
+        }
         json.raw(r#","lastConfigTime":"#).string(&info.last_config_time.to_rfc3339());
         json.raw(r#","corruptionCount":"#).int(info.corruption_count);
         json.raw(r#","goroutineCount":"#).int(info.threads).raw(r#","GOMAXPROCS":"#).int(info.max_threads);

@@ -97,7 +97,7 @@ impl Ec2 {
                 self.zones = Some(items.filter_map(pair).collect());
             }
             Err(failed) => {
-                debug!(discovery = Ec2Sd::NAME, err = %failed.error, "Unable to describe availability zones")
+                debug!(discovery = Ec2Sd::NAME, err = %failed.error, "Unable to describe availability zones");
             }
         }
     }

@@ -186,7 +186,7 @@ fn serve(stream: impl Read + Write, shared: &(Mutex<State>, Condvar)) {
                     if let Some((name, value)) = line.split_once(':')
                         && name.eq_ignore_ascii_case("authorization")
                     {
-                        token = value.trim().trim_start_matches("Bearer ").to_owned();
+                        value.trim().trim_start_matches("Bearer ").clone_into(&mut token);
                     }
                 }
                 _ => return,

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use firesteel_model::{Labels, METRIC_NAME};
-use firesteel_promql_syntax::{BinaryExpr, BinaryOp, Expr, MatchCardinality, VectorMatching};
+use firesteel_promql_syntax::{BinaryExpr, BinaryOp, Expr, MatchCardinality, ParserOptions, VectorMatching, parse};
 
 use super::{Search, examples, stands_at};
 use crate::QueryError;
@@ -163,7 +163,10 @@ impl Search<'_> {
         let Some(name) = near.first() else { return Ok(()) };
         let message = format!("this was read as {} minus {}; there is a metric `{name}`", a.name, b.name);
         let span = binary.span();
-        out.insert(0, EmptyReason { code: "FS1030", message, span, near, ..EmptyReason::default() });
+        let bare = a.matchers.len() == 1 && b.matchers.len() == 1;
+        let meant = parse(name, ParserOptions::ALL).ok().filter(|_| bare);
+        let fix = meant.and_then(|meant| rewritten(self.whole.expr, stands_at(span), |node| *node = meant));
+        out.insert(0, EmptyReason { code: "FS1030", message, span, fix, near, ..EmptyReason::default() });
         Ok(())
     }
 }
