@@ -2,6 +2,7 @@
 //!
 //! [`Parser`] pulls [`Event`]s from a body in the text format 0.0.4 or OpenMetrics 1.0, [`ProtobufParser`] from one in
 //! protobuf: borrowed bytes, labels only on demand. [`RichParser`] adds to a [`Parser`] start timestamps and native histograms.
+//! [`text_to_families`] reads a whole page into families.
 //! [`write_text`] and [`write_openmetrics`] write gathered families. [`choose`] finds the parser for a content type.
 #![forbid(unsafe_code)]
 
@@ -24,6 +25,7 @@ mod protobuf_metric;
 mod quoted;
 mod rich_parser;
 mod text;
+mod text_families;
 mod text_lexer;
 mod token;
 mod write_labels;
@@ -40,5 +42,6 @@ pub use normalise::{openmetrics_float, push_openmetrics_float};
 pub use parser::{Format, Parser, ParserOptions};
 pub use protobuf::{Part, ProtobufError, ProtobufOptions, ProtobufParser};
 pub use rich_parser::{RichOptions, RichParser};
+pub use text_families::{TextFamiliesError, text_to_families};
 pub use write_openmetrics::write_openmetrics;
 pub use write_text::{push_text_sample, push_text_type, write_text};
