@@ -7,13 +7,13 @@ use std::time::Duration;
 
 use anyhow::Context;
 use firesteel_cli::{Matches, Version, log, version};
-use firesteel_collectors::NodeCollector;
+use firesteel_collectors::{NodeCollector, NodeOptions};
 use firesteel_net::server::{Listener, ServeOptions, WebConfigFile, compress, serve};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info};
 
-use crate::options::{PROGRAM, RELEASE, node_options};
+use crate::options::{PROGRAM, RELEASE};
 use crate::routes::{ExporterOptions, routes};
 
 /// A scrape is over in milliseconds; what still runs after this long hangs on a mount.
@@ -38,7 +38,7 @@ pub fn run(args: impl IntoIterator<Item = String>) -> ExitCode {
 fn start(flags: &Matches) -> anyhow::Result<()> {
     let version = Version { compatible: RELEASE, ..version() };
     info!(version = version.info(), "Starting node_exporter");
-    let node = NodeCollector::new(&node_options(flags)).context("collector flags")?;
+    let node = NodeCollector::new(&NodeOptions::from_flags(flags)).context("collector flags")?;
     info!(collectors = node.names().join(","), "Enabled collectors");
     let options = ExporterOptions {
         telemetry_path: flags.text("web.telemetry-path").to_owned(),

@@ -1,21 +1,26 @@
 //! Which devices, mount points, fields a collector shows: one pattern to include or one to exclude.
 
-use firesteel_re2::AnchoredRegex;
+use firesteel_re2::Regex;
 
 /// A filter's flags do not fit.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum FilterError {
     #[error("device-exclude & device-include are mutually exclusive")]
     Both,
+    #[error("--{exclude} & --{include} are mutually exclusive")]
+    Exclusive { include: String, exclude: String },
     #[error("{0}")]
     Pattern(#[from] firesteel_re2::RegexError),
+    #[error("--{flag}: {what}")]
+    Value { flag: &'static str, what: String },
 }
 
 /// Patterns are unanchored, as the flags' defaults expect.
 #[derive(Clone, Debug, Default)]
 pub struct DeviceFilter {
-    include: Option<AnchoredRegex>,
-    exclude: Option<AnchoredRegex>,
+    include: Option<Regex>,
+    exclude: Option<Regex>,
 }
 
 impl DeviceFilter {
@@ -24,9 +29,7 @@ impl DeviceFilter {
         if !include.is_empty() && !exclude.is_empty() {
             return Err(FilterError::Both);
         }
-        let compile = |pattern: &str| {
-            (!pattern.is_empty()).then(|| AnchoredRegex::new(&format!(".*(?:{pattern}).*"))).transpose()
-        };
+        let compile = |pattern: &str| (!pattern.is_empty()).then(|| Regex::new(pattern)).transpose();
         Ok(Self { include: compile(include)?, exclude: compile(exclude)? })
     }
 

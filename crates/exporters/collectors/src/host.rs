@@ -1,21 +1,28 @@
-//! Where `/proc`, `/sys` and the root of the host are found.
+//! Where `/proc`, `/sys` and the root of the host are found, and how their files are read.
 
-use std::fs;
+use std::fs::File;
+use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use crate::CollectError;
+use crate::dir::{Dir, is_absent};
+use crate::open_files::{OpenFiles, read_all};
 
-/// Movable roots (`--path.procfs`, `--path.sysfs`, `--path.rootfs`).
+/// Movable roots (`--path.procfs`, `--path.sysfs`, `--path.rootfs`, `--path.udev.data`). Clones share the files of
+/// `/proc` that are kept open.
 #[derive(Clone, Debug)]
 pub struct HostRoots {
     pub procfs: PathBuf,
     pub sysfs: PathBuf,
     pub rootfs: PathBuf,
+    pub udev_data: PathBuf,
+    open: Arc<OpenFiles>,
 }
 
 impl Default for HostRoots {
     fn default() -> Self {
-        Self { procfs: "/proc".into(), sysfs: "/sys".into(), rootfs: "/".into() }
+        Self::new("/proc", "/sys", "/", "/run/udev/data")
     }
 }
 
@@ -27,20 +34,70 @@ pub(crate) struct ProcFile {
 }
 
 impl HostRoots {
-    /// Reads a file below `/proc`; bytes that are no UTF-8 are replaced.
+    /// Takes the four roots.
+    pub fn new(
+        procfs: impl Into<PathBuf>,
+        sysfs: impl Into<PathBuf>,
+        rootfs: impl Into<PathBuf>,
+        udev_data: impl Into<PathBuf>,
+    ) -> Self {
+        Self {
+            procfs: procfs.into(),
+            sysfs: sysfs.into(),
+            rootfs: rootfs.into(),
+            udev_data: udev_data.into(),
+            open: Arc::default(),
+        }
+    }
+
+    /// Reads a file below `/proc` that every scrape reads: it stays open. Bytes that are no UTF-8 are replaced.
     pub(crate) fn proc(&self, below: &str) -> Result<ProcFile, CollectError> {
-        read(self.procfs.join(below))
+        let path = self.procfs.join(below);
+        match self.open.read(below, &path) {
+            Ok(text) => Ok(ProcFile { path, text }),
+            Err(source) => Err(CollectError::Io { path, source }),
+        }
+    }
+
+    /// Reads a file below `/proc` that a machine may lack.
+    pub(crate) fn proc_opt(&self, below: &str) -> Result<Option<ProcFile>, CollectError> {
+        match self.proc(below) {
+            Ok(file) => Ok(Some(file)),
+            Err(CollectError::Io { source, .. }) if is_absent(&source) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Opens a directory below `/sys`; `None` where there is none.
+    pub(crate) fn sys_dir(&self, below: impl AsRef<Path>) -> Result<Option<Dir>, CollectError> {
+        Dir::open(self.sysfs.join(below))
+    }
+
+    /// Opens a directory below `/proc`; `None` where there is none.
+    pub(crate) fn proc_dir(&self, below: impl AsRef<Path>) -> Result<Option<Dir>, CollectError> {
+        Dir::open(self.procfs.join(below))
     }
 
     /// Reads a file below `/sys`, without blanks at its ends; `None` where it is missing or unreadable.
     pub(crate) fn sys(&self, below: impl AsRef<Path>) -> Option<String> {
         read(self.sysfs.join(below)).ok().map(|file| file.text.trim().to_owned())
     }
+
+    /// Reads a file of the host's root file system; `None` where it is missing.
+    pub(crate) fn root(&self, below: &str) -> Result<Option<ProcFile>, CollectError> {
+        match read(self.rootfs.join(below)) {
+            Ok(file) => Ok(Some(file)),
+            Err(CollectError::Io { source, .. }) if is_absent(&source) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
 }
 
-fn read(path: PathBuf) -> Result<ProcFile, CollectError> {
-    match fs::read(&path) {
-        Ok(bytes) => Ok(ProcFile { path, text: String::from_utf8_lossy(&bytes).into_owned() }),
+/// Reads any file.
+pub(crate) fn read(path: PathBuf) -> Result<ProcFile, CollectError> {
+    let text: io::Result<String> = File::open(&path).and_then(|file| read_all(&file));
+    match text {
+        Ok(text) => Ok(ProcFile { path, text }),
         Err(source) => Err(CollectError::Io { path, source }),
     }
 }
@@ -54,6 +111,12 @@ impl ProcFile {
     /// Parses a number; the error names the file and the line.
     pub(crate) fn number(&self, line: usize, text: &str) -> Result<f64, CollectError> {
         text.parse().map_err(|_| self.malformed(line, format!("{text:?} is not a number")))
+    }
+
+    /// Parses a number in base 16; the error names the file and the line.
+    pub(crate) fn hex(&self, line: usize, text: &str) -> Result<u64, CollectError> {
+        let digits = text.strip_prefix("0x").unwrap_or(text);
+        u64::from_str_radix(digits, 16).map_err(|_| self.malformed(line, format!("{text:?} is not a number")))
     }
 
     pub(crate) fn malformed(&self, line: usize, what: impl Into<String>) -> CollectError {

@@ -3,53 +3,35 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use firesteel_cli::Matches;
 use firesteel_client::Collect;
 use firesteel_model::MetricFamily;
 use tracing::{debug, error};
 
-use crate::{COLLECTORS, CollectError, Collector, FilterError, HostRoots, MetricSink};
+use crate::{COLLECTORS, CollectError, Collector, FilterError, HostRoots, MetricSink, Settings};
 
-/// Filters and switches of single collectors, as node_exporter's flags name them.
-#[derive(Clone, Debug)]
+/// Which collectors run over which host, with which of their flags set.
+#[derive(Clone, Debug, Default)]
 pub struct NodeOptions {
     pub host: HostRoots,
     /// Which collectors run, by name; empty stands for the default set.
     pub enabled: Vec<String>,
-    pub cpu_guest: bool,
-    pub diskstats_include: String,
-    pub diskstats_exclude: String,
-    pub filesystem_mount_points_exclude: String,
-    pub filesystem_fs_types_exclude: String,
-    pub netdev_include: String,
-    pub netdev_exclude: String,
-    pub netstat_fields: String,
-    pub vmstat_fields: String,
-    pub stat_softirq: bool,
+    pub settings: Settings,
 }
 
-impl Default for NodeOptions {
-    fn default() -> Self {
+impl NodeOptions {
+    /// Reads the flags of [`crate::host_flags`] and [`crate::switches`].
+    pub fn from_flags(flags: &Matches) -> Self {
+        let defaults_off = flags.bool("collector.disable-defaults");
+        let enabled = COLLECTORS.iter().map(|def| def.name).filter(|name| {
+            let switch = format!("collector.{name}");
+            flags.bool(&switch) && (!defaults_off || flags.is_given(&switch))
+        });
+        let path = |name: &str| flags.text(name).to_owned();
         Self {
-            host: HostRoots::default(),
-            enabled: Vec::new(),
-            cpu_guest: true,
-            diskstats_include: String::new(),
-            diskstats_exclude: "^(z?ram|loop|fd|(h|s|v|xv)d[a-z]|nvme\\d+n\\d+p)\\d+$".into(),
-            filesystem_mount_points_exclude:
-                "^/(dev|proc|run/credentials/.+|sys|var/lib/docker/.+|var/lib/containers/storage/.+)($|/)".into(),
-            filesystem_fs_types_exclude: "^(autofs|binfmt_misc|bpf|cgroup2?|configfs|debugfs|devpts|devtmpfs|fusectl|\
-                hugetlbfs|iso9660|mqueue|nsfs|overlay|proc|procfs|pstore|rpc_pipefs|securityfs|selinuxfs|squashfs|sysfs|\
-                tracefs)$"
-                .into(),
-            netdev_include: String::new(),
-            netdev_exclude: String::new(),
-            netstat_fields: "^(.*_(InErrors|InErrs)|Ip_Forwarding|Ip(6|Ext)_(InOctets|OutOctets)|Icmp6?_(InMsgs|OutMsgs)|\
-                TcpExt_(Listen.*|Syncookies.*|TCPSynRetrans|TCPTimeouts|TCPOFOQueue|TCPRcvQDrop)|\
-                Tcp_(ActiveOpens|InSegs|OutSegs|OutRsts|PassiveOpens|RetransSegs|CurrEstab)|\
-                Udp6?_(InDatagrams|OutDatagrams|NoPorts|RcvbufErrors|SndbufErrors))$"
-                .into(),
-            vmstat_fields: "^(oom_kill|pgpg|pswp|pg.*fault).*".into(),
-            stat_softirq: false,
+            host: HostRoots::new(path("path.procfs"), path("path.sysfs"), path("path.rootfs"), path("path.udev.data")),
+            enabled: enabled.map(str::to_owned).collect(),
+            settings: Settings::from_flags(flags),
         }
     }
 }
@@ -81,7 +63,7 @@ impl NodeCollector {
                 options.enabled.iter().any(|n| n == def.name)
             };
             if on {
-                running.push((def.name, (def.make)(options)?));
+                running.push((def.name, (def.make)(&options.settings)?));
             }
         }
         Ok(Self { host: options.host.clone(), running })

@@ -2,9 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use firesteel_cli::FlagDef;
+use firesteel_cli::FlagKind::Bool;
 use parking_lot::Mutex;
 
-use crate::{CollectError, Collector, HostRoots, MetricSink};
+use crate::{CollectError, Collector, HostRoots, MetricSink, Settings};
+
+pub(crate) const FLAGS: &[FlagDef] =
+    &[FlagDef::new("collector.cpu.guest", Bool, "Enables metric node_cpu_guest_seconds_total").default(&["true"])];
 
 /// `/proc/stat` counts in ticks of 1/100 s for every program that reads it (USER_HZ).
 const TICKS_PER_SECOND: f64 = 100.0;
@@ -23,8 +28,8 @@ pub(crate) struct Cpu {
 }
 
 impl Cpu {
-    pub(crate) fn new(guest: bool) -> Self {
-        Self { guest, shown: Mutex::default() }
+    pub(crate) fn new(settings: &Settings) -> Self {
+        Self { guest: settings.bool("collector.cpu.guest"), shown: Mutex::default() }
     }
 }
 

@@ -1,6 +1,23 @@
 //! Counters of block devices, from `/proc/diskstats`.
 
-use crate::{CollectError, Collector, DeviceFilter, FilterError, HostRoots, MetricSink};
+use firesteel_cli::FlagDef;
+use firesteel_cli::FlagKind::Text;
+
+use crate::{CollectError, Collector, DeviceFilter, FilterError, HostRoots, MetricSink, Settings};
+
+pub(crate) const FLAGS: &[FlagDef] = &[
+    FlagDef::new(
+        "collector.diskstats.device-exclude",
+        Text,
+        "Regexp of diskstats devices to exclude (mutually exclusive to device-include).",
+    )
+    .default(&["^(z?ram|loop|fd|(h|s|v|xv)d[a-z]|nvme\\d+n\\d+p)\\d+$"]),
+    FlagDef::new(
+        "collector.diskstats.device-include",
+        Text,
+        "Regexp of diskstats devices to include (mutually exclusive to device-exclude).",
+    ),
+];
 
 #[derive(Debug)]
 pub(crate) struct Diskstats {
@@ -8,8 +25,8 @@ pub(crate) struct Diskstats {
 }
 
 impl Diskstats {
-    pub(crate) fn new(include: &str, exclude: &str) -> Result<Self, FilterError> {
-        Ok(Self { devices: DeviceFilter::new(include, exclude)? })
+    pub(crate) fn new(settings: &Settings) -> Result<Self, FilterError> {
+        Ok(Self { devices: settings.filter("collector.diskstats.device")? })
     }
 }
 

@@ -9,11 +9,44 @@ use std::sync::Arc;
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::Duration;
 
+use firesteel_cli::FlagDef;
+use firesteel_cli::FlagKind::Text;
 use parking_lot::Mutex;
 use rustix::fs::StatVfs;
 
 use super::mounts::{Mount, mounts};
-use crate::{CollectError, Collector, DeviceFilter, FilterError, HostRoots, MetricSink};
+use crate::{CollectError, Collector, DeviceFilter, FilterError, HostRoots, MetricSink, Settings};
+
+const MOUNT_POINTS_EXCLUDE: &str =
+    "^/(dev|proc|run/credentials/.+|sys|var/lib/docker/.+|var/lib/containers/storage/.+)($|/)";
+const FS_TYPES_EXCLUDE: &str = "^(autofs|binfmt_misc|bpf|cgroup2?|configfs|debugfs|devpts|devtmpfs|fusectl|\
+    hugetlbfs|iso9660|mqueue|nsfs|overlay|proc|procfs|pstore|rpc_pipefs|securityfs|selinuxfs|squashfs|erofs|sysfs|\
+    tracefs)$";
+
+pub(crate) const FLAGS: &[FlagDef] = &[
+    FlagDef::new(
+        "collector.filesystem.mount-points-exclude",
+        Text,
+        "Regexp of mount points to exclude for filesystem collector. (mutually exclusive to mount-points-include)",
+    )
+    .default(&[MOUNT_POINTS_EXCLUDE]),
+    FlagDef::new(
+        "collector.filesystem.mount-points-include",
+        Text,
+        "Regexp of mount points to include for filesystem collector. (mutually exclusive to mount-points-exclude)",
+    ),
+    FlagDef::new(
+        "collector.filesystem.fs-types-exclude",
+        Text,
+        "Regexp of filesystem types to exclude for filesystem collector. (mutually exclusive to fs-types-include)",
+    )
+    .default(&[FS_TYPES_EXCLUDE]),
+    FlagDef::new(
+        "collector.filesystem.fs-types-include",
+        Text,
+        "Regexp of filesystem types to include for filesystem collector. (mutually exclusive to fs-types-exclude)",
+    ),
+];
 
 /// How long a mount may take to answer (`--collector.filesystem.mount-timeout`).
 const MOUNT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -27,10 +60,10 @@ pub(crate) struct Filesystem {
 }
 
 impl Filesystem {
-    pub(crate) fn new(mount_points_exclude: &str, fs_types_exclude: &str) -> Result<Self, FilterError> {
+    pub(crate) fn new(settings: &Settings) -> Result<Self, FilterError> {
         Ok(Self {
-            mount_points: DeviceFilter::new("", mount_points_exclude)?,
-            fs_types: DeviceFilter::new("", fs_types_exclude)?,
+            mount_points: settings.filter("collector.filesystem.mount-points")?,
+            fs_types: settings.filter("collector.filesystem.fs-types")?,
             stuck: Arc::default(),
         })
     }

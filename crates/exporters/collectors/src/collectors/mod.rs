@@ -18,14 +18,21 @@ mod vmstat;
 
 use std::sync::Arc;
 
-use crate::{Collector, FilterError, NodeOptions};
+use firesteel_cli::FlagDef;
 
-/// A line of the table: the name of `--collector.<name>` and how it is made.
+use crate::{Collector, FilterError, Settings};
+
+/// How a collector is made from its settings.
+type Make = fn(&Settings) -> Result<Arc<dyn Collector>, FilterError>;
+
+/// A line of the table: the name of `--collector.<name>`, its flags and how it is made.
 #[derive(Clone, Copy)]
 pub struct CollectorDef {
     pub name: &'static str,
     pub default_enabled: bool,
-    pub make: fn(&NodeOptions) -> Result<Arc<dyn Collector>, FilterError>,
+    /// Its flags but the switch, by their full names.
+    pub flags: &'static [FlagDef],
+    pub make: Make,
 }
 
 impl std::fmt::Debug for CollectorDef {
@@ -34,26 +41,27 @@ impl std::fmt::Debug for CollectorDef {
     }
 }
 
-/// All collectors that are built, by name.
+const ON: bool = true;
+
+/// All collectors that are built, by name: one line each, so that two who add one do not meet.
+#[rustfmt::skip]
 pub const COLLECTORS: &[CollectorDef] = &[
-    on("cpu", |o| Ok(Arc::new(cpu::Cpu::new(o.cpu_guest)))),
-    on("diskstats", |o| Ok(Arc::new(diskstats::Diskstats::new(&o.diskstats_include, &o.diskstats_exclude)?))),
-    on("filefd", |_| Ok(Arc::new(filefd::Filefd))),
-    on("filesystem", |o| {
-        Ok(Arc::new(filesystem::Filesystem::new(&o.filesystem_mount_points_exclude, &o.filesystem_fs_types_exclude)?))
-    }),
-    on("loadavg", |_| Ok(Arc::new(loadavg::Loadavg))),
-    on("meminfo", |_| Ok(Arc::new(meminfo::Meminfo))),
-    on("netdev", |o| Ok(Arc::new(netdev::Netdev::new(&o.netdev_include, &o.netdev_exclude)?))),
-    on("netstat", |o| Ok(Arc::new(netstat::Netstat::new(&o.netstat_fields)?))),
-    on("pressure", |_| Ok(Arc::new(pressure::Pressure))),
-    on("sockstat", |_| Ok(Arc::new(sockstat::Sockstat::new()))),
-    on("stat", |o| Ok(Arc::new(stat::Stat::new(o.stat_softirq)))),
-    on("time", |_| Ok(Arc::new(time::Time))),
-    on("uname", |_| Ok(Arc::new(uname::Uname))),
-    on("vmstat", |o| Ok(Arc::new(vmstat::Vmstat::new(&o.vmstat_fields)?))),
+    row("cpu", ON, cpu::FLAGS, |s| Ok(Arc::new(cpu::Cpu::new(s)))),
+    row("diskstats", ON, diskstats::FLAGS, |s| Ok(Arc::new(diskstats::Diskstats::new(s)?))),
+    row("filefd", ON, &[], |_| Ok(Arc::new(filefd::Filefd))),
+    row("filesystem", ON, filesystem::FLAGS, |s| Ok(Arc::new(filesystem::Filesystem::new(s)?))),
+    row("loadavg", ON, &[], |_| Ok(Arc::new(loadavg::Loadavg))),
+    row("meminfo", ON, &[], |_| Ok(Arc::new(meminfo::Meminfo))),
+    row("netdev", ON, netdev::FLAGS, |s| Ok(Arc::new(netdev::Netdev::new(s)?))),
+    row("netstat", ON, netstat::FLAGS, |s| Ok(Arc::new(netstat::Netstat::new(s)?))),
+    row("pressure", ON, &[], |_| Ok(Arc::new(pressure::Pressure))),
+    row("sockstat", ON, &[], |_| Ok(Arc::new(sockstat::Sockstat::new()))),
+    row("stat", ON, stat::FLAGS, |s| Ok(Arc::new(stat::Stat::new(s)))),
+    row("time", ON, &[], |_| Ok(Arc::new(time::Time))),
+    row("uname", ON, &[], |_| Ok(Arc::new(uname::Uname))),
+    row("vmstat", ON, vmstat::FLAGS, |s| Ok(Arc::new(vmstat::Vmstat::new(s)?))),
 ];
 
-const fn on(name: &'static str, make: fn(&NodeOptions) -> Result<Arc<dyn Collector>, FilterError>) -> CollectorDef {
-    CollectorDef { name, default_enabled: true, make }
+const fn row(name: &'static str, default_enabled: bool, flags: &'static [FlagDef], make: Make) -> CollectorDef {
+    CollectorDef { name, default_enabled, flags, make }
 }

@@ -1,6 +1,22 @@
 //! Counters of network devices, from `/proc/net/dev`.
 
-use crate::{CollectError, Collector, DeviceFilter, FilterError, HostRoots, MetricSink};
+use firesteel_cli::FlagDef;
+use firesteel_cli::FlagKind::Text;
+
+use crate::{CollectError, Collector, DeviceFilter, FilterError, HostRoots, MetricSink, Settings};
+
+pub(crate) const FLAGS: &[FlagDef] = &[
+    FlagDef::new(
+        "collector.netdev.device-exclude",
+        Text,
+        "Regexp of net devices to exclude (mutually exclusive to device-include).",
+    ),
+    FlagDef::new(
+        "collector.netdev.device-include",
+        Text,
+        "Regexp of net devices to include (mutually exclusive to device-exclude).",
+    ),
+];
 
 #[derive(Debug)]
 pub(crate) struct Netdev {
@@ -8,8 +24,8 @@ pub(crate) struct Netdev {
 }
 
 impl Netdev {
-    pub(crate) fn new(include: &str, exclude: &str) -> Result<Self, FilterError> {
-        Ok(Self { devices: DeviceFilter::new(include, exclude)? })
+    pub(crate) fn new(settings: &Settings) -> Result<Self, FilterError> {
+        Ok(Self { devices: settings.filter("collector.netdev.device")? })
     }
 }
 

@@ -1,7 +1,19 @@
 //! Protocol counters from `/proc/net/netstat`, `snmp` and `snmp6`.
 
+use firesteel_cli::FlagDef;
+use firesteel_cli::FlagKind::Text;
+
 use crate::host::ProcFile;
-use crate::{CollectError, Collector, DeviceFilter, FilterError, HostRoots, MetricSink};
+use crate::{CollectError, Collector, DeviceFilter, FilterError, HostRoots, MetricSink, Settings};
+
+const FIELDS: &str = "^(.*_(InErrors|InErrs)|Ip_Forwarding|Ip(6|Ext)_(InOctets|OutOctets)|Icmp6?_(InMsgs|OutMsgs)|\
+    TcpExt_(Listen.*|Syncookies.*|TCPSynRetrans|TCPTimeouts|TCPOFOQueue|TCPRcvQDrop)|\
+    Tcp_(ActiveOpens|InSegs|OutSegs|OutRsts|PassiveOpens|RetransSegs|CurrEstab)|\
+    Udp6?_(InDatagrams|OutDatagrams|NoPorts|RcvbufErrors|SndbufErrors))$";
+
+pub(crate) const FLAGS: &[FlagDef] =
+    &[FlagDef::new("collector.netstat.fields", Text, "Regexp of fields to return for netstat collector.")
+        .default(&[FIELDS])];
 
 #[derive(Debug)]
 pub(crate) struct Netstat {
@@ -9,8 +21,8 @@ pub(crate) struct Netstat {
 }
 
 impl Netstat {
-    pub(crate) fn new(fields: &str) -> Result<Self, FilterError> {
-        Ok(Self { fields: DeviceFilter::new(fields, "")? })
+    pub(crate) fn new(settings: &Settings) -> Result<Self, FilterError> {
+        Ok(Self { fields: settings.shown("collector.netstat.fields")? })
     }
 
     fn put(&self, out: &mut MetricSink, protocol: &str, field: &str, value: f64) {

@@ -1,6 +1,11 @@
 //! Interrupts, context switches, forks, boot time and processes, from `/proc/stat`.
 
-use crate::{CollectError, Collector, HostRoots, MetricSink};
+use firesteel_cli::FlagDef;
+use firesteel_cli::FlagKind::Bool;
+
+use crate::{CollectError, Collector, HostRoots, MetricSink, Settings};
+
+pub(crate) const FLAGS: &[FlagDef] = &[FlagDef::new("collector.stat.softirq", Bool, "Export softirq calls per vector")];
 
 #[derive(Debug)]
 pub(crate) struct Stat {
@@ -8,8 +13,8 @@ pub(crate) struct Stat {
 }
 
 impl Stat {
-    pub(crate) fn new(softirq: bool) -> Self {
-        Self { softirq }
+    pub(crate) fn new(settings: &Settings) -> Self {
+        Self { softirq: settings.bool("collector.stat.softirq") }
     }
 }
 

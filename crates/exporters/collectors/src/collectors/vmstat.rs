@@ -1,6 +1,13 @@
 //! Counters of the kernel's memory management, from `/proc/vmstat`.
 
-use crate::{CollectError, Collector, DeviceFilter, FilterError, HostRoots, MetricSink};
+use firesteel_cli::FlagDef;
+use firesteel_cli::FlagKind::Text;
+
+use crate::{CollectError, Collector, DeviceFilter, FilterError, HostRoots, MetricSink, Settings};
+
+pub(crate) const FLAGS: &[FlagDef] =
+    &[FlagDef::new("collector.vmstat.fields", Text, "Regexp of fields to return for vmstat collector.")
+        .default(&["^(oom_kill|pgpg|pswp|pg.*fault).*"])];
 
 #[derive(Debug)]
 pub(crate) struct Vmstat {
@@ -8,8 +15,8 @@ pub(crate) struct Vmstat {
 }
 
 impl Vmstat {
-    pub(crate) fn new(fields: &str) -> Result<Self, FilterError> {
-        Ok(Self { fields: DeviceFilter::new(fields, "")? })
+    pub(crate) fn new(settings: &Settings) -> Result<Self, FilterError> {
+        Ok(Self { fields: settings.shown("collector.vmstat.fields")? })
     }
 }
 
@@ -22,7 +29,12 @@ impl Collector for Vmstat {
                 continue;
             }
             let value = file.number(number, value.trim())?;
-            out.untyped(&format!("vmstat_{field}"), &format!("/proc/vmstat information field {field}."), &[], value);
+            out.untyped(
+                format_args!("vmstat_{field}"),
+                format_args!("/proc/vmstat information field {field}."),
+                &[],
+                value,
+            );
         }
         Ok(())
     }

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use firesteel_client::Collect;
-use firesteel_collectors::{HostRoots, NodeCollector, NodeOptions};
+use firesteel_collectors::{HostRoots, NodeCollector, NodeOptions, Settings};
 use firesteel_model::{MetricFamily, MetricType, MetricValue};
 
 const FILES: &[(&str, &str)] = &[
@@ -46,14 +46,15 @@ fn fake_host(change: &[(&str, &str)]) -> (tempfile::TempDir, Vec<MetricFamily>) 
         fs::write(path, text).unwrap();
     }
     let host = roots(dir.path());
-    let node = NodeCollector::new(&NodeOptions { host, stat_softirq: true, ..NodeOptions::default() }).unwrap();
+    let settings = Settings::default().with("collector.stat.softirq", "true");
+    let node = NodeCollector::new(&NodeOptions { host, settings, ..NodeOptions::default() }).unwrap();
     let mut families = Vec::new();
     node.collect(&mut families);
     (dir, families)
 }
 
 fn roots(dir: &Path) -> HostRoots {
-    HostRoots { procfs: dir.join("proc"), sysfs: dir.join("sys"), rootfs: "/".into() }
+    HostRoots::new(dir.join("proc"), dir.join("sys"), "/", dir.join("udev"))
 }
 
 fn value(families: &[MetricFamily], name: &str, labels: &[(&str, &str)]) -> Option<f64> {

@@ -1,0 +1,153 @@
+//! A directory of `/sys`: its small files are opened relative to it, so that the kernel walks its path once.
+
+use std::io;
+use std::os::fd::OwnedFd;
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{CWD, Mode, OFlags, openat, readlinkat};
+
+use crate::CollectError;
+use crate::host::ProcFile;
+
+/// A file of `/sys` holds at most a page.
+const PAGE_BYTES: usize = 4096;
+
+#[derive(Debug)]
+pub(crate) struct Dir {
+    fd: OwnedFd,
+    path: PathBuf,
+}
+
+/// Returns whether the error says that the machine has no such thing, or does not show it.
+pub(crate) fn is_absent(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
+}
+
+/// What a driver answers for an attribute that it knows but has no value for now; the reference skips these.
+fn has_no_value(error: rustix::io::Errno) -> bool {
+    use rustix::io::Errno;
+    matches!(
+        error,
+        Errno::NOENT
+            | Errno::NOTDIR
+            | Errno::ACCESS
+            | Errno::PERM
+            | Errno::INVAL
+            | Errno::OPNOTSUPP
+            | Errno::NODATA
+            | Errno::NODEV
+            | Errno::NXIO
+            | Errno::ISDIR
+    )
+}
+
+impl Dir {
+    /// Opens a directory; `None` where there is none.
+    pub(crate) fn open(path: PathBuf) -> Result<Option<Self>, CollectError> {
+        match openat(CWD, &path, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty()) {
+            Ok(fd) => Ok(Some(Self { fd, path })),
+            Err(error) if is_absent(&error.into()) => Ok(None),
+            Err(error) => Err(CollectError::Io { path, source: error.into() }),
+        }
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Opens a directory within; `None` where there is none or it may not be read.
+    pub(crate) fn dir(&self, name: &str) -> Option<Self> {
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let fd = openat(&self.fd, name, flags, Mode::empty()).ok()?;
+        Some(Self { fd, path: self.path.join(name) })
+    }
+
+    /// Returns the names of all that is within, sorted.
+    pub(crate) fn names(&self) -> Vec<String> {
+        let Ok(entries) = rustix::fs::Dir::read_from(&self.fd) else { return Vec::new() };
+        let mut names: Vec<String> = entries
+            .flatten()
+            .map(|entry| entry.file_name().to_string_lossy().into_owned())
+            .filter(|name| name != "." && name != "..")
+            .collect();
+        names.sort_unstable();
+        names
+    }
+
+    /// Returns the directories within, links to directories included, by name.
+    pub(crate) fn dirs(&self) -> Vec<(String, Self)> {
+        self.names().into_iter().filter_map(|name| self.dir(&name).map(|dir| (name, dir))).collect()
+    }
+
+    /// Returns whether there is a file or directory of this name.
+    pub(crate) fn has(&self, name: &str) -> bool {
+        rustix::fs::statat(&self.fd, name, rustix::fs::AtFlags::empty()).is_ok()
+    }
+
+    /// Returns the last part of a link's target.
+    pub(crate) fn link(&self, name: &str) -> Option<String> {
+        let target = readlinkat(&self.fd, name, Vec::new()).ok()?;
+        target.to_string_lossy().rsplit('/').next().map(str::to_owned)
+    }
+
+    /// Reads a file without blanks at its ends. `None` where it is missing, may not be read, or its driver has nothing
+    /// to say; an error where reading fails otherwise.
+    pub(crate) fn try_text(&self, name: &str) -> Result<Option<String>, CollectError> {
+        self.with_bytes(name, |bytes| String::from_utf8_lossy(bytes.trim_ascii()).into_owned())
+    }
+
+    /// As [`Self::try_text`], with any error as `None`.
+    pub(crate) fn text(&self, name: &str) -> Option<String> {
+        self.try_text(name).ok().flatten()
+    }
+
+    /// Reads a number. `None` as with [`Self::try_text`]; a text that is no number is an error.
+    pub(crate) fn number(&self, name: &str) -> Result<Option<f64>, CollectError> {
+        let parsed = self.with_bytes(name, |bytes| {
+            let text = String::from_utf8_lossy(bytes.trim_ascii());
+            text.parse::<f64>().map_err(|_| format!("{text:?} is not a number"))
+        })?;
+        match parsed {
+            None => Ok(None),
+            Some(Ok(value)) => Ok(Some(value)),
+            Some(Err(what)) => Err(CollectError::Malformed { path: self.path.join(name), line: 1, what }),
+        }
+    }
+
+    /// Reads a file as a whole, with its path for errors; `None` as with [`Self::try_text`].
+    pub(crate) fn file(&self, name: &str) -> Result<Option<ProcFile>, CollectError> {
+        let text = self.with_bytes(name, |bytes| String::from_utf8_lossy(bytes).into_owned())?;
+        Ok(text.map(|text| ProcFile { path: self.path.join(name), text }))
+    }
+
+    fn with_bytes<T>(&self, name: &str, make: impl FnOnce(&[u8]) -> T) -> Result<Option<T>, CollectError> {
+        let failed = |error: rustix::io::Errno| {
+            if has_no_value(error) {
+                return Ok(None);
+            }
+            Err(CollectError::Io { path: self.path.join(name), source: error.into() })
+        };
+        // A fake tree or a wrong root could hold a pipe, which must not stop the scrape.
+        let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK;
+        let file = match openat(&self.fd, name, flags, Mode::empty()) {
+            Ok(file) => file,
+            Err(error) => return failed(error),
+        };
+        let mut page = [0; PAGE_BYTES];
+        match rustix::io::read(&file, &mut page) {
+            Ok(n) if n < PAGE_BYTES => Ok(Some(make(&page[..n]))),
+            Ok(_) => {
+                // A whole page: there may be more.
+                let mut bytes = page.to_vec();
+                loop {
+                    match rustix::io::read(&file, &mut page) {
+                        Ok(0) => return Ok(Some(make(&bytes))),
+                        Ok(n) => bytes.extend_from_slice(&page[..n]),
+                        Err(error) => return failed(error),
+                    }
+                }
+            }
+            Err(error) => failed(error),
+        }
+    }
+}
