@@ -10,7 +10,7 @@ use crate::{
     Console, check_config, check_metrics, check_rules, check_server, check_service_discovery,
     debug::{self, What},
     flags::{NOT_BUILT, PROGRAM},
-    format, query, script, tsdb,
+    format, push_metrics, query, query_analyze, script, tsdb,
 };
 
 pub(crate) const SUCCESS: u8 = 0;
@@ -55,6 +55,8 @@ pub fn run_on(args: impl IntoIterator<Item = String>, console: &mut Console<'_>)
         "query range" => query::range(&matches, console),
         "query series" => query::series(&matches, console),
         "query labels" => query::labels(&matches, console),
+        "query analyze" => query_analyze::run(&matches, console),
+        "push metrics" => push_metrics::run(&matches, console),
         "debug pprof" => debug::run(What::Profiles, &matches, console),
         "debug metrics" => debug::run(What::Metrics, &matches, console),
         "debug all" => debug::run(What::All, &matches, console),

@@ -54,7 +54,7 @@ pub(crate) fn run(matches: &Matches, console: &mut Console<'_>) -> u8 {
 
 /// How many series a family is. As upstream counts: all metrics have as many buckets as the first.
 fn cardinality(family: &Family) -> usize {
-    let n_parts = family.metrics.first().map_or(0, |metric| metric.n_parts);
+    let n_parts = family.metrics.first().map_or(0, |metric| metric.parts.len());
     match family.kind() {
         Kind::Histogram | Kind::Summary => family.metrics.len() * (2 + n_parts),
         _ => family.metrics.len(),

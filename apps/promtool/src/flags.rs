@@ -246,6 +246,47 @@ pub(crate) static PROGRAM: ProgramDef = ProgramDef {
             hidden: false,
         },
         CommandDef {
+            name: "query analyze",
+            help: "Run queries against your Prometheus to analyze the usage pattern of certain metrics.",
+            flags: &[
+                FORMAT,
+                HTTP_CONFIG,
+                FlagDef::new("server", FlagKind::Text, "Prometheus server to query.").required(),
+                FlagDef::new("type", FlagKind::Text, "Type of metric: histogram.").required(),
+                FlagDef::new("duration", FlagKind::GoDuration, "Time frame to analyze.").default(&["1h"]),
+                FlagDef::new("time", FlagKind::Text, "Query time (RFC3339 or Unix timestamp), defaults to now."),
+                MATCH_REQUIRED,
+            ],
+            args: &[],
+            hidden: false,
+        },
+        CommandDef {
+            name: "push metrics",
+            help: "Push metrics to a prometheus remote write (for testing purpose only).",
+            flags: &[
+                HTTP_CONFIG,
+                FlagDef::new("label", FlagKind::Text, "Label to attach to metrics. Can be specified multiple times.")
+                    .default(&["job=promtool"])
+                    .repeatable(),
+                FlagDef::new("timeout", FlagKind::GoDuration, "The time to wait for pushing metrics.").default(&["30s"]),
+                FlagDef::new("header", FlagKind::Text, "Prometheus remote write header.").repeatable(),
+                FlagDef::new(
+                    "protobuf_message",
+                    FlagKind::Enum(&["prometheus.WriteRequest", "io.prometheus.write.v2.Request"]),
+                    "Protobuf message to use when writing (prometheus.WriteRequest or io.prometheus.write.v2.Request).",
+                )
+                .default(&["prometheus.WriteRequest"]),
+                FlagDef::new("remote-write.path", FlagKind::Text, "Override the default remote write API path.")
+                    .default(&["/api/v1/write"]),
+            ],
+            args: &[
+                ArgDef::required("remote-write-url", "Prometheus remote write url to push metrics."),
+                ArgDef::optional("metric-files", "The metric files to push, default is read from standard input.")
+                    .repeatable(),
+            ],
+            hidden: false,
+        },
+        CommandDef {
             name: "test promql",
             help: "Run PromQL test scripts.",
             flags: &[],
@@ -419,4 +460,4 @@ pub(crate) static PROGRAM: ProgramDef = ProgramDef {
 };
 
 /// Commands of upstream's that are not built yet.
-pub(crate) const NOT_BUILT: &[&str] = &["query analyze", "push metrics", "test rules"];
+pub(crate) const NOT_BUILT: &[&str] = &["test rules"];

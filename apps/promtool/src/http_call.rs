@@ -22,25 +22,35 @@ pub(crate) struct Server {
     config: HttpClientConfig,
 }
 
+/// What is sent along.
+#[derive(Debug)]
+pub(crate) enum Sent<'a> {
+    Nothing,
+    /// Fields of a form.
+    Form(&'a [(String, String)]),
+    /// As it is; the headers say what it is.
+    Bytes(Bytes),
+}
+
 /// A request.
 #[derive(Debug)]
 pub(crate) struct Call<'a> {
     pub(crate) method: Method,
     pub(crate) path: &'a str,
-    /// Form fields of a POST.
-    pub(crate) form: &'a [(String, String)],
+    pub(crate) body: Sent<'a>,
     pub(crate) headers: Vec<(String, String)>,
 }
 
 impl<'a> Call<'a> {
     pub(crate) const fn get(path: &'a str) -> Self {
-        Self { method: Method::GET, path, form: &[], headers: Vec::new() }
+        Self { method: Method::GET, path, body: Sent::Nothing, headers: Vec::new() }
     }
 }
 
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) status: u16,
+    pub(crate) headers: HeaderMap,
     pub(crate) body: Bytes,
 }
 
@@ -100,18 +110,21 @@ impl Server {
             let name = HeaderName::from_bytes(name.as_bytes()).map_err(|error| error.to_string())?;
             headers.append(name, HeaderValue::from_str(value).map_err(|error| error.to_string())?);
         }
-        let mut body = String::new();
-        if call.method == Method::POST {
-            headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded"));
-            body = form_urlencoded::Serializer::new(body).extend_pairs(call.form).finish();
-        }
+        let body = match &call.body {
+            Sent::Nothing => Bytes::new(),
+            Sent::Bytes(bytes) => bytes.clone(),
+            Sent::Form(form) => {
+                headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded"));
+                form_urlencoded::Serializer::new(String::new()).extend_pairs(*form).finish().into()
+            }
+        };
         let asking = async {
-            let response = client.send(call.method.clone(), &url, &headers, body.into()).await;
+            let response = client.send(call.method.clone(), &url, &headers, body).await;
             let response = response.map_err(|error| error.to_string())?;
-            let status = response.status().as_u16();
-            let body = Limited::new(response.into_body(), BODY_BYTES_MAX).collect().await;
+            let (head, body) = response.into_parts();
+            let body = Limited::new(body, BODY_BYTES_MAX).collect().await;
             let body = body.map_err(|error| format!("reading the answer of {url}: {error}"))?.to_bytes();
-            Ok(Answer { status, body })
+            Ok(Answer { status: head.status.as_u16(), headers: head.headers, body })
         };
         tokio::time::timeout(timeout, asking).await.unwrap_or_else(|_| {
             let method = if call.method == Method::POST { "Post" } else { "Get" };

@@ -48,11 +48,18 @@ impl Kind {
     }
 }
 
-/// A metric: labels in the order of its line; how many buckets or quantiles it has.
-#[derive(Debug)]
+/// A metric: labels in the order of its line, and what its lines say.
+#[derive(Debug, Default)]
 pub(crate) struct Metric {
     pub(crate) labels: Vec<(String, String)>,
-    pub(crate) n_parts: usize,
+    /// Buckets or quantiles: the number of `le` or `quantile`, and the value.
+    pub(crate) parts: Vec<(f64, f64)>,
+    /// The value, or the sum of observations.
+    pub(crate) value: f64,
+    /// Observations of a histogram or summary.
+    pub(crate) count: f64,
+    /// The last time that a line gave, in milliseconds.
+    pub(crate) t_ms: Option<i64>,
 }
 
 #[derive(Debug)]
@@ -118,8 +125,8 @@ struct Series {
     family: usize,
     line: Line,
     labels: Vec<(String, String)>,
-    /// Whether `le` or `quantile` gave a number.
-    has_part: bool,
+    /// The number of `le` or `quantile`.
+    part: Option<f64>,
 }
 
 impl Reader<'_> {
@@ -165,7 +172,7 @@ impl Reader<'_> {
                     self.at += 1;
                     self.labels(Some(named))?
                 } else {
-                    Series { family: named.0, line: named.1, labels: Vec::new(), has_part: false }
+                    Series { family: named.0, line: named.1, labels: Vec::new(), part: None }
                 };
                 self.value(series)?;
             }
@@ -258,7 +265,7 @@ impl Reader<'_> {
         let inside = named.is_none();
         let mut named = named;
         let mut labels: Vec<(String, String)> = Vec::new();
-        let mut has_part = false;
+        let mut part = None;
         loop {
             if self.next_word()? == b'}' {
                 break;
@@ -306,7 +313,7 @@ impl Reader<'_> {
                 let number = parse_value(value.as_bytes());
                 let number =
                     number.map_err(|_| format!("expected float as value for '{name}' label, got {}", quote(&value)))?;
-                has_part = !number.is_nan();
+                part = Some(number).filter(|number| !number.is_nan());
             }
             match self.next_word()? {
                 b',' => self.at += 1,
@@ -319,7 +326,7 @@ impl Reader<'_> {
         }
         self.at += 1;
         let (family, line) = named.ok_or("invalid metric name")?;
-        Ok(Series { family, line, labels, has_part })
+        Ok(Series { family, line, labels, part })
     }
 
     fn value(&mut self, series: Series) -> Read<()> {
@@ -332,11 +339,10 @@ impl Reader<'_> {
             if series.line == Line::Count {
                 return Err(format!("negative count for histogram {}", quote(&family.name)));
             }
-            if series.line == Line::Plain && series.has_part {
+            if series.line == Line::Plain && series.part.is_some() {
                 return Err(format!("negative bucket population for histogram {}", quote(&family.name)));
             }
         }
-        let n_parts = usize::from(series.line == Line::Plain && series.has_part);
         let next = family.metrics.len();
         let at = if kind.part_label().is_some() {
             let mut key = series.labels.clone();
@@ -345,26 +351,34 @@ impl Reader<'_> {
         } else {
             next
         };
-        match family.metrics.get_mut(at) {
-            Some(metric) => metric.n_parts += n_parts,
-            None => family.metrics.push(Metric { labels: series.labels, n_parts }),
+        if at == next {
+            family.metrics.push(Metric { labels: series.labels, ..Metric::default() });
+        }
+        if let Some(metric) = family.metrics.get_mut(at) {
+            match (series.line, series.part) {
+                (Line::Count, _) => metric.count = value,
+                (Line::Plain, Some(part)) => metric.parts.push((part, value)),
+                (Line::Plain, None) if kind.part_label().is_some() => {}
+                _ => metric.value = value,
+            }
         }
         if self.peek()? != b'\n' {
-            self.timestamp()?;
+            let t_ms = self.timestamp()?;
+            if let Some(metric) = self.families.get_mut(series.family).and_then(|family| family.metrics.get_mut(at)) {
+                metric.t_ms = Some(t_ms);
+            }
         }
         self.at += 1;
         Ok(())
     }
 
-    fn timestamp(&mut self) -> Read<()> {
+    fn timestamp(&mut self) -> Read<i64> {
         self.next_word()?;
         let text = self.until_blank()?;
         let number = std::str::from_utf8(text).ok().and_then(|text| text.parse::<i64>().ok());
-        if number.is_none() {
-            return Err(format!("expected integer as timestamp, got {}", quote(text)));
-        }
+        let number = number.ok_or_else(|| format!("expected integer as timestamp, got {}", quote(text)))?;
         let rest = self.until_newline(false)?;
-        if rest.is_empty() { Ok(()) } else { Err(format!("spurious string after timestamp: {}", quote(&rest))) }
+        if rest.is_empty() { Ok(number) } else { Err(format!("spurious string after timestamp: {}", quote(&rest))) }
     }
 
     fn until_blank(&mut self) -> Read<&[u8]> {

@@ -10,7 +10,7 @@ use serde_json::Value as Json;
 use crate::{
     Console,
     app::{FAILURE, SUCCESS},
-    http_call::{Call, Server},
+    http_call::{Call, Sent, Server},
     query_time::QueryTime,
     show_value,
 };
@@ -80,7 +80,7 @@ fn window(matches: &Matches) -> Result<Fields, String> {
 fn post(matches: &Matches, path: &str, form: &Fields, headers: Vec<&str>) -> Result<Json, String> {
     let headers = headers.into_iter().filter_map(|header| header.split_once('='));
     let headers = headers.map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
-    ask(matches, &Call { method: Method::POST, path, form, headers })
+    ask(matches, &Call { method: Method::POST, path, body: Sent::Form(form), headers })
 }
 
 /// What a server answered, with its warnings.
@@ -103,7 +103,21 @@ pub(crate) fn query_range(
         field("end", end_s.to_string()),
         field("step", format_float(step_s).to_string()),
     ];
-    exchange(server, &Call { method: Method::POST, path: "/api/v1/query_range", form: &form, headers: Vec::new() })
+    exchange(
+        server,
+        &Call { method: Method::POST, path: "/api/v1/query_range", body: Sent::Form(&form), headers: Vec::new() },
+    )
+}
+
+/// Asks for a selector with a range at one time; returns its series.
+pub(crate) fn matrix_at(server: &Server, expr: &str, time: QueryTime) -> Result<Vec<Json>, String> {
+    let form = vec![field("query", expr), field("time", time.param())];
+    let call = Call { method: Method::POST, path: "/api/v1/query", body: Sent::Form(&form), headers: Vec::new() };
+    let data = exchange(server, &call)?.data;
+    match (data.get("resultType").and_then(Json::as_str), data.get("result").and_then(Json::as_array)) {
+        (Some("matrix"), Some(series)) => Ok(series.clone()),
+        _ => Err("query of buckets resulted in non-Matrix".to_owned()),
+    }
 }
 
 /// Returns the `data` of the answer.

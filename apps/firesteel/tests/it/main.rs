@@ -17,6 +17,7 @@ mod node_exporter;
 mod notifications;
 mod oauth2;
 mod promtool;
+mod promtool_push;
 mod query_data;
 mod query_limits;
 mod query_log;
