@@ -1,5 +1,5 @@
-//! Power is lost, or the disk fails, at any moment of appending, cutting, mapping, compacting, deleting and forgetting:
-//! what was synced is there again, nothing is made up, and nothing deleted returns.
+//! Power is lost, or the disk fails, at any moment of appending, cutting, mapping, compacting, deleting and forgetting,
+//! or at a clean stop: what was synced is there again, nothing is made up, and nothing deleted returns.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -15,8 +15,9 @@ use firesteel_tsdb::{Db, DbOptions, Retention};
 use crate::database::{Answer, answer, series};
 use crate::dice::{Dice, over_seeds, seeds_or};
 
-fn options(dir: &Path, vfs: &FaultVfs) -> DbOptions {
+fn options(dir: &Path, vfs: &FaultVfs, memory_snapshot: bool) -> DbOptions {
     DbOptions {
+        memory_snapshot,
         retention: Retention::UNLIMITED,
         min_block_duration: Duration::from_mins(2),
         max_block_duration: Duration::from_mins(18),
@@ -128,7 +129,10 @@ fn live(seed: u64, dir: &Path) {
     let mut history = History { t: 1_700_000_000_000, ..History::default() };
     for life in 0..3 {
         let what = format!("seed {seed}, life {life}");
-        let db = Db::open(options(dir, &vfs)).unwrap_or_else(|e| panic!("{what}: {e}"));
+        // Upstream's snapshot is written by some lives only; the others write the log further behind it.
+        let memory_snapshot = dice.below(2) == 0;
+        let what = format!("{what}, memory_snapshot: {memory_snapshot}");
+        let db = Db::open(options(dir, &vfs, memory_snapshot)).unwrap_or_else(|e| panic!("{what}: {e}"));
         history.check(&answer(&db), &what);
         let (mut faulty, mut forgot) = (false, false);
         for _ in 0..20 + dice.below(30) {
@@ -179,6 +183,21 @@ fn live(seed: u64, dir: &Path) {
             let n: usize = held.values().map(Vec::len).sum();
             assert_eq!(n, history.samples.values().flat_map(BTreeMap::values).count(), "{what}");
         }
+        if dice.below(2) == 0 {
+            // Stopped and not killed; the disk may fail or fill up meanwhile.
+            let held = answer(&db);
+            vfs.set_faults(match dice.below(6) {
+                0 => Faults { eio_at: Some(dice.below(25)), ..Faults::default() },
+                1 => Faults { gone_from: Some(dice.below(25)), ..Faults::default() },
+                2 => Faults { space_bytes: Some(dice.below(400_000)), ..Faults::default() },
+                _ => Faults::default(),
+            });
+            let closed = db.close();
+            vfs.set_faults(Faults::default());
+            if closed.is_ok() {
+                history.synced(&held);
+            }
+        }
         let how = match dice.below(4) {
             0 => Crash::LoseAll,
             1 => Crash::LoseNothing,
@@ -188,7 +207,7 @@ fn live(seed: u64, dir: &Path) {
         drop(db);
         vfs = after;
     }
-    let db = Db::open(options(dir, &vfs)).expect("opens");
+    let db = Db::open(options(dir, &vfs, dice.below(2) == 0)).expect("opens");
     history.check(&answer(&db), &format!("seed {seed}, at the end"));
 }
 

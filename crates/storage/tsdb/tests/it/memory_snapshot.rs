@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use firesteel_base::vfs::{FaultVfs, OsVfs, Vfs};
+use firesteel_base::vfs::{Crash, FaultVfs, Faults, OsVfs, Vfs};
 use firesteel_base::{TimeRange, TimestampMs};
 use firesteel_client::Registry;
 use firesteel_model::{FloatHistogram, Histogram, Labels, Matcher, MetricValue, Span};
@@ -165,7 +165,7 @@ fn one_that_does_not_fit_is_left_out() {
     let breaks: [(&str, Break); 3] =
         [("rot", |bytes| bytes[100] ^= 1), ("cut", |bytes| bytes.truncate(900)), ("kind", |bytes| bytes[0] = 0x0f)];
     for (what, change) in breaks {
-        let broken = vfs.crash(firesteel_base::vfs::Crash::LoseNothing);
+        let broken = vfs.crash(Crash::LoseNothing);
         broken.corrupt(&segment, change).expect("is there");
         let db = open(&broken);
         let replay = db.replay_stats();
@@ -173,17 +173,86 @@ fn one_that_does_not_fit_is_left_out() {
         assert_eq!(answer(&db), want, "{what}");
     }
     // Head chunks that are broken are filled from the log, which must be read from its begin then.
-    let broken = vfs.crash(firesteel_base::vfs::Crash::LoseNothing);
+    let broken = vfs.crash(Crash::LoseNothing);
     broken.corrupt(&dir.join("chunks_head/000001"), |bytes| bytes[40] ^= 1).expect("is there");
     let db = open(&broken);
     assert_eq!((answer(&db), db.replay_stats().chunk_snapshot_failed), (want.clone(), false));
     // A log that ends before it is another one.
     let renamed = dir.join("chunk_snapshot.000099.0000000000");
-    let other = vfs.crash(firesteel_base::vfs::Crash::LoseNothing);
+    let other = vfs.crash(Crash::LoseNothing);
     other.rename(&snapshot, &renamed).expect("renames");
     let db = open(&other);
     assert_eq!(answer(&db), want);
     assert!(snapshots(&other, dir).is_empty());
+}
+
+/// The disk fails once, goes away or fills up while it is written, each call in its turn, and then power is lost: the log has
+/// all, whether the next start reads snapshots or not.
+#[test]
+fn a_disk_that_fails_while_it_is_written_harms_nothing() {
+    let dir = Path::new("/data");
+    let begun = FaultVfs::new();
+    begun.create_dir_all(dir).expect("a directory");
+    begun.sync_dir(Path::new("/")).expect("syncs");
+    let open = |vfs: &FaultVfs, memory_snapshot: bool| {
+        Db::open(DbOptions { memory_snapshot, ..options(dir, Arc::new(vfs.clone())) }).expect("opens")
+    };
+    let db = open(&begun, true);
+    fill(&db, 1_000_000);
+    let want = answer(&db);
+    db.close().expect("closes");
+    // Behind the first snapshot: a second one is to take its place.
+    let begun = begun.crash(Crash::LoseNothing);
+    let first = snapshots(&begun, dir).pop().expect("was written");
+    for fault in 0..3 {
+        for nth in 0.. {
+            let vfs = begun.crash(Crash::LoseNothing);
+            let db = open(&vfs, true);
+            assert_eq!(db.replay_stats().samples, 0, "the snapshot is read");
+            append(&db, &[(1, 2_000_000, 5.0)]);
+            db.sync().expect("syncs");
+            let more = answer(&db);
+            assert_eq!(more.len(), want.len() + 1);
+            let held: u64 = files_bytes(&vfs, dir);
+            vfs.set_faults(match fault {
+                0 => Faults { eio_at: Some(nth), ..Faults::default() },
+                1 => Faults { gone_from: Some(nth), ..Faults::default() },
+                _ => Faults { space_bytes: Some(held + nth * 8192), ..Faults::default() },
+            });
+            // Whether it fails or not.
+            let _ = db.close();
+            let is_written =
+                snapshots(&vfs, dir).iter().any(|path| *path != first && path.extension() != Some("tmp".as_ref()));
+            let through = if fault == 2 { is_written } else { vfs.calls() <= nth };
+            vfs.set_faults(Faults::default());
+            for how in [Crash::LoseAll, Crash::LoseNothing, Crash::Dice { seed: nth }] {
+                let after = vfs.crash(how);
+                for memory_snapshot in [false, true] {
+                    let again = open(&after, memory_snapshot);
+                    let what = format!("fault {fault}, call {nth}, {how:?}, {memory_snapshot}");
+                    assert_eq!(answer(&again), more, "{what}");
+                    assert!(!again.replay_stats().chunk_snapshot_failed, "{what}");
+                    again.close().expect("closes");
+                }
+                // What was begun is gone with the next one.
+                assert_eq!(snapshots(&after, dir).len(), 1);
+            }
+            if through {
+                assert!(is_written && nth > 1, "fault {fault}, call {nth}");
+                break;
+            }
+        }
+    }
+}
+
+fn files_bytes(vfs: &dyn Vfs, dir: &Path) -> u64 {
+    let entries = vfs.list(dir).expect("is there");
+    let bytes = |path: &Path| vfs.open_read(path).and_then(|f| f.len()).expect("is there");
+    entries
+        .into_iter()
+        .map(|e| (dir.join(e.name), e.is_dir))
+        .map(|(path, is_dir)| if is_dir { files_bytes(vfs, &path) } else { bytes(&path) })
+        .sum()
 }
 
 #[test]

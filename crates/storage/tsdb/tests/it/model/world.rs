@@ -41,6 +41,7 @@ struct World {
     t: i64,
     cap: u16,
     samples_per_chunk: u16,
+    memory_snapshot: bool,
     backups: usize,
     dice: Dice,
     what: String,
@@ -86,7 +87,8 @@ fn answer(db: &Db, within: (i64, i64), matchers: &[Matcher]) -> BTreeMap<Labels,
 
 impl World {
     fn options(&self) -> DbOptions {
-        options(&self.dir, &self.vfs, self.cap, self.samples_per_chunk, self.store.window_ms)
+        let options = options(&self.dir, &self.vfs, self.cap, self.samples_per_chunk, self.store.window_ms);
+        DbOptions { memory_snapshot: self.memory_snapshot, ..options }
     }
 
     fn matcher(&mut self) -> Matcher {
@@ -318,6 +320,7 @@ impl World {
         };
         let after = how.map_or_else(|| self.vfs.clone(), |how| self.vfs.crash(how));
         self.what = format!("{}, then {how:?}", self.what);
+        self.memory_snapshot = self.dice.one_in(2);
         if self.dice.one_in(3) {
             self.store.window_ms = [0, 5, 12, 40][self.dice.below(4) as usize] * MINUTE;
             self.cap = [4, 7, 32][self.dice.below(3) as usize];
@@ -422,6 +425,7 @@ pub(super) fn live(seed: u64, dir: &Path) {
         t: START,
         cap,
         samples_per_chunk,
+        memory_snapshot: false,
         backups: 0,
         dice,
         what: format!("seed {seed}"),
