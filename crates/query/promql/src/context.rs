@@ -47,6 +47,10 @@ pub(crate) struct Shared<'q> {
     account: Arc<Account>,
     max_samples: u64,
     pub(crate) limit: usize,
+    /// What the answer does not depend on need not be read.
+    pub(crate) leave_unread: bool,
+    /// Series are wanted in order of labels.
+    sorted: bool,
     // Counters: nothing is published through them, so relaxed ordering is enough.
     held: AtomicU64,
     peak: AtomicU64,
@@ -75,6 +79,10 @@ pub(crate) struct Limits {
     pub(crate) max_samples: usize,
     /// How many series the answer needs at least; 0 = all.
     pub(crate) series: usize,
+    /// What the answer does not depend on need not be read.
+    pub(crate) leave_unread: bool,
+    /// Series are wanted in order of labels.
+    pub(crate) sorted: bool,
 }
 
 impl<'q> Shared<'q> {
@@ -95,6 +103,8 @@ impl<'q> Shared<'q> {
             stop: limits.stop,
             account: limits.account,
             limit: limits.series,
+            leave_unread: limits.leave_unread,
+            sorted: limits.sorted,
             max_samples: if limits.max_samples == 0 { u64::MAX } else { limits.max_samples as u64 },
             held: AtomicU64::new(0),
             peak: AtomicU64::new(0),
@@ -278,7 +288,7 @@ impl<'a> Context<'a> {
         let limit = self.shared.account.room().map_or(0, |room| (room / SERIES_BYTES).saturating_add(1));
         let limit = usize::try_from(limit).ok().filter(|limit| *limit < MOST_SERIES).unwrap_or(0);
         let wanted = labels.map_or(LabelsWanted::All, |names| LabelsWanted::Only(names));
-        let what = Selection { matchers, hints, limit, sorted: false, labels: wanted };
+        let what = Selection { matchers, hints, limit, sorted: self.shared.sorted, labels: wanted };
         let selected: Arc<dyn Selected> = Arc::from(self.shared.querier.select(&what)?);
         let series = selected.series();
         self.node.note_series(series.len());

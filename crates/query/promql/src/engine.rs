@@ -169,11 +169,17 @@ impl Engine {
         let querier = storage.querier(extent)?;
         let stop = Stop { cancel: options.cancel.clone(), deadline };
         let account = self.memory.open();
+        // A part of the rows is all that a part of the answer needs.
+        let features = &self.options.features;
+        let by_rows = matches!(&root, Root::Steps(plan) if plan.is_by_rows()) && !features.type_and_unit_labels;
         let limits = Limits {
             stop,
             account: Arc::clone(&account.0),
             max_samples: self.options.max_samples,
-            series: options.limit,
+            series: if by_rows { options.limit } else { 0 },
+            leave_unread: options.leave_unread,
+            // The answer to a range query begins with the least labels.
+            sorted: by_rows && options.limit > 0 && !instant,
         };
         let threads = self.pool.current_num_threads();
         let shared = Shared::new(querier.as_ref(), lookback_ms, self.options.features, threads, limits);

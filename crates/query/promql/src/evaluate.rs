@@ -91,7 +91,9 @@ fn matrix(mut input: Input, grid: Grid, cx: &Context<'_>, held: &mut Charge) -> 
     let series = input.prepare(cx)?;
     let mut matrix = Vec::new();
     let mut tile = Tile::default();
-    while input.next(cx, &mut tile)? == Flow::More {
+    // What comes in order of labels is enough when there is enough of it.
+    let limit = if cx.limit > 0 && series.is_sorted_by(|a, b| a.labels < b.labels) { cx.limit } else { usize::MAX };
+    while matrix.len() < limit && input.next(cx, &mut tile)? == Flow::More {
         for i in 0..tile.n_rows() {
             let row = tile.row(i);
             if row.is_empty() {

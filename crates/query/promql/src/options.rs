@@ -65,9 +65,11 @@ pub struct QueryOptions {
     pub cancel: CancelFlag,
     /// Count samples per step, if the engine has the feature.
     pub per_step_stats: bool,
-    /// How many series the answer needs at least; 0 = all. More than are there may come, and what is not needed may be left
-    /// unread: who wants statistics of the whole asks for all.
+    /// How many series the answer needs at least; 0 = all. More may come. Who wants statistics of the whole, or remarks about
+    /// series that are not among them, asks for all.
     pub limit: usize,
+    /// What the answer does not depend on is left unread: statistics are then of what was read.
+    pub leave_unread: bool,
     /// What the answer tells about how it came about.
     pub explain: ExplainWhat,
     /// Who asks: a query log says so.

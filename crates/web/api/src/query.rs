@@ -126,6 +126,7 @@ where
         explain,
         // One more than wanted tells whether there was more. Statistics are of the whole.
         limit: if limit == 0 || !stats.is_empty() || explain.plan { 0 } else { limit.saturating_add(1) },
+        leave_unread: stats.is_empty() && !explain.plan,
         origin: params.origin.clone(),
     };
     let listed = api.running.list(&options, began);

@@ -87,8 +87,11 @@ impl Selecting {
         // The value of the worst kept element of a cell that is full: what is no better is not looked at closer.
         let mut bars = vec![f64::NAN; if self.is_by_value() { cells.len() } else { 0 }];
         let descending = self.selection == Selection::TopK;
+        // How many cells of the first come are not full: with none the rest changes nothing.
+        let limited = self.selection == Selection::LimitK && cx.leave_unread;
+        let mut open = cells.len();
         let mut tile = Tile::default();
-        while self.input.next(cx, &mut tile)? == Flow::More {
+        while !(limited && open == 0) && self.input.next(cx, &mut tile)? == Flow::More {
             if nothing {
                 continue;
             }
@@ -122,7 +125,10 @@ impl Selecting {
                         }
                         Selection::TopK => offer(cell, entry, param, |a, b| a > b),
                         Selection::BottomK => offer(cell, entry, param, |a, b| a < b),
-                        Selection::LimitK if (cell.len() as f64) < param.trunc() => cell.push(entry),
+                        Selection::LimitK if (cell.len() as f64) < param.trunc() => {
+                            cell.push(entry);
+                            open -= usize::from(cell.len() as f64 >= param.trunc());
+                        }
                         Selection::LimitRatio if takes(param, offset) => cell.push(entry),
                         Selection::LimitK | Selection::LimitRatio => {}
                     }
@@ -136,6 +142,7 @@ impl Selecting {
             }
             self.charge.add(cx.node, KEPT_BYTES * kept as u64)?;
         }
+        self.input.leave(cx);
         if self.is_by_value() {
             for cell in &mut cells {
                 cell.sort_by(|a, b| crate::operators::nan_last(a.v, b.v, descending));

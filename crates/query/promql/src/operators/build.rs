@@ -4,7 +4,7 @@ use firesteel_promql_syntax::AggregateOp;
 
 use super::absent::Absent;
 use super::broadcast::Broadcast;
-use super::exact::Exact;
+use super::exact::{Enough, Exact};
 use super::info::{Info, InfoTime};
 use super::labels::{LabelChange, Relabel};
 use super::leaf::Leaf;
@@ -49,10 +49,24 @@ pub(crate) fn build_root(plan: &Plan, grid: Grid, cx: &Context<'_>) -> Result<Bo
 
 /// Builds the operators of a plan.
 pub(crate) fn build(plan: &Plan, grid: Grid, cx: &Context<'_>) -> Result<Box<dyn Operator>, QueryError> {
+    let limited = cx.node.is_root() && cx.limit > 0;
+    let enough = if limited { Enough::Rows(cx.limit) } else { Enough::All };
+    build_some(plan, grid, cx, enough, limited)
+}
+
+/// Builds the operators of a plan of which some rows are enough; `by_rows`: the plan and its inputs, of which nobody knows
+/// how many rows that takes, are made row by row.
+fn build_some(
+    plan: &Plan,
+    grid: Grid,
+    cx: &Context<'_>,
+    enough: Enough,
+    by_rows: bool,
+) -> Result<Box<dyn Operator>, QueryError> {
     cx.check_steps(grid.n)?;
     let (span, plan) = plan.place();
     if let Plan::Number(_) = plan {
-        return Ok(Builder { grid, cx }.node(plan)?.0);
+        return Ok(Builder { grid, cx, by_rows: false }.node(plan)?.0);
     }
     let selector = plan.selector();
     let about = About {
@@ -62,16 +76,16 @@ pub(crate) fn build(plan: &Plan, grid: Grid, cx: &Context<'_>) -> Result<Box<dyn
         labels: selector.and_then(|one| one.labels.clone()),
     };
     let node = cx.node.child(about);
-    let builder = Builder { grid, cx: &cx.at(&node) };
+    let builder = Builder { grid, cx: &cx.at(&node), by_rows };
     let (operator, output) = builder.node(plan)?;
-    // A selector by itself is the answer: what `limit` leaves out need not be read.
-    let needed = if cx.node.is_root() && matches!(plan, Plan::Selector(_)) { cx.limit } else { 0 };
     let operator: Box<dyn Operator> = match LeafKey::of(plan, grid) {
         Some((key, span)) => Box::new(cx.leaves.lock().join(key, operator, span)),
         None => operator,
     };
     let operator: Box<dyn Operator> = match output {
-        Output::Distinct | Output::MayClash(_) if grid.is_instant() => Box::new(Exact::new(operator, needed)),
+        // The outermost asks for rows until it has enough.
+        Output::Distinct | Output::MayClash(_) if by_rows && !matches!(enough, Enough::Rows(_)) => operator,
+        Output::Distinct | Output::MayClash(_) if grid.is_instant() => Box::new(Exact::new(operator, enough)),
         _ => operator,
     };
     let operator = match output {
@@ -86,6 +100,7 @@ pub(crate) fn build(plan: &Plan, grid: Grid, cx: &Context<'_>) -> Result<Box<dyn
 struct Builder<'a, 'q> {
     grid: Grid,
     cx: &'a Context<'q>,
+    by_rows: bool,
 }
 
 impl Builder<'_, '_> {
@@ -100,6 +115,11 @@ impl Builder<'_, '_> {
 
     fn build(&self, plan: &Plan) -> Result<Box<dyn Operator>, QueryError> {
         build(plan, self.grid, self.cx)
+    }
+
+    /// Builds the input that rows are made of one by one.
+    fn rows(&self, plan: &Plan) -> Result<Box<dyn Operator>, QueryError> {
+        build_some(plan, self.grid, self.cx, Enough::All, self.by_rows)
     }
 
     fn input(&self, plan: &Plan) -> Result<Input, QueryError> {
@@ -157,17 +177,17 @@ impl Builder<'_, '_> {
             }
             Plan::Map { function, input, params } => {
                 let change = RowChange::Function(*function);
-                (Box::new(Map::new(change, grid, self.build(input)?, self.inputs(params)?)), renamed)
+                (Box::new(Map::new(change, grid, self.rows(input)?, self.inputs(params)?)), renamed)
             }
             Plan::OfHistogram { function, input } => {
-                (Box::new(Map::new(RowChange::Histogram(*function), grid, self.build(input)?, Vec::new())), renamed)
+                (Box::new(Map::new(RowChange::Histogram(*function), grid, self.rows(input)?, Vec::new())), renamed)
             }
             Plan::Negate(input) => {
                 let is_scalar = matches!(
                     input.place().1,
                     Plan::Number(_) | Plan::Time | Plan::Scalar(_) | Plan::ScalarScalar { .. }
                 );
-                let map = Box::new(Map::new(RowChange::Negate, grid, self.build(input)?, Vec::new()));
+                let map = Box::new(Map::new(RowChange::Negate, grid, self.rows(input)?, Vec::new()));
                 // upstream joins here whether or not the query is an instant one, but not with delayed names.
                 (map, if is_scalar || self.cx.delayed_names() { Output::Distinct } else { renamed })
             }
@@ -201,7 +221,7 @@ impl Builder<'_, '_> {
                     return_bool: *return_bool,
                     span: *span,
                 };
-                (Box::new(Map::new(change, grid, self.build(vector)?, vec![self.input(scalar)?])), renamed)
+                (Box::new(Map::new(change, grid, self.rows(vector)?, vec![self.input(scalar)?])), renamed)
             }
             Plan::VectorVector { op, matching, return_bool, lhs, rhs, span } => {
                 let what = VectorMatch { op: *op, matching: matching.clone(), return_bool: *return_bool, span: *span };
@@ -223,7 +243,8 @@ impl Builder<'_, '_> {
             Plan::At(_, input) => return self.node(input),
             Plan::StepInvariant(input) => {
                 let once = grid.first();
-                (Box::new(Broadcast::new(build(input, once, self.cx)?, grid)), Output::Distinct)
+                let input = build_some(input, once, self.cx, Enough::All, self.by_rows)?;
+                (Box::new(Broadcast::new(input, grid)), Output::Distinct)
             }
         })
     }
@@ -268,11 +289,22 @@ impl Builder<'_, '_> {
             AggregateOp::LimitRatio => Some(Selection::LimitRatio),
             _ => None,
         };
+        let constant = match param.as_deref() {
+            Some(Plan::Number(k)) => Some(*k),
+            _ => None,
+        };
         let param = match param {
             Some(param) => Some(self.input(param)?),
             None => None,
         };
-        let input = self.build(input)?;
+        let enough = match (selection, constant) {
+            // Which elements come first is known when they have come.
+            (Some(Selection::LimitK), Some(k)) if self.cx.leave_unread && k >= 1.0 => {
+                Enough::Each(by.clone(), k as usize)
+            }
+            _ => Enough::All,
+        };
+        let input = build_some(input, self.grid, self.cx, enough, false)?;
         let grid = self.grid;
         Ok(match (selection, param) {
             (Some(selection), Some(param)) => {

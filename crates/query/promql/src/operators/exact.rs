@@ -4,23 +4,76 @@ use std::sync::Arc;
 
 use super::{Flow, Input, Operator};
 use crate::QueryError;
+use crate::aggregate::GroupBy;
 use crate::budget::Charge;
 use crate::context::{Context, row_bytes};
 use crate::series::OutputSeries;
 use crate::tile::Tile;
 
+/// Which rows are enough.
+#[derive(Debug, Default)]
+pub(crate) enum Enough {
+    #[default]
+    All,
+    /// So many.
+    Rows(usize),
+    /// So many of each group.
+    Each(GroupBy, usize),
+}
+
+/// What is missing until there is enough.
+enum Left {
+    All,
+    Rows(usize),
+    /// How many of each group, by the group of each series, and how many groups lack some.
+    Each(Vec<usize>, Vec<usize>, usize),
+}
+
+impl Enough {
+    fn before(&self, series: &[OutputSeries]) -> Left {
+        match self {
+            Self::All => Left::All,
+            Self::Rows(n) => Left::Rows(*n),
+            Self::Each(by, n) => {
+                let (group_of, groups) = by.groups(series);
+                Left::Each(vec![*n; groups.len()], group_of, if *n > 0 { groups.len() } else { 0 })
+            }
+        }
+    }
+}
+
+impl Left {
+    fn is_none(&self) -> bool {
+        matches!(self, Self::Rows(0) | Self::Each(.., 0))
+    }
+
+    /// Notes that the `i`-th series has a point.
+    fn one_of(&mut self, i: usize) {
+        match self {
+            Self::All => {}
+            Self::Rows(n) => *n = n.saturating_sub(1),
+            Self::Each(missing, group_of, groups) => {
+                let of_group = &mut missing[group_of[i]];
+                if *of_group == 1 {
+                    *groups -= 1;
+                }
+                *of_group = of_group.saturating_sub(1);
+            }
+        }
+    }
+}
+
 /// Evaluates its input when it is prepared.
 pub(crate) struct Exact {
     input: Input,
-    /// More rows than this are not needed; 0 = all are.
-    needed: usize,
+    enough: Enough,
     rows: Option<Tile>,
     charge: Charge,
 }
 
 impl Exact {
-    pub(crate) fn new(operator: Box<dyn Operator>, needed: usize) -> Self {
-        Self { input: Input::new(operator), needed, rows: None, charge: Charge::default() }
+    pub(crate) fn new(operator: Box<dyn Operator>, enough: Enough) -> Self {
+        Self { input: Input::new(operator), enough, rows: None, charge: Charge::default() }
     }
 }
 
@@ -30,18 +83,20 @@ impl Operator for Exact {
         let mut present = Vec::new();
         let mut rows = Tile::default();
         let mut tile = Tile::default();
-        let enough = |present: &[OutputSeries]| self.needed > 0 && present.len() >= self.needed;
-        while !enough(&present) && self.input.next(cx, &mut tile)? == Flow::More {
+        let mut left = self.enough.before(&series);
+        while !left.is_none() && self.input.next(cx, &mut tile)? == Flow::More {
             let per_row = row_bytes(1) + size_of::<OutputSeries>() as u64;
             self.charge.add(cx.node, tile.n_rows() as u64 * per_row + tile.histogram_bytes())?;
             for i in 0..tile.n_rows() {
                 let row = tile.row(i);
                 if !row.is_empty() {
+                    left.one_of(tile.first + i);
                     present.push(series[tile.first + i].clone());
                     rows.push_row(row);
                 }
             }
         }
+        self.input.leave(cx);
         self.rows = Some(rows);
         Ok(present.into())
     }

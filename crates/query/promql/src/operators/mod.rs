@@ -83,6 +83,11 @@ impl Input {
         Ok(flow)
     }
 
+    /// Pulls no more: what was pulled counts as released.
+    pub(crate) fn leave(&mut self, cx: &Context<'_>) {
+        cx.release(std::mem::take(&mut self.held));
+    }
+
     /// Pulls everything into one tile of all rows, charged to whoever has this input.
     pub(crate) fn gather(&mut self, cx: &Context<'_>, n_rows: usize, grid: Grid) -> Result<Tile, QueryError> {
         self.gathered = cx.charge_rows(n_rows, grid.n)?;

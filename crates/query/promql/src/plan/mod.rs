@@ -8,6 +8,7 @@ mod extent;
 mod functions;
 mod labels;
 mod lower;
+mod rows;
 
 use std::sync::Arc;
 

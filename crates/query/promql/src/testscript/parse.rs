@@ -149,8 +149,11 @@ fn parse_eval(lines: &mut Lines<'_>, number: usize, line: &str) -> Result<Eval, 
         if eval.fail && line.starts_with("expected_fail_message") {
             let text = line["expected_fail_message".len()..].trim();
             block.fail_message.push(TextMatch::Equal(text.to_owned()));
+            // These and a number end the block: another command may follow without an empty line.
+            break;
         } else if eval.fail && line.starts_with("expected_fail_regexp") {
             block.fail_message.push(search(line["expected_fail_regexp".len()..].trim()).map_err(of_eval)?);
+            break;
         } else if let Some(rest) = line.strip_prefix("expect range vector") {
             range_vector = Some(parse_range_vector(rest).map_err(of_eval)?);
         } else if let Some(rest) = line.strip_prefix("expect string") {
@@ -160,6 +163,7 @@ fn parse_eval(lines: &mut Lines<'_>, number: usize, line: &str) -> Result<Eval, 
             block.expect(line).map_err(of_eval)?;
         } else if let Some(v) = parse_number(line) {
             block.scalar = Some(v);
+            break;
         } else {
             let (labels, points) = parse_series(number, line)?;
             if points.len() > 1 && matches!(eval.when, When::Instant(_)) && range_vector.is_none() {
@@ -328,12 +332,57 @@ fn time(text: &str) -> Result<TimestampMs, String> {
     Ok(TimestampMs(duration.as_millis() as i64))
 }
 
-/// Reads a number as the parser does: floats and whole numbers in Go's notations.
+/// Reads a number as upstream's scripts do: a whole number in any of Go's notations (`010` is eight), else a float.
 fn parse_number(text: &str) -> Option<f64> {
-    if let Some(hex) = text.strip_prefix("0x") {
-        return i64::from_str_radix(hex, 16).ok().map(|v| v as f64);
+    parse_whole(text).map(|v| v as f64).or_else(|| parse_float(text).ok())
+}
+
+/// Reads what `strconv.ParseInt(text, 0, 64)` reads.
+fn parse_whole(text: &str) -> Option<i64> {
+    let unsigned = text.strip_prefix(['-', '+']).unwrap_or(text);
+    let lower = unsigned.to_ascii_lowercase();
+    let (radix, digits) = [("0x", 16), ("0o", 8), ("0b", 2), ("0", 8)]
+        .into_iter()
+        .find_map(|(prefix, radix)| Some((radix, lower.strip_prefix(prefix)?)))
+        .filter(|(_, digits)| !digits.is_empty())
+        .unwrap_or((10, &lower));
+    // Underscores stand between digits, or behind what says the base.
+    let is_misplaced = digits.ends_with('_') || digits.contains("__") || radix == 10 && digits.starts_with('_');
+    if is_misplaced || digits.starts_with(['-', '+']) {
+        return None;
     }
-    parse_float(text).ok()
+    let digits = digits.replace('_', "");
+    let magnitude = u64::from_str_radix(&digits, radix).ok()?;
+    if text.starts_with('-') { 0i64.checked_sub_unsigned(magnitude) } else { i64::try_from(magnitude).ok() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_read_in_all_notations() {
+        let cases = [
+            ("5", 5.0),
+            ("-0x1f", -31.0),
+            ("010", 8.0),
+            ("0b101", 5.0),
+            ("0o17", 15.0),
+            ("1_000", 1000.0),
+            ("09", 9.0),
+            ("1e3", 1000.0),
+            ("-.5", -0.5),
+            ("0", 0.0),
+            ("+Inf", f64::INFINITY),
+            ("99999999999999999999", 1e20),
+        ];
+        for (text, want) in cases {
+            assert_eq!(parse_number(text), Some(want), "{text}");
+        }
+        for text in ["", "x", "1 2", "up", "--1", "_1", "0x"] {
+            assert_eq!(parse_number(text), None, "{text}");
+        }
+    }
 }
 
 /// Compiles a pattern that may match anywhere.

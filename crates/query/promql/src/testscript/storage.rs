@@ -187,8 +187,12 @@ impl TestQuerier {
 
 impl Querier for TestQuerier {
     fn select(&self, what: &Selection<'_>) -> Result<Box<dyn Selected>, StorageError> {
-        let (mut entries, series): (Vec<SeriesEntry>, _) =
-            self.matching(what).map(|series| (series.entry.clone(), Arc::clone(series))).unzip();
+        let mut found: Vec<(SeriesEntry, Arc<Series>)> =
+            self.matching(what).map(|series| (series.entry.clone(), Arc::clone(series))).collect();
+        if what.sorted {
+            found.sort_by(|a, b| a.0.labels.cmp(&b.0.labels));
+        }
+        let (mut entries, series): (Vec<SeriesEntry>, _) = found.into_iter().unzip();
         // As strict as any store, so that tests tell when a label that is needed was not wanted.
         if let LabelsWanted::Only(names) = what.labels {
             for entry in &mut entries {

@@ -148,9 +148,49 @@ fn a_limit_leaves_the_rest_unread() {
     let (all, total) = ask("m_total", &QueryOptions::default());
     let (some, read) = ask("m_total", &limited);
     assert!(some.len() >= 3 && all.starts_with(&some) && read < total, "{read} of {total}");
-    // What stands above a selector may need all of it.
-    for text in ["sum(m_total)", "topk(2, m_total)", "m_total > 50"] {
+    // What makes its rows of one series each needs no more of them.
+    for text in
+        ["-m_total", "m_total > 5", "clamp_max(rate(m_total[2m]) * 2, 7)", "m_total @ 60 + 1", "timestamp(m_total)"]
+    {
+        let (all, total) = ask(text, &QueryOptions::default());
+        let (some, read) = ask(text, &limited);
+        assert!(some.len() >= 3 && all.starts_with(&some) && read < total, "{text}: {read} of {total}");
+        let ranged = |options: &QueryOptions| {
+            let answer = range(&engine, text, options).expect(text);
+            let Value::Matrix(matrix) = answer.value else { panic!("{text}") };
+            (matrix, answer.stats.samples_total)
+        };
+        let ((all, total), (some, read)) = (ranged(&QueryOptions::default()), ranged(&limited));
+        assert!(some.len() >= 3 && all.starts_with(&some) && read < total, "{text}: {read} of {total}");
+    }
+    // Others may need all of it.
+    for text in ["sum(m_total)", "topk(2, m_total)", "abs({__name__=~\"m.*\"})", "m_total + m_total"] {
         assert!(ask(text, &limited) == ask(text, &QueryOptions::default()), "{text}");
+    }
+}
+
+/// The first elements of each group are known when they have come, unless statistics of the whole are wanted.
+#[test]
+fn limitk_leaves_the_rest_unread() {
+    let engine = engine(EngineOptions { threads: 1, ..EngineOptions::default() });
+    let less = QueryOptions { leave_unread: true, ..QueryOptions::default() };
+    for (text, leaves) in [
+        ("limitk(2, m_total)", true),
+        ("limitk by (g) (2, m_total)", true),
+        ("limitk by (i) (2, m_total)", false),
+        ("limitk(1e6, m_total)", false),
+        ("limitk(0, m_total)", false),
+        ("topk(2, m_total)", false),
+    ] {
+        let at = TimestampMs(MINUTE_MS);
+        let ask = |options: &QueryOptions| engine.instant(&storage(), &expr(text), at, options).expect(text);
+        let (all, some) = (ask(&QueryOptions::default()), ask(&less));
+        assert!(all.value == some.value, "{text}");
+        assert_eq!(some.stats.samples_total < all.stats.samples_total, leaves, "{text}: instant");
+        let (all, some) = (range(&engine, text, &QueryOptions::default()), range(&engine, text, &less));
+        let (all, some) = (all.expect(text), some.expect(text));
+        assert!(all.value == some.value, "{text}");
+        assert_eq!(some.stats.samples_total < all.stats.samples_total, leaves, "{text}: range");
     }
 }
 
