@@ -4,8 +4,9 @@ use std::sync::LazyLock;
 
 use firesteel_cli::{ErrorStyle, FlagDef, FlagKind, ProgramDef};
 use firesteel_collectors::{host_flags, switches};
+use firesteel_frame::flags;
 
-use FlagKind::{Bool, Enum, Int, Text};
+use FlagKind::{Bool, Int};
 
 /// The release of node_exporter that is followed.
 pub(crate) const RELEASE: &str = "1.12.1";
@@ -21,20 +22,10 @@ pub(crate) static PROGRAM: LazyLock<ProgramDef> = LazyLock::new(|| ProgramDef {
 });
 
 const FLAGS: &[FlagDef] = &[
-    FlagDef::new(
-        "web.listen-address",
-        Text,
-        "Addresses on which to expose metrics and web interface. Repeatable for multiple addresses.",
-    )
-    .default(&[":9100"])
-    .repeatable(),
-    FlagDef::new(
-        "web.config.file",
-        Text,
-        "Path to configuration file that can enable TLS or authentication. See: https://github.com/prometheus/exporter-toolkit/blob/master/docs/web-configuration.md",
-    )
-    .default(&[""]),
-    FlagDef::new("web.telemetry-path", Text, "Path under which to expose metrics.").default(&["/metrics"]),
+    flags::SYSTEMD_SOCKET,
+    flags::LISTEN_ADDRESS.default(&[":9100"]),
+    flags::CONFIG_FILE,
+    flags::TELEMETRY_PATH,
     FlagDef::new(
         "web.disable-exporter-metrics",
         Bool,
@@ -43,14 +34,8 @@ const FLAGS: &[FlagDef] = &[
     FlagDef::new("web.max-requests", Int, "Maximum number of parallel scrape requests. Use 0 to disable.")
         .default(&["40"]),
     FlagDef::new("runtime.gomaxprocs", Int, "The target number of CPUs Go will run on (GOMAXPROCS)").default(&["1"]),
-    FlagDef::new(
-        "log.level",
-        Enum(&["debug", "info", "warn", "error"]),
-        "Only log messages with the given severity or above. One of: [debug, info, warn, error]",
-    )
-    .default(&["info"]),
-    FlagDef::new("log.format", Enum(&["logfmt", "json"]), "Output format of log messages. One of: [logfmt, json]")
-        .default(&["logfmt"]),
+    flags::LOG_FLAGS[0],
+    flags::LOG_FLAGS[1],
 ];
 
 #[cfg(test)]

@@ -1,12 +1,18 @@
 //! Listening sockets, named as Go names them: `0.0.0.0:9090`, `:9090`, `[::1]:0`, `localhost:9090`.
 
+use std::env;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
+use std::os::fd::RawFd;
 
+use rustix::process::{PidfdFlags, PidfdGetfdFlags, getpid, pidfd_getfd, pidfd_open};
 use socket2::{Domain, Protocol, Socket, Type};
 
 /// As Linux' `somaxconn` default, which Go reads and uses.
 const BACKLOG: i32 = 4096;
+
+/// The first descriptor that systemd hands over (sd_listen_fds(3)).
+const FIRST_HANDED: RawFd = 3;
 
 /// A bound socket that nobody serves yet.
 #[derive(Debug)]
@@ -64,6 +70,24 @@ impl Listener {
         Err(fault(last.unwrap_or_else(|| io::Error::from(io::ErrorKind::AddrNotAvailable))))
     }
 
+    /// Returns the sockets that systemd bound and handed over; none when it did not start this process.
+    pub fn from_systemd() -> io::Result<Vec<Self>> {
+        let number = |name| env::var(name).ok().and_then(|text| text.parse::<RawFd>().ok());
+        let ours = number("LISTEN_PID") == Some(getpid().as_raw_nonzero().get());
+        let count = number("LISTEN_FDS").filter(|_| ours).unwrap_or(0);
+        (FIRST_HANDED..FIRST_HANDED.saturating_add(count)).map(Self::inherited).collect()
+    }
+
+    /// Takes a socket that this process was started with. A copy of the descriptor is asked of the kernel: to claim the
+    /// number itself would be unsafe.
+    fn inherited(fd: RawFd) -> io::Result<Self> {
+        let this = pidfd_open(getpid(), PidfdFlags::empty())?;
+        let socket = std::net::TcpListener::from(pidfd_getfd(this, fd, PidfdGetfdFlags::empty())?);
+        socket.set_nonblocking(true)?;
+        let address = socket.local_addr()?;
+        Ok(Self { socket, address })
+    }
+
     /// Returns the address that was bound, its port never 0.
     pub fn address(&self) -> SocketAddr {
         self.address
@@ -106,6 +130,16 @@ mod tests {
         let error = Listener::bind(&address).expect_err("the port is taken");
         assert!(error.is_taken());
         assert_eq!(error.to_string(), format!("listen tcp {address}: bind: address already in use"));
+    }
+
+    #[test]
+    fn inherited_sockets_accept() {
+        use std::os::fd::AsRawFd as _;
+        let handed = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let taken = Listener::inherited(handed.as_raw_fd()).expect("the kernel knows pidfd_getfd");
+        assert_eq!(taken.address(), handed.local_addr().expect("bound"));
+        assert!(Listener::inherited(RawFd::MAX).is_err());
+        assert!(Listener::from_systemd().expect("nothing to take").is_empty());
     }
 
     #[test]
