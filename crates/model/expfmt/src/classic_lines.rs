@@ -8,7 +8,8 @@ use firesteel_base::TimestampMs;
 use firesteel_go_compat::parse_float;
 use firesteel_model::{BUCKET_LABEL, METRIC_NAME};
 
-use crate::custom_buckets::{ClassicHistogram, NativeHistogram};
+use crate::NativeHistogram;
+use crate::custom_buckets::ClassicHistogram;
 use crate::event::{ExemplarValue, SampleLabels};
 
 /// A histogram that is done.

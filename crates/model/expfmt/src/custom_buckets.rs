@@ -2,7 +2,8 @@
 //! (`util/convertnhcb/convertnhcb.go`, 3.14).
 
 use firesteel_go_compat::{FloatForm, push_float};
-use firesteel_model::histogram::{CUSTOM_BUCKETS_SCHEMA, CounterReset, FloatHistogram, Histogram, Span};
+use firesteel_model::NativeHistogram;
+use firesteel_model::histogram::{CUSTOM_BUCKETS_SCHEMA, FloatHistogram, Histogram, Span};
 
 /// What is known of a classic histogram; its parts come one by one. Reused.
 #[derive(Clone, Debug, Default)]
@@ -11,23 +12,6 @@ pub struct ClassicHistogram {
     buckets: Vec<(f64, f64)>,
     count: Option<f64>,
     sum: f64,
-}
-
-/// A histogram of either kind of counts.
-#[derive(Clone, PartialEq, Debug)]
-pub enum NativeHistogram {
-    Int(Box<Histogram>),
-    Float(Box<FloatHistogram>),
-}
-
-impl NativeHistogram {
-    /// Makes it a gauge histogram, to which resets do not apply.
-    pub(crate) fn set_gauge(&mut self) {
-        match self {
-            Self::Int(h) => h.counter_reset = CounterReset::Gauge,
-            Self::Float(h) => h.counter_reset = CounterReset::Gauge,
-        }
-    }
 }
 
 fn go(v: f64) -> String {

@@ -1,5 +1,8 @@
-//! Names for readers that know letters, digits and underscores only: the escaping schemes of `common/model.EscapeName`,
-//! and which of them a reader asks for.
+//! Names for readers that know letters, digits and underscores only: the escaping schemes of `common/model.EscapeName`.
+
+use std::borrow::Cow;
+
+use firesteel_model::{Labels, MetricFamily, push_packed};
 
 use crate::lexer::{is_metric_char, is_metric_start};
 
@@ -39,6 +42,60 @@ impl Escaping {
         }
     }
 
+    /// Returns the families with the names of their metrics and labels escaped, and untouched where that changes nothing.
+    pub fn families(self, families: &[MetricFamily]) -> Cow<'_, [MetricFamily]> {
+        let changes = |name: &str| {
+            let mut escaped = String::new();
+            self.push_name(&mut escaped, name);
+            escaped != name
+        };
+        let any = |f: &MetricFamily| {
+            changes(&f.name) || f.metrics.iter().any(|m| m.labels.iter().any(|(name, _)| changes(name)))
+        };
+        if self == Self::AllowUtf8 || !families.iter().any(any) {
+            return Cow::Borrowed(families);
+        }
+        let mut owned = families.to_vec();
+        for family in &mut owned {
+            let mut name = String::new();
+            self.push_name(&mut name, &family.name);
+            family.name = name;
+            for metric in &mut family.metrics {
+                let mut packed = Vec::new();
+                for (name, value) in &metric.labels {
+                    let mut escaped = String::new();
+                    self.push_name(&mut escaped, name);
+                    push_packed(&mut packed, &escaped);
+                    push_packed(&mut packed, value);
+                }
+                metric.labels = Labels::from_packed(&packed);
+            }
+        }
+        Cow::Owned(owned)
+    }
+
+    /// Returns the name that was escaped as [`Self::Values`], or `None` when the text is no such thing.
+    pub fn unescape_values(text: &str) -> Option<String> {
+        let mut rest = text.strip_prefix("U__")?;
+        let mut out = String::new();
+        while let Some(at) = rest.find('_') {
+            out.push_str(&rest[..at]);
+            rest = &rest[at + 1..];
+            if let Some(behind) = rest.strip_prefix('_') {
+                out.push('_');
+                rest = behind;
+                continue;
+            }
+            let (code, behind) = rest.split_once('_')?;
+            // upstream takes up to six digits, in lower case or not (common/model/metric.go, UnescapeName).
+            let code = (1..=6).contains(&code.len()).then(|| u32::from_str_radix(code, 16).ok())??;
+            out.push(char::from_u32(code)?);
+            rest = behind;
+        }
+        out.push_str(rest);
+        Some(out)
+    }
+
     /// Appends the name of a metric or a label.
     pub fn push_name(self, out: &mut String, name: &str) {
         let legal = |at: usize, c: char| {
@@ -65,38 +122,27 @@ impl Escaping {
     }
 }
 
-/// Returns the content type of the text format that suits an `Accept` header best, and its escaping, as
-/// `expfmt.Negotiate` does: who wants text 1.0.0 or protobuf gets 0.0.4.
-pub fn negotiate_text(accept: &str) -> (String, Escaping) {
-    let mut ranges: Vec<(f64, &str)> = accept.split(',').map(|range| (quality(range), range)).collect();
-    ranges.sort_by(|a, b| b.0.total_cmp(&a.0));
-    let mut escaping = Escaping::default();
-    for (_, range) in ranges {
-        let mut parts = range.split(';').map(str::trim);
-        let media_type = parts.next().unwrap_or_default();
-        let mut wanted = "";
-        for (name, value) in parts.filter_map(|part| part.split_once('=')) {
-            match name {
-                "escaping" => escaping = Escaping::named(value).unwrap_or(escaping),
-                "version" => wanted = value,
-                _ => {}
-            }
-        }
-        if media_type == "text/plain" && matches!(wanted, "" | "0.0.4" | "1.0.0") {
-            break;
-        }
-    }
-    (format!("text/plain; version=0.0.4; charset=utf-8; escaping={}", escaping.as_str()), escaping)
-}
-
-fn quality(range: &str) -> f64 {
-    let q = range.split(';').skip(1).filter_map(|part| part.trim().strip_prefix("q=")).last();
-    q.and_then(|q| q.trim().parse().ok()).unwrap_or(1.0)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn escaped_values_come_back() {
+        let cases = [
+            ("U__foo_2e_bar", Some("foo.bar")),
+            ("U__a__b", Some("a_b")),
+            ("U___1F600_x", Some("\u{1f600}x")),
+            ("foo_2e_bar", None),
+            ("U__foo_2e", None),
+            ("U__foo_zz_", None),
+            ("U__foo_d800_", None),
+            ("U__foo_0000061_", None),
+            ("U__foo_", None),
+        ];
+        for (text, want) in cases {
+            assert_eq!(Escaping::unescape_values(text).as_deref(), want, "{text}");
+        }
+    }
 
     #[test]
     fn names_are_escaped_as_upstream() {
@@ -112,26 +158,6 @@ mod tests {
                 scheme.push_name(&mut got, name);
                 assert_eq!(got, want, "{name}, {scheme:?}");
             }
-        }
-    }
-
-    #[test]
-    fn text_is_negotiated() {
-        let cases = [
-            ("", "text/plain; version=0.0.4; charset=utf-8; escaping=underscores"),
-            (
-                "text/plain;version=1.0.0;escaping=allow-utf-8;q=0.3,text/plain;version=0.0.4;q=0.2,*/*;q=0.1",
-                "text/plain; version=0.0.4; charset=utf-8; escaping=allow-utf-8",
-            ),
-            (
-                "text/plain;version=0.0.4;q=0.2, text/plain; version=1.0.0; escaping=values; q=0.1",
-                "text/plain; version=0.0.4; charset=utf-8; escaping=underscores",
-            ),
-            ("application/json;escaping=dots", "text/plain; version=0.0.4; charset=utf-8; escaping=dots"),
-            ("text/plain;version=9", "text/plain; version=0.0.4; charset=utf-8; escaping=underscores"),
-        ];
-        for (accept, want) in cases {
-            assert_eq!(negotiate_text(accept).0, want, "{accept}");
         }
     }
 }

@@ -12,7 +12,8 @@ use firesteel_model::{BUCKET_LABEL, MetricType};
 use firesteel_proto::WireError;
 use firesteel_proto::fields::{Fields, take_varint};
 
-use crate::custom_buckets::{ClassicHistogram, NativeHistogram};
+use crate::NativeHistogram;
+use crate::custom_buckets::ClassicHistogram;
 use crate::event::{Event, ExemplarValue, Sample, SampleLabels};
 use crate::normalise::openmetrics_float;
 use crate::protobuf_metric::{Bucket, Metric, exemplar, label_pair};

@@ -7,8 +7,8 @@ use firesteel_proto::fields::{Fields, Wire, zigzag};
 /// A bucket of a classic histogram.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Bucket<'a> {
-    count: u64,
-    count_float: f64,
+    pub(crate) whole_count: u64,
+    pub(crate) float_count: f64,
     pub(crate) upper: f64,
     pub(crate) exemplar: Option<&'a [u8]>,
 }
@@ -16,15 +16,15 @@ pub(crate) struct Bucket<'a> {
 impl Bucket<'_> {
     /// Returns the cumulative count.
     pub(crate) fn count(&self) -> f64 {
-        if self.count_float == 0.0 { self.count as f64 } else { self.count_float }
+        if self.float_count == 0.0 { self.whole_count as f64 } else { self.float_count }
     }
 }
 
 /// What the message `Histogram` holds.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct ProtoHistogram<'a> {
-    count: u64,
-    count_float: f64,
+    pub(crate) whole_count: u64,
+    pub(crate) float_count: f64,
     pub(crate) sum: f64,
     pub(crate) buckets: Vec<Bucket<'a>>,
     schema: i32,
@@ -59,6 +59,8 @@ pub(crate) struct Metric<'a> {
     pub(crate) histogram_start: Option<i64>,
     /// 0 stands for none, as in upstream.
     pub(crate) timestamp: i64,
+    /// The numbers of the fields that are there, as bits.
+    pub(crate) fields: u8,
 }
 
 impl<'a> Metric<'a> {
@@ -78,8 +80,8 @@ impl<'a> Metric<'a> {
         h.positive_counts.clear();
         h.exemplars.clear();
         self.histogram = ProtoHistogram {
-            count: 0,
-            count_float: 0.0,
+            whole_count: 0,
+            float_count: 0.0,
             sum: 0.0,
             schema: 0,
             zero_threshold: 0.0,
@@ -94,6 +96,7 @@ impl<'a> Metric<'a> {
         self.clear();
         let mut fields = Fields::new("Metric", bytes);
         while let Some((number, value)) = fields.next_field()? {
+            self.fields |= 1_u8.checked_shl(number).unwrap_or(0);
             match number {
                 1 => self.labels.push(value.bytes("Label")?),
                 2 => self.gauge = number_of("Gauge", value.bytes("Gauge")?, self.gauge)?,
@@ -158,10 +161,10 @@ impl<'a> ProtoHistogram<'a> {
         let mut fields = Fields::new("Histogram", bytes);
         while let Some((number, value)) = fields.next_field()? {
             match number {
-                1 => self.count = value.varint("SampleCount")?,
+                1 => self.whole_count = value.varint("SampleCount")?,
                 2 => self.sum = value.double("SampleSum")?,
                 3 => self.buckets.push(bucket(value.bytes("Bucket")?)?),
-                4 => self.count_float = value.double("SampleCountFloat")?,
+                4 => self.float_count = value.double("SampleCountFloat")?,
                 5 => self.schema = zigzag(value.varint("Schema")? & u64::from(u32::MAX)) as i32,
                 6 => self.zero_threshold = value.double("ZeroThreshold")?,
                 7 => self.zero_count = value.varint("ZeroCount")?,
@@ -182,7 +185,7 @@ impl<'a> ProtoHistogram<'a> {
 
     /// Returns the number of all observations.
     pub(crate) fn count(&self) -> f64 {
-        if self.count_float == 0.0 { self.count as f64 } else { self.count_float }
+        if self.float_count == 0.0 { self.whole_count as f64 } else { self.float_count }
     }
 
     /// Returns whether it is a native histogram (upstream: `isNativeHistogram`).
@@ -194,7 +197,7 @@ impl<'a> ProtoHistogram<'a> {
     }
 
     pub(crate) fn is_float(&self) -> bool {
-        self.count_float > 0.0 || self.zero_count_float > 0.0
+        self.float_count > 0.0 || self.zero_count_float > 0.0
     }
 
     /// Checks that spans and buckets go together; an error is upstream's text.
@@ -226,7 +229,7 @@ impl<'a> ProtoHistogram<'a> {
             schema: self.schema,
             zero_threshold: self.zero_threshold,
             zero_count: self.zero_count,
-            count: self.count,
+            count: self.whole_count,
             sum: self.sum,
             positive_spans: self.positive_spans.clone(),
             negative_spans: self.negative_spans.clone(),
@@ -245,7 +248,7 @@ impl<'a> ProtoHistogram<'a> {
             schema: self.schema,
             zero_threshold: self.zero_threshold,
             zero_count: self.zero_count_float,
-            count: self.count_float,
+            count: self.float_count,
             sum: self.sum,
             positive_spans: self.positive_spans.clone(),
             negative_spans: self.negative_spans.clone(),
@@ -274,10 +277,10 @@ fn bucket(bytes: &[u8]) -> Result<Bucket<'_>, WireError> {
     let mut fields = Fields::new("Bucket", bytes);
     while let Some((number, value)) = fields.next_field()? {
         match number {
-            1 => out.count = value.varint("CumulativeCount")?,
+            1 => out.whole_count = value.varint("CumulativeCount")?,
             2 => out.upper = value.double("UpperBound")?,
             3 => out.exemplar = Some(checked_exemplar(value)?),
-            4 => out.count_float = value.double("CumulativeCountFloat")?,
+            4 => out.float_count = value.double("CumulativeCountFloat")?,
             _ => {}
         }
     }

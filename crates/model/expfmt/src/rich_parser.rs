@@ -3,9 +3,9 @@
 use firesteel_base::TimestampMs;
 use firesteel_model::MetricType;
 
+use crate::NativeHistogram;
 use crate::classic_lines::{ClassicLines, Converted};
 use crate::created::Starts;
-use crate::custom_buckets::NativeHistogram;
 use crate::error::{LabelsError, ParseError};
 use crate::event::{Event, ExemplarValue, Sample, SampleLabels};
 use crate::parser::Parser;

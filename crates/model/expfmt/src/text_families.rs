@@ -8,8 +8,8 @@ use std::collections::HashMap;
 
 use firesteel_go_compat::{is_print, quote};
 use firesteel_model::{
-    Bucket, ClassicHistogram, Labels, Metric, MetricFamily, MetricType, MetricValue, Summary, ValidationScheme,
-    push_packed,
+    Bucket, ClassicHistogram, FloatCounts, Labels, Metric, MetricFamily, MetricType, MetricValue, RichHistogram,
+    Summary, ValidationScheme, push_packed,
 };
 
 use crate::float::parse_float;
@@ -27,8 +27,8 @@ pub struct TextFamiliesError {
 /// Reads a page into families in the order of their first line; those without samples are left out.
 ///
 /// Labels with an empty value are kept. Lines of the same summary or histogram become one metric. A family without TYPE
-/// has [`MetricType::Unknown`], one without HELP an empty help. Counts of a histogram that are no whole numbers are cut to
-/// one.
+/// has [`MetricType::Unknown`], one without HELP an empty help. A histogram with a count that is no whole number becomes a
+/// [`RichHistogram`].
 pub fn text_to_families(page: &[u8], names: ValidationScheme) -> Result<Vec<MetricFamily>, TextFamiliesError> {
     let mut reader = Reader::new(page, names);
     while reader.line()? {}
@@ -435,7 +435,15 @@ impl<'a> Reader<'a> {
         limit: f64,
         number: f64,
     ) -> Result<(), TextFamiliesError> {
-        let fault = match &mut self.families[family].family.metrics[metric].value {
+        let value = &mut self.families[family].family.metrics[metric].value;
+        let is_count = role == Role::Count || (role == Role::Plain && !limit.is_nan());
+        if let MetricValue::Histogram(histogram) = value
+            && is_count
+            && number != (number as u64) as f64
+        {
+            *value = MetricValue::RichHistogram(Box::new(with_floats(std::mem::take(histogram))));
+        }
+        let fault = match value {
             MetricValue::Counter { value, .. } | MetricValue::Gauge(value) | MetricValue::Untyped(value) => {
                 *value = number;
                 None
@@ -467,12 +475,42 @@ impl<'a> Reader<'a> {
                     None
                 }
             },
+            MetricValue::RichHistogram(histogram) => {
+                let RichHistogram { classic, float_counts, .. } = &mut **histogram;
+                let floats = float_counts.get_or_insert_default();
+                match role {
+                    Role::Count if number < 0.0 => Some("negative count for histogram"),
+                    Role::Plain if number < 0.0 => Some("negative bucket population for histogram"),
+                    Role::Sum => {
+                        classic.sum = number;
+                        None
+                    }
+                    Role::Count => {
+                        floats.count = number;
+                        None
+                    }
+                    Role::Plain if limit.is_nan() => None,
+                    Role::Plain => {
+                        classic.buckets.push(Bucket { upper_bound: limit, ..Bucket::default() });
+                        floats.buckets.push(number);
+                        None
+                    }
+                }
+            }
         };
         match fault {
             None => Ok(()),
             Some(fault) => Err(self.error(format!("{fault} {}", quote(&self.families[family].family.name)))),
         }
     }
+}
+
+/// Returns the histogram with its counts as floats.
+fn with_floats(mut classic: ClassicHistogram) -> RichHistogram {
+    let buckets =
+        classic.buckets.iter_mut().map(|bucket| std::mem::take(&mut bucket.cumulative_count) as f64).collect();
+    let count = std::mem::take(&mut classic.count) as f64;
+    RichHistogram { classic, float_counts: Some(FloatCounts { count, buckets }), ..RichHistogram::default() }
 }
 
 /// Packs sorted labels; unlike [`Labels::from_pairs`] it keeps those with an empty value.

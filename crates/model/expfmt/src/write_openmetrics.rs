@@ -61,6 +61,17 @@ fn write_family(family: &MetricFamily, out: &mut Vec<u8>) {
                 row.sample("_sum", None, Number::Float(histogram.sum), None);
                 row.sample("_count", None, Number::Count(histogram.count), None);
             }
+            MetricValue::RichHistogram(histogram) => {
+                let exemplars = histogram.classic.buckets.iter().map(|bucket| bucket.exemplar.as_ref());
+                for ((upper_bound, cumulative), exemplar) in histogram.buckets().zip(exemplars) {
+                    row.sample("_bucket", Some(("le", upper_bound)), Number::Float(cumulative), exemplar);
+                }
+                if !histogram.buckets().any(|(upper_bound, _)| upper_bound == f64::INFINITY) {
+                    row.sample("_bucket", Some(("le", f64::INFINITY)), Number::Float(histogram.count()), None);
+                }
+                row.sample("_sum", None, Number::Float(histogram.classic.sum), None);
+                row.sample("_count", None, Number::Float(histogram.count()), None);
+            }
         }
         if let Some(ms) = metric.created_ms {
             row.timestamp_ms = None;

@@ -41,6 +41,17 @@ pub fn write_text(families: &[MetricFamily], out: &mut Vec<u8>) {
                     line("_sum", None, histogram.sum);
                     line("_count", None, histogram.count as f64);
                 }
+                MetricValue::RichHistogram(histogram) => {
+                    let count = histogram.count();
+                    for (upper_bound, cumulative) in histogram.buckets() {
+                        line("_bucket", Some(("le", upper_bound)), cumulative);
+                    }
+                    if !histogram.buckets().any(|(upper_bound, _)| upper_bound == f64::INFINITY) {
+                        line("_bucket", Some(("le", f64::INFINITY)), count);
+                    }
+                    line("_sum", None, histogram.classic.sum);
+                    line("_count", None, count);
+                }
             }
         }
     }
@@ -72,9 +83,10 @@ fn type_word(metric_type: MetricType) -> &'static str {
     match metric_type {
         MetricType::Counter => "counter",
         MetricType::Gauge => "gauge",
-        MetricType::Histogram => "histogram",
+        // upstream: a gauge histogram is written as a histogram (common/expfmt/text_create.go); kept.
+        MetricType::Histogram | MetricType::GaugeHistogram => "histogram",
         MetricType::Summary => "summary",
-        MetricType::Unknown | MetricType::GaugeHistogram | MetricType::Info | MetricType::StateSet => "untyped",
+        MetricType::Unknown | MetricType::Info | MetricType::StateSet => "untyped",
     }
 }
 

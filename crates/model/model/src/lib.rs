@@ -18,7 +18,10 @@ pub use labels::{Labels, LabelsIter, packed_hash64, packed_texts, push_packed};
 pub use labels_builder::LabelsBuilder;
 pub use matcher::{MatchType, Matcher};
 pub use metadata::{Metadata, MetricType};
-pub use metric_family::{Bucket, ClassicHistogram, Exemplar, Metric, MetricFamily, MetricValue, Summary};
+pub use metric_family::{
+    Bucket, ClassicHistogram, Exemplar, FloatCounts, Metric, MetricFamily, MetricValue, NativeHistogram, RichHistogram,
+    Summary,
+};
 pub use names::{ValidationScheme, is_legacy_label_name, is_legacy_metric_name};
 pub use sample::{STALE_NAN_BITS, is_stale_nan, stale_nan};
 pub use series_ref::SeriesRef;

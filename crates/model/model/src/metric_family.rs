@@ -3,6 +3,7 @@
 //! The shape is that of upstream's client_model (`io.prometheus.client.MetricFamily`). It is for pages of thousands of
 //! lines, not for the samples of a scrape, which never take this form.
 
+use crate::histogram;
 use crate::{Labels, MetricType};
 
 /// All metrics of one name, with what is common to them.
@@ -45,6 +46,7 @@ pub enum MetricValue {
     Untyped(f64),
     Summary(Summary),
     Histogram(ClassicHistogram),
+    RichHistogram(Box<RichHistogram>),
 }
 
 /// Sum and count of observations, with quantiles if there are any.
@@ -63,6 +65,62 @@ pub struct ClassicHistogram {
     pub sum: f64,
     /// By upper bound. The bucket of +Inf may be left out: its count is `count`.
     pub buckets: Vec<Bucket>,
+}
+
+/// A histogram that the classic shape cannot hold: of float counts, or with native buckets. Only protobuf carries all of it.
+#[derive(Clone, PartialEq, Debug, Default)]
+pub struct RichHistogram {
+    /// Sum, and the classic buckets if there are any. Its counts are zero where `float_counts` are given.
+    pub classic: ClassicHistogram,
+    pub float_counts: Option<FloatCounts>,
+    pub native: Option<NativeHistogram>,
+    /// Of native buckets; each has a time.
+    pub exemplars: Vec<Exemplar>,
+}
+
+/// The counts of a classic histogram where they are no whole numbers.
+#[derive(Clone, PartialEq, Debug, Default)]
+pub struct FloatCounts {
+    pub count: f64,
+    /// Cumulative, one for each classic bucket.
+    pub buckets: Vec<f64>,
+}
+
+/// Native buckets, of whole numbers or not.
+#[derive(Clone, PartialEq, Debug)]
+pub enum NativeHistogram {
+    Int(Box<histogram::Histogram>),
+    Float(Box<histogram::FloatHistogram>),
+}
+
+impl NativeHistogram {
+    /// Makes it one that can go down.
+    pub fn set_gauge(&mut self) {
+        let reset = match self {
+            Self::Int(h) => &mut h.counter_reset,
+            Self::Float(h) => &mut h.counter_reset,
+        };
+        *reset = histogram::CounterReset::Gauge;
+    }
+}
+
+impl RichHistogram {
+    /// Returns the number of observations.
+    pub fn count(&self) -> f64 {
+        match (&self.float_counts, &self.native) {
+            (Some(floats), _) => floats.count,
+            (None, Some(NativeHistogram::Float(h))) => h.count,
+            _ => self.classic.count as f64,
+        }
+    }
+
+    /// Returns the classic buckets: upper bound and cumulative count.
+    pub fn buckets(&self) -> impl Iterator<Item = (f64, f64)> {
+        self.classic.buckets.iter().enumerate().map(|(at, bucket)| {
+            let float = self.float_counts.as_ref().and_then(|floats| floats.buckets.get(at)).copied();
+            (bucket.upper_bound, float.unwrap_or(bucket.cumulative_count as f64))
+        })
+    }
 }
 
 /// How many observations were at or below the upper bound.

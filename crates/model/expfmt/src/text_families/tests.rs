@@ -33,11 +33,12 @@ fn pages_give_upstreams_families_and_errors() {
 }
 
 #[test]
-fn empty_values_stay_and_fractions_of_counts_are_cut() {
-    let page = b"# TYPE h histogram\nh_bucket{x=\"\",le=\"1\"} 1.5\nh_count{x=\"\"} 2.5\n";
+fn empty_values_stay_and_so_do_fractions_of_counts() {
+    let page = b"# TYPE h histogram\nh_bucket{x=\"\",le=\"1\"} 1\nh_bucket{x=\"\",le=\"2\"} 1.5\nh_count{x=\"\"} 2\nh_sum{x=\"\"} 3\n";
     let families = text_to_families(page, ValidationScheme::Legacy).expect("a good page");
     let metric = &families[0].metrics[0];
     assert_eq!(metric.labels.iter().collect::<Vec<_>>(), [("x", "")]);
-    let MetricValue::Histogram(histogram) = &metric.value else { panic!("{metric:?}") };
-    assert_eq!((histogram.count, histogram.buckets[0].cumulative_count), (2, 1));
+    let MetricValue::RichHistogram(histogram) = &metric.value else { panic!("{metric:?}") };
+    assert_eq!(histogram.buckets().collect::<Vec<_>>(), [(1.0, 1.0), (2.0, 1.5)]);
+    assert_eq!((histogram.count(), histogram.classic.sum), (2.0, 3.0));
 }
