@@ -10,6 +10,7 @@ fn shown(registry: &Registry) -> Vec<String> {
         MetricValue::Counter { value, .. } | MetricValue::Gauge(value) | MetricValue::Untyped(value) => *value,
         MetricValue::Summary(summary) => summary.sum,
         MetricValue::Histogram(histogram) => histogram.sum,
+        MetricValue::RichHistogram(histogram) => histogram.classic.sum,
     };
     let lines = |f: MetricFamily| {
         let line = |m: &Metric| format!("{} {} {:?} {}", f.metric_type.as_str(), f.name, m.labels, value(&m.value));

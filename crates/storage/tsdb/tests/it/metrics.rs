@@ -19,6 +19,7 @@ fn value(families: &[MetricFamily], name: &str) -> f64 {
         MetricValue::Counter { value, .. } | MetricValue::Gauge(value) => *value,
         MetricValue::Summary(summary) => summary.count as f64,
         MetricValue::Histogram(histogram) => histogram.count as f64,
+        MetricValue::RichHistogram(histogram) => histogram.count(),
         MetricValue::Untyped(_) => panic!("{name} is untyped"),
     }
 }
