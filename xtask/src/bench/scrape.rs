@@ -156,9 +156,9 @@ fn config(address: &str, targets: usize, interval: u64) -> String {
             let _ok = write!(config, "- job_name: app-{:02}\n  static_configs:\n", t / TARGETS_OF_A_JOB);
         }
         // The path tells the pages apart, the instance keeps the series apart.
-        let _ok = write!(
+        let _ok = writeln!(
             config,
-            "  - {{targets: ['{address}'], labels: {{__metrics_path__: /t/{t}/metrics, instance: 'host-{t:04}:9100'}}}}\n"
+            "  - {{targets: ['{address}'], labels: {{__metrics_path__: /t/{t}/metrics, instance: 'host-{t:04}:9100'}}}}"
         );
     }
     config

@@ -116,17 +116,12 @@ impl<'a> Starts<'a> {
         let scout = &mut self.scout;
         scout.move_to(parser);
         self.ahead = None;
-        loop {
-            match scout.next() {
-                Ok(Some(Event::Sample(sample))) => {
-                    if let Some(name) = scout.raw_name().strip_suffix(SUFFIX) {
-                        self.ahead = Some(sample.value);
-                        push_key(scout, name, &mut self.ahead_key);
-                        break;
-                    }
-                }
-                // Another line ends the run; so does a fault, which the parser will come upon.
-                _ => break,
+        // Another line ends the run; so does a fault, which the parser will come upon.
+        while let Ok(Some(Event::Sample(sample))) = scout.next() {
+            if let Some(name) = scout.raw_name().strip_suffix(SUFFIX) {
+                self.ahead = Some(sample.value);
+                push_key(scout, name, &mut self.ahead_key);
+                break;
             }
         }
         self.until = scout.line_start();

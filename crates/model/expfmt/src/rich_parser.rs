@@ -30,7 +30,11 @@ pub struct RichParser<'a> {
     classic: ClassicLines,
     /// The name in the last TYPE line that said histogram.
     family: &'a [u8],
-    /// The present entry is `converted`, and this one follows.
+    /// The present entry is `converted`, and this one follows (`None` inside: the end).
+    #[expect(
+        clippy::option_option,
+        reason = "whether one is held, and what the parser said: `Parser::next`'s own type"
+    )]
     held: Option<Option<Event<'a>>>,
     converted: Converted,
     /// Of the sample that was read last.

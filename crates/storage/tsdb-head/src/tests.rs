@@ -411,9 +411,9 @@ fn only_the_labels_that_are_wanted() {
         distinct.sort();
         distinct.dedup();
         if want.is_empty() {
-            assert_eq!(distinct.len(), 20)
+            assert_eq!(distinct.len(), 20);
         } else {
-            assert_eq!(distinct.concat(), want)
+            assert_eq!(distinct.concat(), want);
         }
         // Who sorts compares whole sets.
         let sorted = querier.select(&Selection { sorted: true, ..what }).expect("selections do not fail");

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use firesteel_base::vfs::{FaultVfs, Vfs};
 use firesteel_model::{Labels, MatchType, Matcher};
-use firesteel_storage::{LabelsWanted, Querier, Queryable, Selection};
+use firesteel_storage::{LabelsWanted, Queryable, Selection};
 use firesteel_tsdb_block::{Block, BlockSpec, Ulid, WriteOptions, compact, write_block};
 use proptest::prelude::*;
 
