@@ -1,6 +1,7 @@
 //! Start timestamps from the page or the push to the answer: they tell a counter's new beginning that its values hide.
 
-use std::sync::Mutex;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use firesteel_proto::{snappy, write_v2};
@@ -48,26 +49,26 @@ fn page(v: f64, start_ms: i64) -> Page {
 
 #[test]
 fn scraped_starts_tell_resets() {
-    // The counter always rises; with the third page it says that it began anew.
+    // The counter always rises; once samples of its first life are stored it says that it began anew.
     let first_start = now_ms() - 3_600_000;
-    let second_start = Mutex::new(None);
-    let scraped = Mutex::new(0);
-    let target = PageServer::start(move |_| {
-        let mut scraped = scraped.lock().unwrap();
-        *scraped += 1;
-        if *scraped < 3 {
-            return page(f64::from(*scraped), first_start);
-        }
-        let start = *second_start.lock().unwrap().get_or_insert_with(now_ms);
-        page(f64::from(*scraped), start)
-    })
-    .unwrap();
+    let began_anew = Arc::new(OnceLock::new());
+    let scraped = AtomicU32::new(0);
+    let target = {
+        let began_anew = Arc::clone(&began_anew);
+        PageServer::start(move |_| {
+            let n = scraped.fetch_add(1, Ordering::Relaxed) + 1;
+            page(f64::from(n), *began_anew.get().unwrap_or(&first_start))
+        })
+        .unwrap()
+    };
     let config = format!(
         "scrape_configs:\n- job_name: c\n  scrape_interval: 1s\n  static_configs: [{{targets: ['{}']}}]\n",
         target.address()
     );
     let dir = tempfile::tempdir().unwrap();
     let server = crate::server(dir.path(), &[STORED, USED], &config);
+    server.wait_for("a sample of the first life", SOON, |s| value(s, "c_total").is_some());
+    began_anew.set(now_ms()).unwrap();
     server.wait_for("a reset", SOON, |s| value(s, "resets(c_total[5m])") == Some(1.0));
     server.wait_for("the start is known", SOON, |s| {
         let start = value(s, "start_timestamp(c_total)").unwrap_or(0.0);
