@@ -4,7 +4,7 @@ use std::io;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{CWD, Mode, OFlags, openat, readlinkat};
+use rustix::fs::{CWD, Mode, OFlags, openat};
 
 use crate::CollectError;
 use crate::host::ProcFile;
@@ -39,6 +39,14 @@ fn has_no_value(error: rustix::io::Errno) -> bool {
             | Errno::NXIO
             | Errno::ISDIR
     )
+}
+
+fn parse(text: &str) -> Result<f64, String> {
+    let parsed = match text.strip_prefix("0x") {
+        Some(digits) => u64::from_str_radix(digits, 16).ok().map(|value| value as f64),
+        None => text.parse().ok(),
+    };
+    parsed.ok_or_else(|| format!("{text:?} is not a number"))
 }
 
 impl Dir {
@@ -79,17 +87,6 @@ impl Dir {
         self.names().into_iter().filter_map(|name| self.dir(&name).map(|dir| (name, dir))).collect()
     }
 
-    /// Returns whether there is a file or directory of this name.
-    pub(crate) fn has(&self, name: &str) -> bool {
-        rustix::fs::statat(&self.fd, name, rustix::fs::AtFlags::empty()).is_ok()
-    }
-
-    /// Returns the last part of a link's target.
-    pub(crate) fn link(&self, name: &str) -> Option<String> {
-        let target = readlinkat(&self.fd, name, Vec::new()).ok()?;
-        target.to_string_lossy().rsplit('/').next().map(str::to_owned)
-    }
-
     /// Reads a file without blanks at its ends. `None` where it is missing, may not be read, or its driver has nothing
     /// to say; an error where reading fails otherwise.
     pub(crate) fn try_text(&self, name: &str) -> Result<Option<String>, CollectError> {
@@ -101,17 +98,43 @@ impl Dir {
         self.try_text(name).ok().flatten()
     }
 
-    /// Reads a number. `None` as with [`Self::try_text`]; a text that is no number is an error.
+    /// Reads a number, of base 16 where it begins with "0x". `None` as with [`Self::try_text`]; a text that is no number
+    /// is an error.
     pub(crate) fn number(&self, name: &str) -> Result<Option<f64>, CollectError> {
-        let parsed = self.with_bytes(name, |bytes| {
-            let text = String::from_utf8_lossy(bytes.trim_ascii());
-            text.parse::<f64>().map_err(|_| format!("{text:?} is not a number"))
-        })?;
-        match parsed {
+        match self.with_bytes(name, |bytes| parse(&String::from_utf8_lossy(bytes.trim_ascii())))? {
             None => Ok(None),
             Some(Ok(value)) => Ok(Some(value)),
             Some(Err(what)) => Err(CollectError::Malformed { path: self.path.join(name), line: 1, what }),
         }
+    }
+
+    /// As [`Self::number`], with any error as `None`.
+    pub(crate) fn number_if_any(&self, name: &str) -> Option<f64> {
+        self.number(name).ok().flatten()
+    }
+
+    /// Parses a number that stood in the file `name`.
+    pub(crate) fn parse_number(&self, name: &str, text: &str) -> Result<f64, CollectError> {
+        parse(text).map_err(|what| CollectError::Malformed { path: self.path.join(name), line: 1, what })
+    }
+
+    /// As [`Self::try_text`], but the file has to be there.
+    pub(crate) fn required_text(&self, name: &str) -> Result<String, CollectError> {
+        self.try_text(name)?.ok_or_else(|| self.missing(name))
+    }
+
+    /// As [`Self::number`], but the file has to be there.
+    pub(crate) fn required_number(&self, name: &str) -> Result<f64, CollectError> {
+        self.number(name)?.ok_or_else(|| self.missing(name))
+    }
+
+    /// As [`Self::file`], but the file has to be there.
+    pub(crate) fn required_file(&self, name: &str) -> Result<ProcFile, CollectError> {
+        self.file(name)?.ok_or_else(|| self.missing(name))
+    }
+
+    fn missing(&self, name: &str) -> CollectError {
+        CollectError::Io { path: self.path.join(name), source: io::ErrorKind::NotFound.into() }
     }
 
     /// Reads a file as a whole, with its path for errors; `None` as with [`Self::try_text`].

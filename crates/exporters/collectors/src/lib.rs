@@ -2,14 +2,16 @@
 //!
 //! Each collector is a file in `collectors/` and a line in [`COLLECTORS`], with its own flags beside it. Roots can be
 //! moved ([`HostRoots`]), so that a container reads its host and a test reads a tree of its own.
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)]
 
+mod clock;
 mod collector;
 mod collectors;
 mod dir;
 mod filter;
 mod flags;
 mod host;
+mod netlink;
 mod node;
 mod open_files;
 mod settings;

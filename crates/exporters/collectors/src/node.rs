@@ -8,7 +8,7 @@ use firesteel_client::Collect;
 use firesteel_model::MetricFamily;
 use tracing::{debug, error};
 
-use crate::{COLLECTORS, CollectError, Collector, FilterError, HostRoots, MetricSink, Settings};
+use crate::{COLLECTORS, CollectError, Collector, CollectorDef, FilterError, HostRoots, MetricSink, Settings};
 
 /// Which collectors run over which host, with which of their flags set.
 #[derive(Clone, Debug, Default)]
@@ -55,17 +55,14 @@ pub struct NodeCollector {
 impl NodeCollector {
     /// Builds the collectors; errors on a filter that does not compile.
     pub fn new(options: &NodeOptions) -> Result<Self, FilterError> {
-        let mut running = Vec::new();
-        for def in COLLECTORS {
-            let on = if options.enabled.is_empty() {
-                def.default_enabled
-            } else {
-                options.enabled.iter().any(|n| n == def.name)
-            };
-            if on {
-                running.push((def.name, (def.make)(&options.settings)?));
-            }
-        }
+        let on = |def: &&CollectorDef| match options.enabled.as_slice() {
+            [] => def.default_enabled,
+            enabled => enabled.iter().any(|name| name == def.name),
+        };
+        let names = COLLECTORS.iter().filter(on).map(|def| def.name).collect();
+        let settings = options.settings.clone().with_running(names);
+        let running = COLLECTORS.iter().filter(on).map(|def| Ok((def.name, (def.make)(&settings)?)));
+        let running = running.collect::<Result<_, FilterError>>()?;
         Ok(Self { host: options.host.clone(), running })
     }
 

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use firesteel_cli::{FlagDef, Matches};
+use tracing::warn;
 
 use crate::{COLLECTORS, DeviceFilter, FilterError};
 
@@ -15,6 +16,8 @@ use crate::{COLLECTORS, DeviceFilter, FilterError};
 #[derive(Clone, Debug, Default)]
 pub struct Settings {
     given: BTreeMap<&'static str, Vec<String>>,
+    /// Names of the collectors that run.
+    running: Vec<&'static str>,
 }
 
 impl Settings {
@@ -40,6 +43,16 @@ impl Settings {
             values.push(value.to_owned());
         }
         self
+    }
+
+    /// Names the collectors that run, for those that hang on another.
+    pub(crate) fn with_running(mut self, running: Vec<&'static str>) -> Self {
+        self.running = running;
+        self
+    }
+
+    pub(crate) fn is_running(&self, collector: &str) -> bool {
+        self.running.contains(&collector)
     }
 
     /// Returns whether the flag was given.
@@ -84,6 +97,19 @@ impl Settings {
             FilterError::Both => FilterError::Exclusive { include, exclude },
             other => other,
         })
+    }
+
+    /// Returns these settings with the value of a flag's old name under its new one; both given are an error.
+    pub fn renamed(&self, old: &str, new: &str) -> Result<Self, FilterError> {
+        let value = self.text(old);
+        if value.is_empty() {
+            return Ok(self.clone());
+        }
+        if self.is_given(new) {
+            return Err(FilterError::Exclusive { include: old.to_owned(), exclude: new.to_owned() });
+        }
+        warn!("--{old} is DEPRECATED and will be removed in 2.0.0, use --{new}");
+        Ok(self.clone().with(new, value))
     }
 
     /// Returns the filter of one flag that names what is left out.

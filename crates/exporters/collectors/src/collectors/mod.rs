@@ -1,20 +1,61 @@
 //! The collectors, one file each, and the table that names them.
 
+mod arp;
+mod bcache;
+mod bcachefs;
+mod bonding;
+mod btrfs;
+mod conntrack;
 mod cpu;
+mod cpu_info;
+mod cpu_list;
+mod cpufreq;
 mod diskstats;
+mod dmi;
+mod dmmultipath;
+mod edac;
+mod entropy;
+mod fibrechannel;
 mod filefd;
 mod filesystem;
+mod human_size;
+mod hwmon;
+mod hwmon_values;
+mod infiniband;
+mod ipvs;
+mod kernel_hung;
 mod loadavg;
+mod mdadm;
 mod meminfo;
+mod mount_asker;
 mod mounts;
+mod netclass;
 mod netdev;
+mod netlink_links;
 mod netstat;
+mod nfs;
+mod nfs_rpc;
+mod nfsd;
+mod nvme;
+mod os;
+mod powersupplyclass;
 mod pressure;
+mod rapl;
+mod schedstat;
+mod selinux;
 mod sockstat;
+mod softnet;
 mod stat;
+mod tapestats;
+mod thermal_zone;
 mod time;
+mod timex;
+mod udp_queues;
 mod uname;
 mod vmstat;
+mod watchdog;
+mod xfs;
+mod zfs;
 
 use std::sync::Arc;
 
@@ -46,20 +87,54 @@ const ON: bool = true;
 /// All collectors that are built, by name: one line each, so that two who add one do not meet.
 #[rustfmt::skip]
 pub const COLLECTORS: &[CollectorDef] = &[
-    row("cpu", ON, cpu::FLAGS, |s| Ok(Arc::new(cpu::Cpu::new(s)))),
+    row("arp", ON, arp::FLAGS, |s| Ok(Arc::new(arp::Arp::new(s)?))),
+    row("bcache", ON, bcache::FLAGS, |s| Ok(Arc::new(bcache::Bcache::new(s)))),
+    row("bcachefs", ON, &[], |_| Ok(Arc::new(bcachefs::Bcachefs))),
+    row("bonding", ON, &[], |_| Ok(Arc::new(bonding::Bonding))),
+    row("btrfs", ON, &[], |_| Ok(Arc::new(btrfs::Btrfs))),
+    row("conntrack", ON, &[], |_| Ok(Arc::new(conntrack::Conntrack))),
+    row("cpu", ON, cpu::FLAGS, |s| Ok(Arc::new(cpu::Cpu::new(s)?))),
+    row("cpufreq", ON, &[], |_| Ok(Arc::new(cpufreq::Cpufreq))),
     row("diskstats", ON, diskstats::FLAGS, |s| Ok(Arc::new(diskstats::Diskstats::new(s)?))),
+    row("dmi", ON, &[], |_| Ok(Arc::new(dmi::Dmi::default()))),
+    row("dmmultipath", ON, &[], |_| Ok(Arc::new(dmmultipath::DmMultipath))),
+    row("edac", ON, &[], |_| Ok(Arc::new(edac::Edac))),
+    row("entropy", ON, &[], |_| Ok(Arc::new(entropy::Entropy))),
+    row("fibrechannel", ON, &[], |_| Ok(Arc::new(fibrechannel::FibreChannel))),
     row("filefd", ON, &[], |_| Ok(Arc::new(filefd::Filefd))),
     row("filesystem", ON, filesystem::FLAGS, |s| Ok(Arc::new(filesystem::Filesystem::new(s)?))),
+    row("hwmon", ON, hwmon::FLAGS, |s| Ok(Arc::new(hwmon::Hwmon::new(s)?))),
+    row("infiniband", ON, infiniband::FLAGS, |s| Ok(Arc::new(infiniband::Infiniband::new(s)?))),
+    row("ipvs", ON, ipvs::FLAGS, |s| Ok(Arc::new(ipvs::Ipvs::new(s)?))),
+    row("kernel_hung", ON, &[], |_| Ok(Arc::new(kernel_hung::KernelHung))),
     row("loadavg", ON, &[], |_| Ok(Arc::new(loadavg::Loadavg))),
+    row("mdadm", ON, &[], |_| Ok(Arc::new(mdadm::Mdadm))),
     row("meminfo", ON, &[], |_| Ok(Arc::new(meminfo::Meminfo))),
+    row("netclass", ON, netclass::FLAGS, |s| Ok(Arc::new(netclass::Netclass::new(s)?))),
     row("netdev", ON, netdev::FLAGS, |s| Ok(Arc::new(netdev::Netdev::new(s)?))),
     row("netstat", ON, netstat::FLAGS, |s| Ok(Arc::new(netstat::Netstat::new(s)?))),
+    row("nfs", ON, &[], |_| Ok(Arc::new(nfs::Nfs))),
+    row("nfsd", ON, &[], |_| Ok(Arc::new(nfsd::Nfsd))),
+    row("nvme", ON, &[], |_| Ok(Arc::new(nvme::Nvme))),
+    row("os", ON, &[], |_| Ok(Arc::new(os::Os))),
+    row("powersupplyclass", ON, powersupplyclass::FLAGS, |s| Ok(Arc::new(powersupplyclass::PowerSupplyClass::new(s)?))),
     row("pressure", ON, &[], |_| Ok(Arc::new(pressure::Pressure))),
+    row("rapl", ON, rapl::FLAGS, |s| Ok(Arc::new(rapl::Rapl::new(s)))),
+    row("schedstat", ON, &[], |_| Ok(Arc::new(schedstat::Schedstat))),
+    row("selinux", ON, &[], |_| Ok(Arc::new(selinux::Selinux))),
     row("sockstat", ON, &[], |_| Ok(Arc::new(sockstat::Sockstat::new()))),
+    row("softnet", ON, &[], |_| Ok(Arc::new(softnet::Softnet))),
     row("stat", ON, stat::FLAGS, |s| Ok(Arc::new(stat::Stat::new(s)))),
+    row("tapestats", ON, tapestats::FLAGS, |s| Ok(Arc::new(tapestats::Tapestats::new(s)?))),
+    row("thermal_zone", ON, &[], |_| Ok(Arc::new(thermal_zone::ThermalZone))),
     row("time", ON, &[], |_| Ok(Arc::new(time::Time))),
+    row("timex", ON, &[], |_| Ok(Arc::new(timex::Timex))),
+    row("udp_queues", ON, &[], |_| Ok(Arc::new(udp_queues::UdpQueues))),
     row("uname", ON, &[], |_| Ok(Arc::new(uname::Uname))),
     row("vmstat", ON, vmstat::FLAGS, |s| Ok(Arc::new(vmstat::Vmstat::new(s)?))),
+    row("watchdog", ON, &[], |_| Ok(Arc::new(watchdog::Watchdog))),
+    row("xfs", ON, &[], |_| Ok(Arc::new(xfs::Xfs))),
+    row("zfs", ON, &[], |_| Ok(Arc::new(zfs::Zfs))),
 ];
 
 const fn row(name: &'static str, default_enabled: bool, flags: &'static [FlagDef], make: Make) -> CollectorDef {

@@ -33,19 +33,22 @@ fn parse(file: &ProcFile, rootfs: &str) -> Result<Vec<Mount>, CollectError> {
             return Err(file.malformed(number, "not a line of mountinfo"));
         };
         let field = |at: usize| words.get(at).copied().unwrap_or_default();
+        // Mount points of process 1 are the host's own; ours lie below the moved root.
+        let root = rootfs.trim_end_matches('/');
         let seen = unescape(field(4));
-        let mount_point = match seen.strip_prefix(rootfs.trim_end_matches('/')) {
+        let mount_point = match seen.strip_prefix(root) {
             Some("") => "/".to_owned(),
             Some(below) => below.to_owned(),
-            None => seen.clone(),
+            None => seen,
         };
-        let options = format!("{},{}", field(5), field(dash + 3));
+        let read_only = field(5).split(',').any(|option| option == "ro")
+            || field(dash + 3).split(',').any(|option| option == "ro" || option == "emergency_ro");
         mounts.push(Mount {
             device: unescape(field(dash + 2)),
+            path: format!("{root}{mount_point}"),
             mount_point,
-            path: seen,
             fs_type: field(dash + 1).to_owned(),
-            read_only: options.split(',').any(|option| option == "ro"),
+            read_only,
             major: major.to_owned(),
             minor: minor.to_owned(),
         });
@@ -65,13 +68,15 @@ mod tests {
     #[test]
     fn a_moved_root_is_stripped_and_escapes_are_read() {
         let text = "22 27 0:21 / /host/root/my\\040disk rw,noatime shared:7 master:1 - ext4 /dev/sda1 ro,errors=x\n\
-                    23 27 8:1 / /host/root rw - xfs /dev/sda2 rw\n";
+                    23 27 8:1 / /host/root rw - xfs /dev/sda2 rw\n\
+                    24 27 8:2 / /srv rw - ext4 /dev/sda3 rw,emergency_ro\n";
         let file = ProcFile { path: "mountinfo".into(), text: text.into() };
         let mounts = parse(&file, "/host/root").unwrap();
         assert_eq!(mounts[0].mount_point, "/my disk");
         assert_eq!(mounts[0].path, "/host/root/my disk");
         assert!(mounts[0].read_only);
         assert_eq!((mounts[1].mount_point.as_str(), mounts[1].read_only), ("/", false));
+        assert_eq!((mounts[2].path.as_str(), mounts[2].read_only), ("/host/root/srv", true));
         let bad = ProcFile { path: "mountinfo".into(), text: "22 27 x / /\n".into() };
         assert_eq!(parse(&bad, "/").unwrap_err().to_string(), "mountinfo:1: not a line of mountinfo");
     }

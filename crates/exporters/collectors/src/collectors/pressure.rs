@@ -57,7 +57,7 @@ impl Collector for Pressure {
                 }
                 let total = line.split(' ').find_map(|word| word.strip_prefix("total="));
                 let total = total.ok_or_else(|| file.malformed(number, "no total="))?;
-                out.counter(name, help, &[], file.number(number, total)? / 1e6);
+                out.counter(name, help, &[], file.number(number, total)? / 1000.0 / 1000.0);
                 found = true;
             }
         }
