@@ -1,7 +1,7 @@
 //! The engine: runs queries on its own threads within its limits.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use firesteel_base::TimestampMs;
@@ -21,7 +21,7 @@ use crate::metrics::EngineMetrics;
 use crate::operators::SharedLeaves;
 use crate::plan::{PlanContext, Root, Within, leave_labels_out, lower};
 use crate::trace::Node;
-use crate::{EngineOptions, Explain, QueryError, QueryOptions, QueryResult, QueryStats, Value};
+use crate::{EngineOptions, Explain, Lane, QueryError, QueryOptions, QueryResult, QueryStats, Value};
 
 /// How far below other work the query threads stand (`nice`): ingest goes first.
 const NICE: i32 = 5;
@@ -33,6 +33,8 @@ const ALONE_MS: i64 = 26 * 3_600_000;
 pub struct Engine {
     options: EngineOptions,
     pool: ThreadPool,
+    /// Threads of [`Lane::Rules`], from its first query on; `None` inside when the system gave none.
+    rules: OnceLock<Option<ThreadPool>>,
     gate: Gate,
     memory: Arc<Memory>,
     metrics: EngineMetrics,
@@ -61,7 +63,19 @@ impl Engine {
         let gate = Gate::new(options.max_concurrent);
         let metrics = EngineMetrics::new(registry, options.max_concurrent);
         let memory = Memory::new(options.memory, EngineMetrics::memory(registry));
-        Ok(Self { options, pool, gate, memory, metrics })
+        Ok(Self { options, pool, rules: OnceLock::new(), gate, memory, metrics })
+    }
+
+    /// Returns the threads of a lane.
+    fn pool_of(&self, lane: Lane) -> &ThreadPool {
+        let threads = || {
+            let builder = ThreadPoolBuilder::new().num_threads(self.options.threads);
+            builder.thread_name(|i| format!("fs-rules-{i}")).build().ok()
+        };
+        match lane {
+            Lane::Queries => &self.pool,
+            Lane::Rules => self.rules.get_or_init(threads).as_ref().unwrap_or(&self.pool),
+        }
     }
 
     /// Returns the engine's settings.
@@ -158,7 +172,10 @@ impl Engine {
             (Some(a), Some(b)) => Some(a.min(b)),
             (a, b) => a.or(b),
         };
-        let _slot = self.gate.enter(&options.cancel, deadline)?;
+        let _slot = match options.lane {
+            Lane::Queries => Some(self.gate.enter(&options.cancel, deadline)?),
+            Lane::Rules => None,
+        };
         let mut stats = QueryStats { exec_queue: began.elapsed(), ..QueryStats::default() };
         let evaluation = Instant::now();
         let mut root = lower(expr, times)?;
@@ -181,7 +198,8 @@ impl Engine {
             // The answer to a range query begins with the least labels.
             sorted: by_rows && options.limit > 0 && !instant,
         };
-        let threads = self.pool.current_num_threads();
+        let pool = self.pool_of(options.lane);
+        let threads = pool.current_num_threads();
         let shared = Shared::new(querier.as_ref(), lookback_ms, self.options.features, threads, limits);
         let node = Node::root(&account.0, options.explain.plan);
         let cx = Context::new(&shared, &node);
@@ -192,7 +210,7 @@ impl Engine {
         let is_short = extent.max.0.saturating_sub(extent.min.0) <= ALONE_MS;
         let may_be_small = is_short && matches!(root, Root::Steps(_)) && !options.explain.plan;
         let small = if may_be_small { shared.alone(evaluated) } else { None };
-        let mut value = small.unwrap_or_else(|| self.pool.install(evaluated));
+        let mut value = small.unwrap_or_else(|| pool.install(evaluated));
         stats.inner_eval = inner.elapsed();
         if let Ok((Value::Matrix(matrix), _)) = &mut value {
             let sort = Instant::now();
@@ -214,9 +232,8 @@ impl Engine {
                 let root = lower(part, times)?;
                 // Leaves are shared within one evaluation.
                 *shared.leaves.lock() = SharedLeaves::default();
-                let (value, _) = self
-                    .pool
-                    .install(|| evaluate(&root, part.value_type(), grid, &cx, instant && grid.is_instant()))?;
+                let (value, _) =
+                    pool.install(|| evaluate(&root, part.value_type(), grid, &cx, instant && grid.is_instant()))?;
                 Ok(value)
             };
             let whole = Whole { expr, times, lookback_ms };

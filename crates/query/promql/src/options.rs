@@ -74,6 +74,18 @@ pub struct QueryOptions {
     pub explain: ExplainWhat,
     /// Who asks: a query log says so.
     pub origin: QueryOrigin,
+    pub lane: Lane,
+}
+
+/// Where a query runs, and what it may have to wait for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Lane {
+    /// Behind the gate of `max_concurrent`, on the query threads, which stand below other work.
+    #[default]
+    Queries,
+    /// At once, on threads of its own with the priority of the process: heavy queries do not hold rules up. Whoever asks
+    /// sees to it that not too many ask at once.
+    Rules,
 }
 
 /// Who asked a query.
