@@ -16,6 +16,7 @@ use firesteel_net::server::{HttpMetrics, Listener, ServeOptions, WebConfigFile, 
 use firesteel_notifier::Notifier;
 use firesteel_promql::Engine;
 use firesteel_remote::{ReadHandler, WriteReceiver};
+use firesteel_rules::RuleSettings;
 use firesteel_tsdb::DbOptions;
 use firesteel_ui::UiOptions;
 use rustix::process::Resource;
@@ -31,6 +32,7 @@ use crate::notifying::Notifying;
 use crate::queries_active::ActiveQueries;
 use crate::query_log::QueryLog;
 use crate::reload::{Refused, Reloader};
+use crate::ruling::{self, Ruling};
 use crate::scraping::Scraping;
 use crate::shutdown::Ending;
 use crate::storing::{LateDb, db_options, store_source};
@@ -77,6 +79,12 @@ impl App {
             StartError { text: e.faults, code: 2 }
         })?;
         refuse_unsupported(&options, &idle)?;
+        ruling::check(&config, options.parser).map_err(|e| {
+            let file = options.config.name();
+            error!(file, err = %e, "Error loading rule file patterns from config (--config.file={file:?})");
+            let faults: Vec<String> = e.faults().iter().map(Diagnostic::render).collect();
+            StartError { text: faults.join("\n"), code: 2 }
+        })?;
         let web = options.web_config.as_deref().map(WebConfigFile::open).transpose().map_err(|e| {
             let e = e.to_string();
             error!(err = e, "Unable to validate web configuration file");
@@ -139,6 +147,7 @@ impl App {
         let db = Arc::new(LateDb::default());
         let scraping = Arc::new(Scraping::default());
         let notifying = Arc::new(Notifying(Notifier::new(self.options.notifier.clone(), &self.registry)));
+        let rules = Arc::new(Ruling::default());
         let config = Arc::new(ArcSwap::from_pointee(Config::default()));
         let (reloads, mut reload_requests) = mpsc::channel::<ReloadRequest>(1);
         let quit = CancellationToken::new();
@@ -163,6 +172,7 @@ impl App {
             exemplars: db.clone(),
             targets: scraping.clone(),
             alertmanagers: notifying.clone(),
+            rules: rules.clone(),
             status: Arc::new(Status {
                 config: config.clone(),
                 flags: self.options.flags.clone(),
@@ -213,6 +223,9 @@ impl App {
             scraping: scraping.clone(),
             notifying: notifying.clone(),
             notifications: notifications.clone(),
+            rules: rules.clone(),
+            external_url: self.external.to_string(),
+            parser: self.options.parser,
             db: db.clone(),
             queries: queries.clone(),
             metrics: self.metrics.clone(),
@@ -223,6 +236,7 @@ impl App {
             scraping: scraping.clone(),
             notifying: notifying.clone(),
             notifications: notifications.clone(),
+            rules: rules.clone(),
             db: opened,
             stop_web,
             web,
@@ -242,6 +256,16 @@ impl App {
         opened.register(&self.registry);
         info!("TSDB started");
         if let Err(e) = scraping.start(self.options.scrape.clone(), opened.clone(), &self.registry) {
+            error!(err = e, "Fatal error");
+            ending(Some(opened)).run().await;
+            return ExitCode::FAILURE;
+        }
+        let settings = RuleSettings {
+            external_url: self.external.to_string(),
+            parser: self.options.parser,
+            ..self.options.rules.clone()
+        };
+        if let Err(e) = rules.start(settings, queries.clone(), opened.clone(), notifying.clone(), &self.registry) {
             error!(err = e, "Fatal error");
             ending(Some(opened)).run().await;
             return ExitCode::FAILURE;

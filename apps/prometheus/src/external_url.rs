@@ -31,6 +31,12 @@ impl ExternalUrl {
     }
 }
 
+impl std::fmt::Display for ExternalUrl {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}://{}{}", self.scheme, self.host, self.path)
+    }
+}
+
 /// Normalises `--web.route-prefix`: one slash in front, none behind; empty takes the external URL's path.
 pub(crate) fn route_prefix(flag: &str, external: &ExternalUrl) -> String {
     let raw = if flag.is_empty() { &external.path } else { flag };

@@ -14,7 +14,6 @@ pub(crate) enum Fate {
 
 const GO: &str = "the Go runtime's; shown, and nothing here needs it";
 const CONSOLES: &str = "there are no console templates, and installations without them lack nothing";
-const NO_RULES: &str = "rules are not evaluated yet";
 const AGENT: &str = "only with --agent, which is refused";
 
 /// Every flag of the table in `flags.rs`, in its order.
@@ -74,10 +73,10 @@ pub(crate) const FATES: &[(&str, Fate)] = &[
     ("storage.remote.read-concurrent-limit", Acts),
     ("storage.remote.read-max-bytes-in-frame", Acts),
     ("web.search.max-limit", Accepted("only with the feature search-api, which is refused")),
-    ("rules.alert.for-outage-tolerance", Accepted(NO_RULES)),
-    ("rules.alert.for-grace-period", Accepted(NO_RULES)),
-    ("rules.alert.resend-delay", Accepted(NO_RULES)),
-    ("rules.max-concurrent-evals", Accepted(NO_RULES)),
+    ("rules.alert.for-outage-tolerance", Acts),
+    ("rules.alert.for-grace-period", Acts),
+    ("rules.alert.resend-delay", Acts),
+    ("rules.max-concurrent-evals", Accepted("only with the feature concurrent-rule-eval")),
     ("scrape.adjust-timestamps", Acts),
     ("scrape.timestamp-tolerance", Acts),
     ("alertmanager.notification-queue-capacity", Acts),

@@ -18,6 +18,7 @@ mod program;
 mod queries_active;
 mod query_log;
 mod reload;
+mod ruling;
 mod scraping;
 mod shutdown;
 mod storing;

@@ -13,6 +13,7 @@ use firesteel_promql::{EngineFeatures, EngineOptions, MemoryLimits};
 use firesteel_promql_syntax::ParserOptions;
 use firesteel_re2::AnchoredRegex;
 use firesteel_remote::{MessageKind, ReadOptions, ReceiverOptions};
+use firesteel_rules::RuleSettings;
 use firesteel_scrape::ScrapeOptions;
 use firesteel_tsdb_wal::Compression;
 
@@ -57,6 +58,8 @@ pub struct Options {
     pub parser: ParserOptions,
     pub scrape: ScrapeOptions,
     pub notifier: NotifierOptions,
+    /// The external URL comes later, from the listeners.
+    pub rules: RuleSettings,
     pub receiver: ReceiverOptions,
     pub remote_read: ReadOptions,
     /// What holds where the file says nothing, and other defaults of the file.
@@ -163,6 +166,15 @@ impl Options {
                 },
                 drain_on_shutdown: m.bool("alertmanager.drain-notification-queue-on-shutdown"),
                 ..NotifierOptions::default()
+            },
+            rules: RuleSettings {
+                outage_tolerance: m.duration("rules.alert.for-outage-tolerance"),
+                for_grace_period: m.duration("rules.alert.for-grace-period"),
+                resend_delay: m.duration("rules.alert.resend-delay"),
+                lookback: m.duration("query.lookback-delta"),
+                concurrent_evals: has("concurrent-rule-eval")
+                    .then(|| usize::try_from(m.int("rules.max-concurrent-evals")).unwrap_or(0)),
+                ..RuleSettings::default()
             },
             receiver: ReceiverOptions {
                 enabled: m.bool("web.enable-remote-write-receiver"),

@@ -7,12 +7,14 @@ use arc_swap::{ArcSwap, ArcSwapOption};
 use firesteel_api::{Notice, Notifications};
 use firesteel_config::{Config, Defaults, Diagnostic};
 use firesteel_go_compat::format_go_duration;
+use firesteel_promql_syntax::ParserOptions;
 use tracing::{error, info, warn};
 
 use crate::ConfigSource;
 use crate::config_source::place;
 use crate::metrics::ServerMetrics;
 use crate::notifying::Notifying;
+use crate::ruling::Ruling;
 use crate::scraping::Scraping;
 use crate::storing::{LateDb, exemplars_max, out_of_order_window, retention, xor2};
 use crate::wire::Queries;
@@ -31,6 +33,9 @@ pub(crate) struct Reloader {
     pub(crate) scraping: Arc<Scraping>,
     pub(crate) notifying: Arc<Notifying>,
     pub(crate) notifications: Notifications,
+    pub(crate) rules: Arc<Ruling>,
+    pub(crate) external_url: String,
+    pub(crate) parser: ParserOptions,
     pub(crate) db: Arc<LateDb>,
     pub(crate) queries: Arc<Queries>,
     pub(crate) metrics: ServerMetrics,
@@ -100,10 +105,6 @@ impl Reloader {
     /// Applies a checked configuration: every step runs even if an earlier one failed.
     pub(crate) async fn apply(&self, config: Config) -> Result<(), String> {
         let began = Instant::now();
-        if !config.rule_files.is_empty() {
-            // Refusing would stop every tutorial's file; silence would let an operator wait for alerts that never come.
-            warn!(rule_files = config.rule_files.len(), "Rule files are kept, but rules are not evaluated yet");
-        }
         let mut stored = true;
         if let Some(db) = self.db.get() {
             let retention = retention(&config);
@@ -128,8 +129,10 @@ impl Reloader {
         let scrape_took = began.elapsed().saturating_sub(log_took);
         let notify = self.notifying.0.apply(&config).map_err(|e| e.to_string());
         let notify_took = began.elapsed().saturating_sub(log_took + scrape_took);
+        let rules = self.rules.apply(&config, &self.external_url, self.parser).await;
+        let rules_took = began.elapsed().saturating_sub(log_took + scrape_took + notify_took);
         self.config.store(Arc::new(config));
-        let outcome = log.and(scrape).and(notify);
+        let outcome = log.and(scrape).and(notify).and(rules);
         if let Err(err) = &outcome {
             error!(err, "Failed to apply configuration");
         }
@@ -143,6 +146,7 @@ impl Reloader {
             query_engine = go(log_took),
             scrape = go(scrape_took),
             notify = go(notify_took),
+            rules = go(rules_took),
             filename = self.source.name(),
             totalDuration = go(began.elapsed()),
             "Completed loading of configuration file"

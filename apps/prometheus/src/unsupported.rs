@@ -28,9 +28,8 @@ pub(crate) fn features(m: &Matches) -> impl Iterator<Item = String> {
 }
 
 /// Features of 3.14 that change what is stored, answered or sent and that this server does not have.
-const IDLE_FEATURES: [&str; 8] = [
+const IDLE_FEATURES: [&str; 7] = [
     "auto-reload-config",
-    "concurrent-rule-eval",
     "fast-startup",
     "otlp-deltatocumulative",
     "otlp-native-delta-ingestion",
@@ -40,7 +39,8 @@ const IDLE_FEATURES: [&str; 8] = [
 ];
 
 /// Features that act, or that have nothing left to switch.
-const KNOWN_FEATURES: [&str; 20] = [
+const KNOWN_FEATURES: [&str; 21] = [
+    "concurrent-rule-eval",
     "created-timestamp-zero-ingestion",
     "delayed-compaction",
     "promql-binop-fill-modifiers",

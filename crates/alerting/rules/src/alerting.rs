@@ -81,7 +81,8 @@ impl AlertingRule {
             annotations: parts.annotations,
             external_labels: parts.external_labels.clone(),
             external_url: parts.external_url.to_owned(),
-            generator_url: format!("{}/graph?g0.expr={}&g0.tab=1", parts.external_url, query_escaped(core.query())).into(),
+            generator_url: format!("{}/graph?g0.expr={}&g0.tab=1", parts.external_url, query_escaped(core.query()))
+                .into(),
             shares_name: false,
             active: Mutex::default(),
             core,
@@ -106,7 +107,11 @@ impl AlertingRule {
     /// Returns alerts that are pending or firing.
     pub fn active_alerts(&self) -> Vec<(Labels, ActiveAlert)> {
         let active = self.active.lock();
-        active.iter().filter(|(_, alert)| alert.is_active()).map(|(labels, alert)| (labels.clone(), alert.clone())).collect()
+        active
+            .iter()
+            .filter(|(_, alert)| alert.is_active())
+            .map(|(labels, alert)| (labels.clone(), alert.clone()))
+            .collect()
     }
 
     /// Returns the greatest state of its alerts.
@@ -118,7 +123,8 @@ impl AlertingRule {
     }
 
     pub(crate) fn is_same(&self, other: &Self) -> bool {
-        (self.hold, self.keep_firing_for) == (other.hold, other.keep_firing_for) && self.annotations == other.annotations
+        (self.hold, self.keep_firing_for) == (other.hold, other.keep_firing_for)
+            && self.annotations == other.annotations
     }
 
     /// Returns whether a template may run queries, whose answers other rules can change.
@@ -232,7 +238,12 @@ impl AlertingRule {
                 (Text::Template(template), Some(data)) => {
                     let (text, error) = template.expand_or_error(data, &expander);
                     if let Some(err) = error {
-                        warn!(component = "rule manager", alert = self.core.name(), err, "Expanding alert template failed");
+                        warn!(
+                            component = "rule manager",
+                            alert = self.core.name(),
+                            err,
+                            "Expanding alert template failed"
+                        );
                     }
                     each(&text);
                 }

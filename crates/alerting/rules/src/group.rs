@@ -10,13 +10,13 @@ use firesteel_promql::CancelFlag;
 use parking_lot::Mutex;
 use tracing::{error, warn};
 
+use crate::Rule;
 use crate::context::EvalContext;
 use crate::dependency::Dependencies;
 use crate::metrics::GroupInstruments;
 use crate::nothing::NothingWatch;
 use crate::output::{Output, OutputMemory};
 use crate::write::{Writing, mark_stale};
-use crate::Rule;
 
 /// A group of rules with all that it remembers from one evaluation to the next.
 ///
@@ -162,7 +162,12 @@ impl Group {
         self.eval_counted(cx, at, &instruments)
     }
 
-    pub(crate) fn eval_counted(&self, cx: &EvalContext, at: TimestampNs, instruments: &GroupInstruments) -> EvalSummary {
+    pub(crate) fn eval_counted(
+        &self,
+        cx: &EvalContext,
+        at: TimestampNs,
+        instruments: &GroupInstruments,
+    ) -> EvalSummary {
         let tally = Tally::default();
         let offset = self.query_offset(cx);
         if cx.settings.concurrent_evals.is_some() {
@@ -218,8 +223,7 @@ impl Group {
         let rule = &self.rules[i];
         let same_name = |other: &usize| self.rules[*other].core().name() == rule.core().name();
         let in_templates = rule.alerting().is_some_and(crate::AlertingRule::queries_in_templates);
-        !written.is_empty()
-            && (in_templates || self.dependencies.may_read(i, written) || written.iter().any(same_name))
+        !written.is_empty() && (in_templates || self.dependencies.may_read(i, written) || written.iter().any(same_name))
     }
 
     /// Rules that know nothing of each other, as many of them at once as there are places.

@@ -142,8 +142,7 @@ fn build(file: &Path, group: RuleGroup, options: &LoadOptions, external: &Value)
         let mut labels = group.labels.clone();
         labels.extend(rule.labels);
         let name = if rule.alert.is_empty() { &rule.record } else { &rule.alert };
-        let core =
-            RuleCore::new(name, expr, all_pairs(&labels), (&file_name, &group.name), &cancel, options.parser);
+        let core = RuleCore::new(name, expr, all_pairs(&labels), (&file_name, &group.name), &cancel, options.parser);
         rules.push(if rule.alert.is_empty() {
             Rule::Recording(RecordingRule { core })
         } else {

@@ -332,7 +332,8 @@ impl Moments<'_> {
         let evaluations = u32::try_from(self.rule.keep_firing_for.as_nanos() / interval).unwrap_or(u32::MAX);
         let looks = evaluations.min(LOOKS_BACK);
         for look in 0..=looks {
-            let back = if looks == 0 { 0 } else { (u64::from(evaluations) * u64::from(look) / u64::from(looks)) as u32 };
+            let back =
+                if looks == 0 { 0 } else { (u64::from(evaluations) * u64::from(look) / u64::from(looks)) as u32 };
             let at = from.before(self.interval.saturating_mul(back));
             let core = &self.rule.core;
             // A moment that cannot be asked about is like one without the alert.

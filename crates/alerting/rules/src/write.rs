@@ -239,10 +239,7 @@ impl Refusals {
         };
         say(self.out_of_order, "Error on ingesting out-of-order result from rule evaluation");
         say(self.too_old, "Error on ingesting too old result from rule evaluation");
-        say(
-            self.duplicates,
-            "Error on ingesting results from rule evaluation with different value but same timestamp",
-        );
+        say(self.duplicates, "Error on ingesting results from rule evaluation with different value but same timestamp");
     }
 }
 

@@ -7,7 +7,7 @@ use axum::extract::State;
 use axum::response::{IntoResponse as _, Response};
 use firesteel_base::TimestampMs;
 use firesteel_go_compat::quote;
-use firesteel_promql::{CancelFlag, ExplainWhat, QueryError, QueryOptions, QueryResult, Value};
+use firesteel_promql::{CancelFlag, ExplainWhat, Lane, QueryError, QueryOptions, QueryResult, Value};
 use firesteel_promql_syntax::{Expr, ParseErrors, parse};
 
 use crate::detail::Detail;
@@ -128,6 +128,7 @@ where
         limit: if limit == 0 || !stats.is_empty() || explain.plan { 0 } else { limit.saturating_add(1) },
         leave_unread: stats.is_empty() && !explain.plan,
         origin: params.origin.clone(),
+        lane: Lane::Queries,
     };
     let listed = api.running.list(&options, began);
     let _cancel_when_gone = CancelOnDrop(options.cancel.clone());

@@ -105,6 +105,91 @@ pub struct TargetMetadata<'a> {
     pub unit: &'a str,
 }
 
+/// The rules that are evaluated.
+pub trait RuleSource: Send + Sync {
+    /// Returns the groups in force, sorted by file and name; alerts only if they are wanted.
+    fn groups(&self, with_alerts: bool) -> Vec<RuleGroup>;
+}
+
+/// A server without rules.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct NoRules;
+
+impl RuleSource for NoRules {
+    fn groups(&self, _with_alerts: bool) -> Vec<RuleGroup> {
+        Vec::new()
+    }
+}
+
+/// A group of rules.
+#[derive(Clone, Debug)]
+pub struct RuleGroup {
+    pub name: String,
+    pub file: String,
+    pub rules: Vec<Rule>,
+    pub interval_secs: f64,
+    pub limit: i64,
+    pub evaluation_secs: f64,
+    /// `None` before the first evaluation.
+    pub last_evaluation: Option<Instant>,
+}
+
+/// A rule of either kind.
+#[derive(Clone, Debug)]
+pub struct Rule {
+    pub name: String,
+    pub query: String,
+    /// Of group and rule; templates as written.
+    pub labels: Labels,
+    /// `ok`, `err` or `unknown`.
+    pub health: &'static str,
+    /// Empty when the last evaluation succeeded.
+    pub last_error: String,
+    pub evaluation_secs: f64,
+    pub last_evaluation: Option<Instant>,
+    /// Selectors that match nothing in storage, when the rule yields nothing for that reason. Ours.
+    pub matches_nothing: Vec<MatchesNothing>,
+    /// `None`: it records.
+    pub alerting: Option<AlertingRule>,
+}
+
+/// What alerting rules have beside.
+#[derive(Clone, Debug)]
+pub struct AlertingRule {
+    /// `unknown`, `inactive`, `pending` or `firing`.
+    pub state: &'static str,
+    pub hold_secs: f64,
+    pub keep_firing_secs: f64,
+    /// Templates as written.
+    pub annotations: Labels,
+    /// `None` when they were not wanted.
+    pub alerts: Option<Vec<ActiveAlert>>,
+}
+
+/// An alert that is pending or firing.
+#[derive(Clone, Debug)]
+pub struct ActiveAlert {
+    pub labels: Labels,
+    pub annotations: Labels,
+    /// `pending` or `firing`.
+    pub state: &'static str,
+    pub active_at: Instant,
+    pub keep_firing_since: Option<Instant>,
+    pub value: f64,
+}
+
+/// A selector that matches no series.
+#[derive(Clone, Debug)]
+pub struct MatchesNothing {
+    /// `FSnnnn`
+    pub code: &'static str,
+    pub message: String,
+    /// The nearest names or values that exist.
+    pub near: Vec<String>,
+    /// The expression as it should probably read.
+    pub fix: Option<String>,
+}
+
 /// The server itself.
 pub trait StatusSource: Send + Sync {
     /// Returns the configuration in force as YAML, secrets hidden.

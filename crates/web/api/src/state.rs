@@ -9,7 +9,7 @@ use firesteel_promql_syntax::ParserOptions;
 use firesteel_storage::{ExemplarQueryable, Queryable};
 use tokio::sync::Semaphore;
 
-use crate::source::{AdminSource, AlertmanagerSource, Control, QuerySource, StatusSource, TargetSource};
+use crate::source::{AdminSource, AlertmanagerSource, Control, QuerySource, RuleSource, StatusSource, TargetSource};
 use crate::{ApiError, FederationMetrics, Readiness};
 use crate::{Notifications, RunningQueries};
 
@@ -21,6 +21,7 @@ pub struct Api {
     pub exemplars: Arc<dyn ExemplarQueryable>,
     pub targets: Arc<dyn TargetSource>,
     pub alertmanagers: Arc<dyn AlertmanagerSource>,
+    pub rules: Arc<dyn RuleSource>,
     pub status: Arc<dyn StatusSource>,
     pub federation: FederationMetrics,
     pub notifications: Notifications,

@@ -13,8 +13,8 @@ use crate::respond::success;
 use crate::source::{ActiveTarget, RelabelRule};
 use crate::{Api, ApiError, ApiOptions, Json};
 
-/// Go's zero time: a target that was never scraped.
-const NEVER: &str = "0001-01-01T00:00:00Z";
+/// Go's zero time: a target that was never scraped, a rule that was never evaluated.
+pub(crate) const NEVER: &str = "0001-01-01T00:00:00Z";
 
 pub(crate) async fn targets(State(api): State<Arc<Api>>, params: Params) -> Response {
     let pool = params.url_value("scrapePool");
