@@ -153,3 +153,6 @@ fn lasted(since: TimestampNs, at: TimestampNs) -> i64 {
 fn nanos(duration: Duration) -> i64 {
     i64::try_from(duration.as_nanos()).unwrap_or(i64::MAX)
 }
+
+#[cfg(test)]
+mod tests;

@@ -364,7 +364,7 @@ impl Group {
     }
 
     /// Takes over what another group remembers. Rules are paired by name and labels, the first with the first and so on.
-    pub(crate) fn take_over(&self, from: &Self) {
+    pub fn take_over(&self, from: &Self) {
         let (evaluated, times) = (from.times(), &mut *self.times.lock());
         (times.took, times.last_evaluation) = (evaluated.took, evaluated.last_evaluation);
         let mut free: Vec<usize> = (0..from.rules.len()).collect();
@@ -412,7 +412,7 @@ impl Group {
     }
 
     /// Restores the states of alerts from what storage has of them; `at`: the first evaluation to come.
-    pub(crate) fn restore(&self, cx: &EvalContext, at: TimestampNs) {
+    pub fn restore(&self, cx: &EvalContext, at: TimestampNs) {
         let began = Instant::now();
         for (i, rule) in self.rules.iter().enumerate().filter_map(|(i, rule)| Some((i, rule.alerting()?))) {
             if let Err(err) = crate::restore::restore(self, i, rule, cx, at) {

@@ -95,7 +95,8 @@ pub fn expression_fault(expr: &str, options: ParserOptions) -> Option<TextFault>
 
 /// Returns what upstream refuses in a label or annotation of an alert.
 fn template_fault(alert: &str, text: &str) -> Option<TextFault> {
-    let error = check_alert_template(alert, text).err()?.to_string();
+    // Without an action there is nothing to be wrong.
+    let error = text.contains("{{").then(|| check_alert_template(alert, text).err()).flatten()?.to_string();
     Some(TextFault {
         severity: Severity::Error,
         code: "FS0212",

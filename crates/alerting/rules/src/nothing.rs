@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use firesteel_base::{TimeRange, TimestampNs};
 use firesteel_model::Matcher;
-use firesteel_promql::{ExplainWhat, QueryOptions};
+use firesteel_promql::{EmptyReason, ExplainWhat, QueryOptions};
+use firesteel_promql_syntax::{BinaryOp, Expr, Span, ValueType};
 use firesteel_storage::{Querier, Selection};
 use parking_lot::Mutex;
 
@@ -120,26 +121,72 @@ impl Group {
 fn matched_nothing(cx: &EvalContext, core: &RuleCore, at: TimestampNs) -> Option<Vec<NothingMatched>> {
     // First the cheap question; the answer is nearly always that there is something.
     let querier = cx.queryable.querier(TimeRange::ALL).ok()?;
-    let mut all = true;
-    for matchers in core.expr().selectors() {
-        all &= has_series(querier.as_ref(), matchers)?;
-    }
-    if all {
+    let mut search = Search { querier: querier.as_ref(), empty: Vec::new() };
+    if !search.never(core.expr())? {
         return Some(Vec::new());
     }
     let options = QueryOptions { explain: ExplainWhat { plan: false, empty: true }, ..core.options.clone() };
     let reasons = cx.queries.instant(core.expr(), at.to_ms(), &options).ok()?.explain.empty.unwrap_or_default();
-    let of_storage = reasons.into_iter().filter(|reason| OF_STORAGE.contains(&reason.code));
-    let nothing = |reason: firesteel_promql::EmptyReason| NothingMatched {
+    let of_storage = |reason: &EmptyReason| OF_STORAGE.contains(&reason.code) && search.empty.contains(&reason.span);
+    let nothing = |reason: EmptyReason| NothingMatched {
         code: reason.code,
         message: reason.message,
         near: reason.near,
         fix: reason.fix,
     };
-    Some(of_storage.map(nothing).collect())
+    Some(reasons.into_iter().filter(of_storage).map(nothing).collect())
 }
 
-fn has_series(querier: &dyn Querier, matchers: &[Matcher]) -> Option<bool> {
-    let selected = querier.select(&Selection { matchers, limit: 1, ..Selection::default() }).ok()?;
-    Some(!selected.series().is_empty())
+/// Asks storage about the selectors of an expression.
+struct Search<'a> {
+    querier: &'a dyn Querier,
+    /// Where selectors stand that match nothing.
+    empty: Vec<Span>,
+}
+
+impl Search<'_> {
+    /// Returns whether an expression can yield nothing, at no time, because of selectors that match nothing.
+    fn never(&mut self, expr: &Expr) -> Option<bool> {
+        Some(match expr {
+            Expr::Vector(selector) => self.is_empty(&selector.matchers, selector.span)?,
+            Expr::Matrix(matrix) => self.is_empty(&matrix.selector.matchers, matrix.span)?,
+            Expr::Number(_) | Expr::String(_) => false,
+            Expr::Paren(paren) => self.never(&paren.expr)?,
+            Expr::Unary(unary) => self.never(&unary.expr)?,
+            Expr::Subquery(subquery) => self.never(&subquery.expr)?,
+            Expr::Aggregate(aggregate) => self.never(&aggregate.expr)?,
+            Expr::Call(call) => match (call.function.name, call.function.returns) {
+                // These yield something for nothing.
+                ("absent" | "absent_over_time", _) | (_, ValueType::Scalar) => false,
+                ("info", _) => call.args.first().map_or(Some(false), |arg| self.never(arg))?,
+                _ => self.any(call.args.iter())?,
+            },
+            Expr::Binary(binary) => {
+                let fills = binary.matching.as_ref().is_some_and(|m| m.fill.lhs.is_some() || m.fill.rhs.is_some());
+                match binary.op {
+                    BinaryOp::Unless => self.never(&binary.lhs)?,
+                    BinaryOp::Or => self.never(&binary.lhs)? & self.never(&binary.rhs)?,
+                    _ if fills => self.never(&binary.lhs)? & self.never(&binary.rhs)?,
+                    _ => self.any([&*binary.lhs, &*binary.rhs].into_iter())?,
+                }
+            }
+        })
+    }
+
+    fn any<'e>(&mut self, parts: impl Iterator<Item = &'e Expr>) -> Option<bool> {
+        let mut any = false;
+        for part in parts {
+            any |= self.never(part)?;
+        }
+        Some(any)
+    }
+
+    fn is_empty(&mut self, matchers: &[Matcher], span: Span) -> Option<bool> {
+        let selected = self.querier.select(&Selection { matchers, limit: 1, ..Selection::default() }).ok()?;
+        let is_empty = selected.series().is_empty();
+        if is_empty {
+            self.empty.push(span);
+        }
+        Some(is_empty)
+    }
 }

@@ -1,0 +1,7 @@
+//! Groups over a database of their own, by a clock that tests set.
+
+mod evaluation;
+mod reload;
+mod restart;
+mod schedule;
+mod world;
