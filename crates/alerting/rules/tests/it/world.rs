@@ -31,7 +31,8 @@ pub(crate) struct Kept {
 impl AlertSink for Kept {
     fn send(&self, alerts: Vec<Alert>) {
         assert!(!alerts.is_empty());
-        let now = self.clock.now_ns();
+        // The clock cuts off what is finer than a millisecond.
+        let now = self.clock.now_ns().after(Duration::from_millis(1));
         self.alerts.lock().expect("no panic").extend(alerts.into_iter().map(|alert| (now, alert)));
     }
 }
