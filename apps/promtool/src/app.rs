@@ -10,7 +10,7 @@ use crate::{
     Console, check_config, check_metrics, check_rules, check_server, check_service_discovery,
     debug::{self, What},
     flags::{NOT_BUILT, PROGRAM},
-    format, push_metrics, query, query_analyze, script, tsdb,
+    format, push_metrics, query, query_analyze, script, test_rules, tsdb,
 };
 
 pub(crate) const SUCCESS: u8 = 0;
@@ -60,6 +60,7 @@ pub fn run_on(args: impl IntoIterator<Item = String>, console: &mut Console<'_>)
         "debug pprof" => debug::run(What::Profiles, &matches, console),
         "debug metrics" => debug::run(What::Metrics, &matches, console),
         "debug all" => debug::run(What::All, &matches, console),
+        "test rules" => test_rules::run(&matches, options, console),
         "test promql" => script::run(&matches, console),
         "tsdb bench write" => tsdb::bench_write(&matches, console),
         "tsdb analyze" => tsdb::analyze(&matches, console),
@@ -84,7 +85,7 @@ pub fn run_on(args: impl IntoIterator<Item = String>, console: &mut Console<'_>)
 
 /// Flags of a group of commands may stand before the subcommand: `query -o json instant`.
 fn subcommand_first(args: &mut [String]) {
-    let is_group = |word: &String| ["query", "check", "create-blocks-from", "bench"].contains(&word.as_str());
+    let is_group = |word: &String| ["query", "check", "test", "create-blocks-from", "bench"].contains(&word.as_str());
     let Some(group) = args.iter().position(is_group) else { return };
     let prefix = args.get(group).map_or(String::new(), |word| match word.as_str() {
         group @ ("create-blocks-from" | "bench") => format!("tsdb {group} "),

@@ -34,6 +34,10 @@ const RULES_IGNORE_UNKNOWN_HELP: &str = "Ignore unknown fields in the rule files
                                          extend rule files with custom metadata. Ensure that those fields are removed \
                                          before loading them into the Prometheus server as it performs strict checks by \
                                          default.";
+const TEST_IGNORE_UNKNOWN_HELP: &str = "Ignore unknown fields in the test files. This is useful when you want to \
+                                        extend rule files with custom metadata. Ensure that those fields are removed \
+                                        before loading them into the Prometheus server as it performs strict checks by \
+                                        default.";
 const URL: FlagDef =
     FlagDef::new("url", FlagKind::Text, "The URL for the Prometheus server.").default(&["http://localhost:9090"]);
 const HTTP_CONFIG: FlagDef = FlagDef::new(
@@ -287,6 +291,31 @@ pub(crate) static PROGRAM: ProgramDef = ProgramDef {
             hidden: false,
         },
         CommandDef {
+            name: "test rules",
+            help: "Unit tests for rules.",
+            flags: &[
+                FlagDef::new("junit", FlagKind::Text, "File path to store JUnit XML test results."),
+                FlagDef::new(
+                    "run",
+                    FlagKind::Text,
+                    "If set, will only run test groups whose names match the regular expression. Can be specified \
+                     multiple times.",
+                )
+                .repeatable(),
+                FlagDef::new("debug", FlagKind::Bool, "Enable unit test debugging.").default(&["false"]),
+                FlagDef::new(
+                    "diff",
+                    FlagKind::Bool,
+                    "[Experimental] Print colored differential output between expected & received output.",
+                )
+                .default(&["false"]),
+                FlagDef::new("ignore-unknown-fields", FlagKind::Bool, TEST_IGNORE_UNKNOWN_HELP).default(&["false"]),
+                FlagDef::new("coverage", FlagKind::Bool, "List the rules that no test reaches.").default(&["false"]),
+            ],
+            args: &[ArgDef::required("test-rule-file", "The unit test file.").repeatable()],
+            hidden: false,
+        },
+        CommandDef {
             name: "test promql",
             help: "Run PromQL test scripts.",
             flags: &[],
@@ -460,4 +489,4 @@ pub(crate) static PROGRAM: ProgramDef = ProgramDef {
 };
 
 /// Commands of upstream's that are not built yet.
-pub(crate) const NOT_BUILT: &[&str] = &["test rules"];
+pub(crate) const NOT_BUILT: &[&str] = &[];

@@ -27,6 +27,7 @@ mod rule_file;
 mod rule_template;
 mod script;
 mod show_value;
+mod test_rules;
 mod tsdb;
 mod verdict;
 

@@ -25,6 +25,7 @@ mod relabel_check;
 mod relabel_rules;
 pub mod remote;
 mod rule_check;
+mod rule_tests;
 mod rules;
 mod rules_of_choice;
 mod runtime;
@@ -62,6 +63,10 @@ pub use otlp::OtlpConfig;
 pub use relabel::{LabelName, Modulus, RegexText, RelabelAction, RelabelConfig};
 pub use relabel_rules::RelabelRules;
 pub use rule_check::{LoadedRules, RuleChecks, TextFault, load_rules};
+pub use rule_tests::{
+    AlertTest, ExpectedAlert, ExpectedSample, ExprTest, InputSeries, LoadedRuleTests, RuleTestFile, RuleTestGroup,
+    load_rule_tests,
+};
 pub use rules::{PlacedText, Rule, RuleGroup, RuleGroups};
 pub use runtime::RuntimeConfig;
 pub use scrape::{ScrapeConfig, ScrapeConfigFile};

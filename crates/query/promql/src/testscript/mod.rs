@@ -12,6 +12,7 @@
 //! does not evaluate yet is reported as such, never as passed.
 
 mod compare;
+mod input;
 mod literal;
 mod nhcb;
 mod number;
@@ -28,6 +29,7 @@ use firesteel_base::TimestampMs;
 use firesteel_model::{FloatHistogram, Labels};
 use firesteel_re2::AnchoredRegex;
 
+pub use input::{InputValue, parse_input_series};
 pub use storage::TestStorage;
 
 /// A script that cannot be read.

@@ -113,7 +113,7 @@ fn parse_load(lines: &mut Lines<'_>, number: usize, line: &str) -> Result<Load, 
     }
 }
 
-fn parse_series(number: usize, line: &str) -> Result<(Labels, Vec<Point>), ScriptError> {
+pub(super) fn parse_series(number: usize, line: &str) -> Result<(Labels, Vec<Point>), ScriptError> {
     let description = parse_series_desc(line).map_err(|e| error(number, e.to_string()))?;
     let mut points = Vec::new();
     for item in description.items {
