@@ -97,8 +97,7 @@ impl Writer {
                 self.text.push_str(&quote(a).to_string());
             }
             (Some(Json::List(a)), Some(Json::List(b))) => {
-                let items: Vec<_> =
-                    (0..a.len().max(b.len())).map(|at| (String::new(), a.get(at), b.get(at))).collect();
+                let items: Vec<_> = (0..a.len().max(b.len())).map(|at| (String::new(), a.get(at), b.get(at))).collect();
                 self.collection("[", "]", &items);
             }
             (Some(Json::Object(a)), Some(Json::Object(b))) => {

@@ -12,9 +12,7 @@ use firesteel_model::Labels;
 use firesteel_promql::testscript::{InputValue, parse_input_series};
 use firesteel_promql::{Engine, EngineFeatures, EngineOptions, QueryOptions, Value, VectorSample};
 use firesteel_promql_syntax::{parse, parse_metric};
-use firesteel_rules::{
-    AlertState, EngineQueries, EvalContext, Group, LoadOptions, Rule, RuleSettings, load_groups,
-};
+use firesteel_rules::{AlertState, EngineQueries, EvalContext, Group, LoadOptions, Rule, RuleSettings, load_groups};
 
 use super::coverage::Coverage;
 use super::shown::{self, Alert, Pairs, Sample, indented};
@@ -98,13 +96,8 @@ impl<'a> Running<'a> {
             ..RuleSettings::default()
         };
         let db = store.db();
-        let cx = EvalContext::new(
-            Arc::new(queries),
-            Arc::clone(db) as _,
-            Arc::clone(db) as _,
-            settings,
-            &Registry::new(),
-        );
+        let cx =
+            EvalContext::new(Arc::new(queries), Arc::clone(db) as _, Arc::clone(db) as _, settings, &Registry::new());
         let load = LoadOptions {
             interval: test.interval,
             external_labels: Labels::from_pairs(&test.external_labels),
@@ -116,7 +109,18 @@ impl<'a> Running<'a> {
         let mut groups = load_groups(common.rule_files, &load).map_err(|error| one(Fault::new(error.to_string())))?;
         // Groups that the order does not name rank with the first one, as upstream's look-up of what is not there.
         groups.sort_by_key(|group| common.order.iter().position(|name| name.text == group.name()).unwrap_or(0));
-        Ok(Self { test, common, start, store, engine, cx, groups, asserted: BTreeSet::new(), yielded: BTreeSet::new(), watches: false })
+        Ok(Self {
+            test,
+            common,
+            start,
+            store,
+            engine,
+            cx,
+            groups,
+            asserted: BTreeSet::new(),
+            yielded: BTreeSet::new(),
+            watches: false,
+        })
     }
 
     fn all(&mut self, console: &mut Console<'_>) -> Vec<Fault> {
@@ -209,9 +213,9 @@ impl<'a> Running<'a> {
     }
 
     fn firing(&self, name: &str) -> Vec<Alert> {
-        let rules = self.groups.iter().flat_map(Group::rules).filter_map(Rule::alerting);
+        let named = |rule: &&Rule| rule.core().name() == name;
+        let rules = self.groups.iter().flat_map(Group::rules).filter(named).filter_map(Rule::alerting);
         let mut alerts: Vec<Alert> = rules
-            .filter(|rule| rule.name() == name)
             .flat_map(|rule| rule.active_alerts())
             .filter(|(_, alert)| alert.state == AlertState::Firing)
             .map(|(labels, alert)| Alert { labels: to_pairs(&labels), annotations: to_pairs(&alert.annotations) })

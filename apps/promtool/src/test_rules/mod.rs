@@ -17,9 +17,9 @@ use firesteel_go_compat::Instant;
 use firesteel_promql_syntax::ParserOptions;
 use firesteel_re2::Regex;
 
+use crate::Console;
 use crate::app::{FAILURE, SUCCESS};
 use crate::verdict::Verdict;
-use crate::Console;
 use coverage::Coverage;
 use junit::{Case, Suite};
 

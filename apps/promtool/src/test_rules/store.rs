@@ -9,9 +9,7 @@ use firesteel_base::TimestampMs;
 use firesteel_config::InputSeries;
 use firesteel_model::Labels;
 use firesteel_promql::testscript::{InputValue, parse_input_series};
-use firesteel_storage::{
-    AppendOptions, Appendable, HistogramSample, HistogramValue, SampleBatch, SeriesMeta,
-};
+use firesteel_storage::{AppendOptions, Appendable, HistogramSample, HistogramValue, SampleBatch, SeriesMeta};
 use firesteel_tsdb::{Db, DbOptions};
 
 use super::Fault;
