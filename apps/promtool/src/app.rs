@@ -9,7 +9,7 @@ use firesteel_promql_syntax::ParserOptions;
 use crate::{
     Console, check_config, check_metrics, check_rules, check_server, check_service_discovery,
     debug::{self, What},
-    flags::{NOT_BUILT, PROGRAM},
+    flags::PROGRAM,
     format, push_metrics, query, query_analyze, script, test_rules, tsdb,
 };
 
@@ -17,8 +17,6 @@ pub(crate) const SUCCESS: u8 = 0;
 pub(crate) const FAILURE: u8 = 1;
 /// Lint findings under `--lint-fatal`.
 pub(crate) const LINT: u8 = 3;
-/// A command that does not exist yet.
-const NOT_THERE: u8 = 2;
 
 /// Runs promtool on the process' own streams. `args` are the words behind the program's name.
 pub fn run(args: impl IntoIterator<Item = String>) -> ExitCode {
@@ -30,10 +28,6 @@ pub fn run(args: impl IntoIterator<Item = String>) -> ExitCode {
 pub fn run_on(args: impl IntoIterator<Item = String>, console: &mut Console<'_>) -> u8 {
     let mut args: Vec<String> = args.into_iter().collect();
     subcommand_first(&mut args);
-    if let Some(command) = not_built(&args) {
-        console.complain(format_args!("promtool: error: `{command}` is not built yet"));
-        return NOT_THERE;
-    }
     let matches = match PROGRAM.parse(args) {
         Ok(matches) => matches,
         Err(halt) => {
@@ -98,12 +92,6 @@ fn subcommand_first(args: &mut [String]) {
     {
         head.rotate_right(1);
     }
-}
-
-fn not_built(args: &[String]) -> Option<&'static str> {
-    let words: Vec<&str> = args.iter().map(String::as_str).filter(|word| !word.starts_with('-')).take(2).collect();
-    let line = words.join(" ");
-    NOT_BUILT.iter().copied().find(|command| *command == line)
 }
 
 fn parser_options(matches: &Matches, console: &mut Console<'_>) -> ParserOptions {

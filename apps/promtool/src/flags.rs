@@ -487,6 +487,3 @@ pub(crate) static PROGRAM: ProgramDef = ProgramDef {
     ],
     errors: ErrorStyle::TryHelp,
 };
-
-/// Commands of upstream's that are not built yet.
-pub(crate) const NOT_BUILT: &[&str] = &[];
