@@ -47,8 +47,8 @@ pub struct ActiveAlert {
     pub valid_until: Option<TimestampNs>,
     /// Since when it fires only because of `keep_firing_for`.
     pub keep_firing_since: Option<TimestampNs>,
-    /// It was restored, and no evaluation has seen it yet.
-    pub(crate) restored: bool,
+    /// It was restored after a gap in what its expression reads: one evaluation may pass without it.
+    pub(crate) awaits_targets: bool,
     /// Labels of its series, made when they are first written: `ALERTS` pending and firing, `ALERTS_FOR_STATE`.
     pub(crate) series: [Option<Labels>; 3],
 }
@@ -84,15 +84,15 @@ impl ActiveAlert {
             last_sent_at: None,
             valid_until: None,
             keep_firing_since: None,
-            restored: false,
+            awaits_targets: false,
             series: [None, None, None],
         }
     }
 
     /// Takes the alert through one evaluation; `is_there`: the expression has its element.
     pub(crate) fn step(&mut self, at: TimestampNs, is_there: bool, holds: Holds) -> Fate {
-        if std::mem::take(&mut self.restored) && !is_there && self.state != AlertState::Inactive {
-            // The first evaluation after a start comes before all targets were scraped again; upstream waits for two.
+        if std::mem::take(&mut self.awaits_targets) && !is_there && self.state != AlertState::Inactive {
+            // The first evaluation after a gap comes before all targets were scraped again; upstream waits for two.
             return Fate::Counts;
         }
         if is_there {

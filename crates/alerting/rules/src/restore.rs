@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use firesteel_base::{FastHashMap, TimeRange, TimestampMs, TimestampNs};
 use firesteel_model::{ALERT_NAME, Labels, METRIC_NAME, Matcher, is_stale_nan};
+use firesteel_promql_syntax::Expr;
 use firesteel_storage::chunkenc::{SampleKind, SampleReader};
 use firesteel_storage::{Querier, Selection, StorageError};
 
@@ -31,6 +32,16 @@ struct Stored {
     since: Vec<(i64, f64)>,
 }
 
+/// A series about an alert that did not end.
+#[derive(Debug)]
+struct Written {
+    labels: Labels,
+    /// The alert's own.
+    alert: Labels,
+    /// The last sample's time.
+    t: i64,
+}
+
 /// The moments by which states are restored.
 struct Moments<'a> {
     group: &'a Group,
@@ -46,6 +57,8 @@ struct Moments<'a> {
     window: TimestampNs,
     /// Queries bridge the gap since then: it is no outage.
     is_short: bool,
+    /// The gap since then may leave the expression without an answer until targets were scraped again.
+    is_felt: bool,
 }
 
 /// Restores the alerts of one rule before its evaluation at `at`.
@@ -78,8 +91,10 @@ pub(crate) fn restore(
         last: TimestampNs(0),
         window,
         is_short: false,
+        is_felt: false,
     };
     moments.last = moments.evaluation_of(last);
+    moments.is_felt = 2 * at.since(moments.last) > shortest_window(rule.core.expr(), cx.settings.lookback);
     moments.is_short = now.since(moments.last) <= cx.settings.lookback.max(2 * group.interval());
     let mut alerts: Alerts = Alerts::default();
     for (labels, stored) in &stored {
@@ -88,9 +103,23 @@ pub(crate) fn restore(
         }
     }
     moments.recall(&mut alerts, cx);
-    remember(group, i, cx, series, last);
+    // Of a rule that shares its name, the others' series are not to end with its alerts.
+    series.retain(|one| one.t == last && (!rule.shares_name || alerts.contains_key(&one.alert)));
+    remember(group, i, cx, series);
     rule.active.lock().extend(alerts);
     Ok(())
+}
+
+/// Returns how far back the selector looks that looks back the least.
+fn shortest_window(expr: &Expr, lookback: Duration) -> Duration {
+    let mut shortest = lookback;
+    expr.walk(&mut |expr| {
+        if let Expr::Matrix(matrix) = expr {
+            let range = matrix.range.literal_ms().and_then(|ms| u64::try_from(ms).ok());
+            shortest = shortest.min(range.map_or(Duration::ZERO, Duration::from_millis));
+        }
+    });
+    shortest
 }
 
 /// Reads the series of one metric about the rule's alerts, by the labels of the rule that are no templates.
@@ -100,7 +129,7 @@ fn read(
     metric: &str,
     range: TimeRange,
     stored: &mut BTreeMap<Labels, Stored>,
-    series: &mut Vec<(Labels, i64)>,
+    series: &mut Vec<Written>,
 ) -> Result<(), StorageError> {
     let own = rule.core.labels();
     let plain = own.iter().filter(|(name, value)| *name != ALERT_NAME && !value.is_empty() && !value.contains("{{"));
@@ -129,14 +158,15 @@ fn read(
         samples.sort_by_key(|(t, _)| *t);
         samples.dedup_by_key(|(t, _)| *t);
         let Some((last, v)) = samples.last() else { continue };
-        if !is_stale_nan(*v) {
-            series.push((entry.labels.clone(), *last));
-        }
         // A label whose template yielded nothing stands in the series as the template is written.
         let mut without = vec![METRIC_NAME, ALERT_STATE];
         let as_written = |name: &&str| entry.labels.value(name) == own.value(name) && own.value(name).contains("{{");
         without.extend(own.iter().map(|(name, _)| name).filter(as_written));
-        let of_alert = stored.entry(entry.labels.without(&without)).or_default();
+        let alert = entry.labels.without(&without);
+        if !is_stale_nan(*v) {
+            series.push(Written { labels: entry.labels.clone(), alert: alert.clone(), t: *last });
+        }
+        let of_alert = stored.entry(alert).or_default();
         match (metric, entry.labels.value(ALERT_STATE)) {
             (ALERTS_FOR_STATE, _) => of_alert.since = samples,
             (_, "firing") => of_alert.firing = samples,
@@ -147,9 +177,9 @@ fn read(
 }
 
 /// Lets the group know which series the rule wrote last, so that those that end now get their markers.
-fn remember(group: &Group, i: usize, cx: &EvalContext, series: Vec<(Labels, i64)>, last: i64) {
+fn remember(group: &Group, i: usize, cx: &EvalContext, series: Vec<Written>) {
     let appender = cx.store.appender();
-    let known = series.into_iter().filter(|(_, t)| *t == last).filter_map(|(labels, _)| {
+    let known = series.into_iter().filter_map(|Written { labels, .. }| {
         let series = appender.known(&labels)?;
         Some(Entry { input: labels.clone(), output: labels, series })
     });
@@ -194,7 +224,7 @@ impl Moments<'_> {
     fn active(&self, stored: &Stored, last: i64, cx: &EvalContext) -> Option<ActiveAlert> {
         let (_, since) = alive(&stored.since).filter(|(t, _)| *t == last)?;
         let mut alert = ActiveAlert::new(self.evaluation_in_second(since), 0.0, Labels::empty());
-        alert.restored = true;
+        alert.awaits_targets = self.is_felt;
         if alive(&stored.firing).is_some_and(|(t, _)| t == last) {
             alert.state = AlertState::Firing;
             let run = last_run(&stored.firing);

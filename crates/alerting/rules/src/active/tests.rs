@@ -127,7 +127,7 @@ fn sending_waits_for_the_delay_but_not_with_a_resolution() {
 fn a_restored_alert_is_not_resolved_before_it_was_looked_for_twice() {
     let mut alert = ActiveAlert::new(at(0), 1.0, Labels::empty());
     alert.step(at(0), true, holds(0, 0));
-    alert.restored = true;
+    alert.awaits_targets = true;
     assert_eq!(alert.step(at(1), false, holds(0, 0)), Fate::Counts);
     assert_eq!(alert.state, AlertState::Firing);
     assert_eq!(alert.step(at(2), false, holds(0, 0)), Fate::Rests);
