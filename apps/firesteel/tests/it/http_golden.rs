@@ -4,6 +4,7 @@
 //! of ours and writes its answers there. What differs by nature from run to run (addresses, directories, moments,
 //! durations) is masked in both.
 
+use std::cell::Cell;
 use std::fmt::Write as _;
 use std::fs;
 use std::io::Read as _;
@@ -30,7 +31,7 @@ const HEADERS: [&str; 12] = [
 ];
 
 /// JSON fields that hold a moment, a duration or a fact of the machine.
-const FIELDS: [&str; 24] = [
+const FIELDS: [&str; 29] = [
     // Three labels are on every series: the reference's order of equals is that of a Go map.
     "seriesCountByLabelValuePair",
     "version",
@@ -56,6 +57,11 @@ const FIELDS: [&str; 24] = [
     "buildDate",
     "goVersion",
     "maxTime",
+    "evaluationTime",
+    "lastEvaluation",
+    "activeAt",
+    "keepFiringSince",
+    "groupNextToken",
 ];
 
 /// One request with its answer, as the file has them.
@@ -109,10 +115,10 @@ impl Exchange {
         out
     }
 
-    fn ask(&self, server: &Server, mask: &dyn Fn(&str) -> String) -> String {
+    fn ask(&self, server: &Server, target: &str, mask: &dyn Fn(&str) -> String) -> String {
         let headers: Vec<(&str, &str)> = self.headers.iter().map(|(n, v)| (n.as_str(), v.as_str())).collect();
         let body = self.body.as_ref().map(String::as_bytes);
-        let answer = exchange(server.address(), &self.method, &self.target, &headers, body)
+        let answer = exchange(server.address(), &self.method, target, &headers, body)
             .unwrap_or_else(|e| panic!("{}: {e}", self.request()));
         let mut out = format!("< {}\n", answer.status);
         for name in HEADERS {
@@ -225,6 +231,8 @@ struct Setting {
     file: &'static str,
     flags: &'static [&'static str],
     prefix: &'static str,
+    /// Names and texts of rule files; with any, groups are evaluated each second.
+    rules: &'static [(&'static str, &'static str)],
 }
 
 fn check(setting: &Setting) {
@@ -237,13 +245,19 @@ fn check(setting: &Setting) {
     })
     .unwrap();
     let dir = tempfile::tempdir().unwrap();
-    let config = format!(
+    let mut config = format!(
         "global:\n  scrape_interval: 250ms\n  scrape_timeout: 250ms\n  external_labels: {{region: eu, replica: a}}\n\
          scrape_configs:\n- job_name: demo\n  static_configs:\n  - targets: ['{}', 'dropped:1']\n    \
          labels: {{team: \"a<b\"}}\n  relabel_configs:\n  - source_labels: [__address__]\n    regex: dropped:1\n    \
          action: drop\n- job_name: empty\n",
         target.address()
     );
+    for (name, text) in setting.rules {
+        fs::write(dir.path().join(name), text).unwrap();
+    }
+    if !setting.rules.is_empty() {
+        config = config.replacen("global:\n", "rule_files: ['*.rules']\nglobal:\n  evaluation_interval: 1s\n", 1);
+    }
     let program = reference.as_deref().unwrap_or(crate::firesteel());
     let first: &[&str] = if reference.is_some() { &[] } else { &["prometheus"] };
     let flags = [first, &KEEPING, setting.flags].concat();
@@ -252,6 +266,13 @@ fn check(setting: &Setting) {
     server.wait_for("two scrapes", Duration::from_secs(20), |s| {
         s.get(&scraped).is_ok_and(|(_, b)| b.contains("page_was"))
     });
+    if !setting.rules.is_empty() {
+        // The alert shows that a rule has seen the scraped page.
+        server.wait_for("all rules were evaluated", Duration::from_secs(60), |s| {
+            let seen = s.get("/api/v1/alerts").is_ok_and(|(_, body)| body.contains("of demo"));
+            seen && s.get("/api/v1/rules").is_ok_and(|(_, body)| !body.contains("\"unknown\""))
+        });
+    }
     let places = [
         (server.address().to_owned(), "SERVER"),
         (server.address().replace("127.0.0.1", &hostname()), "OWNHOST"),
@@ -267,8 +288,17 @@ fn check(setting: &Setting) {
     let exchanges = read(&fs::read_to_string(&file).unwrap());
     assert!(!exchanges.is_empty());
     let (mut all, mut faults) = (String::new(), String::new());
+    let token = Cell::new(String::new());
+    let note_token = |text: &str| {
+        if let Some((_, rest)) = text.split_once("\"groupNextToken\":\"") {
+            token.set(rest.split('"').next().unwrap_or_default().to_owned());
+        }
+        mask(text)
+    };
     for one in &exchanges {
-        let got = without_detail(&one.ask(&server, &mask));
+        let next = token.take();
+        let target = one.target.replace("DIR", &dir.path().display().to_string()).replace("TOKEN", &next);
+        let got = without_detail(&one.ask(&server, &target, &note_token));
         all += &format!("{}{got}\n", one.request());
         if got != one.answer {
             faults += &format!("{}--- wanted\n{}--- got\n{got}\n", one.request(), one.answer);
@@ -303,7 +333,7 @@ fn hostname() -> String {
 
 #[test]
 fn answers_are_the_references() {
-    check(&Setting { file: "http_plain.txt", flags: &[], prefix: "" });
+    check(&Setting { file: "http_plain.txt", flags: &[], prefix: "", rules: &[] });
 }
 
 #[test]
@@ -319,5 +349,50 @@ fn answers_below_a_prefix_are_the_references() {
             "--enable-feature=promql-experimental-functions",
         ],
         prefix: "/p",
+        rules: &[],
     });
+}
+
+/// Every kind of state, health and error; each rule yields at most one alert, for the reference's order is a Go map's.
+const RULES: [(&str, &str); 2] = [
+    (
+        "a.rules",
+        r#"groups:
+- name: zeta
+  limit: 2
+  labels: {team: infra, level: group}
+  rules:
+  - {record: 'demo:pages', expr: 'page_was_given', labels: {kind: rec, level: rule}}
+  - alert: Firing
+    expr: page_was_given > 0
+    labels: {severity: page, note: 'of {{ $labels.job }}'}
+    annotations: {summary: '<&> "{{ $value }}" é', failed: '{{ query "(" }}', plain: text}
+  - {alert: Waiting, expr: 'vector(1.5e9) > 1', for: 1h, keep_firing_for: 5m}
+  - {alert: Idle, expr: 'page_was_given > 5', for: 90s}
+  - {record: dup, expr: 'vector(1) or label_replace(vector(2), "a", "b", "", "")', labels: {a: ''}}
+  - alert: Many
+    expr: >-
+      label_replace(vector(1), "i", "1", "", "") or label_replace(vector(1), "i", "2", "", "")
+      or label_replace(vector(1), "i", "3", "", "")
+- name: alpha
+  interval: 1s500ms
+  rules:
+  - {record: number, expr: '42'}
+"#,
+    ),
+    (
+        "b.rules",
+        r#"groups:
+- name: zeta
+  query_offset: 1s
+  rules:
+  - {alert: Firing, expr: 'vector(-0.5) < 0', labels: {severity: info}}
+  - {record: 'demo:pages', expr: 'sum by (nothing) (page_was_given offset 1s)'}
+"#,
+    ),
+];
+
+#[test]
+fn answers_about_rules_are_the_references() {
+    check(&Setting { file: "http_rules.txt", flags: &[], prefix: "", rules: &RULES });
 }

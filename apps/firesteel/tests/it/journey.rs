@@ -3,7 +3,7 @@
 use std::io::{Read as _, Write as _};
 use std::time::Duration;
 
-use firesteel_testkit::{FakeTarget, Page, PageServer, exchange, write_answer};
+use firesteel_testkit::{FakeTarget, Page, PageServer, Server, exchange, write_answer};
 
 use crate::{run, server, text};
 
@@ -205,11 +205,56 @@ fn lifecycle_endpoints_are_off_by_default() {
 }
 
 #[test]
-fn rules_that_are_not_evaluated_yet_are_said_so() {
+fn rules_are_evaluated_and_their_alerts_sent() {
     let dir = tempfile::tempdir().unwrap();
-    std::fs::write(dir.path().join("rules.yml"), "groups: []\n").unwrap();
-    let server = server(dir.path(), &[], "rule_files: [rules.yml]\n");
-    assert!(server.log().contains("rules are not evaluated yet"), "{}", server.log());
+    let (sender, told) = std::sync::mpsc::channel();
+    let alertmanager = FakeTarget::start(move |request, out| {
+        // The test has seen enough when it hangs up.
+        let _ =
+            sender.send((request.path.clone(), serde_json::from_slice::<serde_json::Value>(&request.body).unwrap()));
+        write_answer(out, "200 OK", &[], b"")
+    });
+    let alertmanager = alertmanager.unwrap();
+    let rules = |expr: &str| {
+        let text = format!(
+            "groups:\n- name: g\n  interval: 100ms\n  rules:\n  - {{record: r, expr: '{expr}'}}\n  \
+             - {{alert: A, expr: 'r > 1', labels: {{severity: page}}, annotations: {{summary: 'r is {{{{ $value }}}}'}}}}\n"
+        );
+        std::fs::write(dir.path().join("rules.yml"), text).unwrap();
+    };
+    rules("vector(2)");
+    let config = format!(
+        "rule_files: [rules.yml]\nalerting: {{alertmanagers: [{{static_configs: [{{targets: ['{}']}}]}}]}}\n",
+        alertmanager.address()
+    );
+    let server = server(dir.path(), &["--web.enable-lifecycle", "--web.external-url=http://here/"], &config);
+    let (path, alerts) = told.recv_timeout(Duration::from_secs(60)).unwrap();
+    assert_eq!(path, "/api/v2/alerts");
+    assert_eq!(alerts[0]["labels"], serde_json::json!({"alertname": "A", "severity": "page"}));
+    assert_eq!(alerts[0]["annotations"], serde_json::json!({"summary": "r is 2"}));
+    assert_eq!(alerts[0]["generatorURL"], "http://here/graph?g0.expr=r+%3E+1&g0.tab=1");
+    // A file that is refused leaves the rules of before in force.
+    rules("vector(");
+    let refused = exchange(server.address(), "POST", "/-/reload", &[], None).unwrap();
+    assert_eq!(refused.status, 500);
+    assert!(server.log().contains("unclosed left parenthesis"), "{}", server.log());
+    let (_, page) = server.get("/api/v1/rules").unwrap();
+    assert!(page.contains("vector(2)"), "{page}");
+    // A new one is in force at once, and the alert that it ends is told of.
+    rules("vector(0)");
+    assert_eq!(exchange(server.address(), "POST", "/-/reload", &[], None).unwrap().status, 200);
+    let began = alerts[0]["startsAt"].clone();
+    let resolved = |alerts: &serde_json::Value| {
+        alerts[0]["startsAt"] == began && alerts[0]["endsAt"].as_str().unwrap() < now_text(&server).as_str()
+    };
+    while !resolved(&told.recv_timeout(Duration::from_secs(60)).unwrap().1) {}
+    assert!(server.stop().unwrap().success());
+}
+
+/// The server's time, as notifications have it.
+fn now_text(server: &Server) -> String {
+    let secs = server.query("time() + 1").unwrap()[1].as_str().unwrap().parse::<f64>().unwrap();
+    firesteel_go_compat::Instant::from_unix_ns((secs * 1e9) as i64).to_rfc3339_nano()
 }
 
 #[test]

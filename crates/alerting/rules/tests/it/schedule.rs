@@ -1,16 +1,22 @@
 //! The manager's timers, by a clock that follows the runtime's paused one: an hour takes a moment.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use firesteel_base::{Clock, TimestampMs, TimestampNs};
-use firesteel_rules::{EngineQueries, EvalContext, RuleManager, RuleSettings};
+use firesteel_promql::{QueryError, QueryOptions, QueryResult};
+use firesteel_promql_syntax::Expr;
+use firesteel_rules::{EngineQueries, EvalContext, RuleManager, RuleQueries, RuleSettings};
 use tokio::time::{Instant, sleep};
 
 use crate::world::{T0, World, options, secs};
 
-/// Shows what the runtime's clock says.
-struct Paused(Instant);
+/// Shows what the runtime's clock says, and adds what evaluations take that are to be slow.
+struct Paused {
+    began: Instant,
+    taken_secs: AtomicU64,
+}
 
 impl Clock for Paused {
     fn now(&self) -> TimestampMs {
@@ -18,15 +24,36 @@ impl Clock for Paused {
     }
 
     fn now_ns(&self) -> TimestampNs {
-        T0.after(self.0.elapsed())
+        T0.after(self.began.elapsed() + Duration::from_secs(self.taken_secs.load(Ordering::Relaxed)))
     }
 }
 
-fn manager(world: &World) -> RuleManager {
-    let queries = Arc::new(EngineQueries { engine: world.engine.clone(), storage: world.db.clone() });
+/// Answers, and lets the clock run on when it is this evaluation's turn.
+struct Slow {
+    queries: EngineQueries,
+    clock: Arc<Paused>,
+    /// Numbers of evaluations, from 0 on, and the seconds that they take.
+    slow: &'static [(u64, u64)],
+    asked: AtomicU64,
+}
+
+impl RuleQueries for Slow {
+    fn instant(&self, expr: &Expr, at: TimestampMs, options: &QueryOptions) -> Result<QueryResult, QueryError> {
+        let number = self.asked.fetch_add(1, Ordering::Relaxed);
+        if let Some((_, secs)) = self.slow.iter().find(|(n, _)| *n == number) {
+            self.clock.taken_secs.fetch_add(*secs, Ordering::Relaxed);
+        }
+        self.queries.instant(expr, at, options)
+    }
+}
+
+fn manager(world: &World, slow: &'static [(u64, u64)]) -> RuleManager {
+    let clock = Arc::new(Paused { began: Instant::now(), taken_secs: AtomicU64::new(0) });
+    let queries = EngineQueries { engine: world.engine.clone(), storage: world.db.clone() };
+    let queries = Arc::new(Slow { queries, clock: clock.clone(), slow, asked: AtomicU64::new(0) });
     let settings = RuleSettings::default();
     let cx = EvalContext::new(queries, world.db.clone(), world.db.clone(), settings, &world.registry);
-    RuleManager::new(cx.with_clock(Arc::new(Paused(Instant::now()))))
+    RuleManager::new(cx.with_clock(clock))
 }
 
 fn file(world: &World, groups: &[(&str, &str)]) -> std::path::PathBuf {
@@ -42,7 +69,7 @@ fn file(world: &World, groups: &[(&str, &str)]) -> std::path::PathBuf {
 #[tokio::test(start_paused = true)]
 async fn groups_are_evaluated_at_their_slots() {
     let world = World::new();
-    let manager = manager(&world);
+    let manager = manager(&world, &[]);
     let file = file(&world, &[("one", "r1"), ("two", "r2")]);
     manager.update(vec![file], options(), Duration::ZERO).await.expect("good rules");
     sleep(Duration::from_secs(3600)).await;
@@ -61,9 +88,30 @@ async fn groups_are_evaluated_at_their_slots() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn slow_evaluations_cost_those_whose_time_passes() {
+    let world = World::new();
+    // 29 s: the next one is late, but none is missed. 40 s: one. 100 s: five.
+    let manager = manager(&world, &[(2, 29), (5, 40), (9, 100)]);
+    let file = file(&world, &[("one", "r1")]);
+    manager.update(vec![file], options(), Duration::ZERO).await.expect("good rules");
+    let slots = 30;
+    sleep(Duration::from_secs(15 * slots - 169)).await;
+    manager.stop().await;
+    let text = world.ask("r1[2h]", T0.after(Duration::from_secs(3600))).join("");
+    let first = manager.groups()[0].slot(T0).after(Duration::from_secs(15));
+    // What is recorded is the time that each evaluation was for.
+    let number = |v: &str| ((v.parse::<f64>().expect("a time") - first.to_ms().as_secs_f64()) / 15.0).round() as u64;
+    let numbers = text.split_whitespace().skip(1).filter_map(|p| Some(number(p.split('@').next()?)));
+    let want: Vec<u64> = (0..slots).filter(|n| *n != 6 && !(11..16).contains(n)).collect();
+    assert_eq!(numbers.collect::<Vec<_>>(), want, "{text}");
+    assert_eq!(world.metric("prometheus_rule_group_iterations_missed_total"), 6.0);
+    assert_eq!(world.metric("prometheus_rule_group_iterations_total"), slots as f64);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_reload_leaves_alone_what_is_the_same_and_ends_what_is_gone() {
     let world = World::new();
-    let manager = manager(&world);
+    let manager = manager(&world, &[]);
     let update =
         async |groups: &[(&str, &str)]| manager.update(vec![file(&world, groups)], options(), Duration::ZERO).await;
     update(&[("same", "r1"), ("gone", "r2"), ("changed", "r3")]).await.expect("good rules");
