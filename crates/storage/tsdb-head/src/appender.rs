@@ -10,8 +10,8 @@ use firesteel_storage::{
 };
 
 use super::aside::{Aside, SampleKind};
-use super::commit::LateRows;
 use super::exemplars::Verdict;
+use super::late_rows::LateRows;
 use super::log::LogOutcome;
 use super::sealed_end::Again;
 use super::series::Slot;

@@ -3,50 +3,17 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use firesteel_base::TimestampMs;
 use firesteel_model::SeriesRef;
 use firesteel_storage::{AppendError, Committed, HistogramSample};
-use firesteel_tsdb_wal::OnFailure;
-use firesteel_tsdb_wal::records::SampleWithStart;
 
 use super::appender::{HeadAppender, Row};
-use super::aside::encode_histograms;
 use super::late::{Inserted, LateSample, LateValue};
 use super::sealed_end::Again;
 use super::series::Slot;
 use super::shard::{Appended, Shard};
-use super::starts::{Starts, encode_samples};
+use super::starts::Starts;
 use super::visibility::{BatchNumber, Extent};
 use super::{Head, count};
-
-/// Out-of-order rows that were taken, for their log.
-#[derive(Debug, Default)]
-pub(super) struct LateRows {
-    floats: Vec<SampleWithStart>,
-    histograms: Vec<HistogramSample>,
-    record: Vec<u8>,
-}
-
-impl LateRows {
-    pub(super) fn clear(&mut self) {
-        self.floats.clear();
-        self.histograms.clear();
-        self.record.clear();
-    }
-
-    /// Logs the rows: only now is it known which they are, as in upstream's.
-    fn log(&mut self, head: &Head) {
-        let floats = self.floats.iter().map(|row| row.t.0);
-        let times = || floats.clone().chain(self.histograms.iter().map(|h| h.t.0));
-        let (Some(min), Some(max)) = (times().min(), times().max()) else { return };
-        head.out_of_order.widen(min, max);
-        encode_samples(self.floats.iter().copied(), head.options.starts, &mut self.record);
-        let mut records = <[Vec<u8>; 4]>::default();
-        encode_histograms(&self.histograms, head.options.starts, &mut records);
-        let [ints, floats, custom_ints, custom_floats] = &records;
-        head.late_log.write(&[&self.record, ints, custom_ints, floats, custom_floats], OnFailure::Keep);
-    }
-}
 
 /// What the writing of a batch did.
 #[derive(Debug)]
@@ -140,7 +107,7 @@ impl HeadAppender<'_> {
             let mut shard = shard.lock();
             let mut before = shard.open_batches.begin(head.visibility.floor());
             before.reserve(rows.len());
-            let sealed_before = shard.sealed.chunk_bytes();
+            let sealed_before = shard.sealed_bytes();
             for row in rows {
                 let slot = match shard.series_mut(row.slot, row.series) {
                     Some(hot) => {
@@ -174,8 +141,7 @@ impl HeadAppender<'_> {
                         let (start, t) = (starts.of(row), row.t);
                         let sample = LateSample { t, start, value: LateValue::Float(row.v) };
                         if insert_late(head, &mut shard, row.series, sample, written) {
-                            let (series, t, start) = (row.series, TimestampMs(t), TimestampMs(start));
-                            self.buffers.late.floats.push(SampleWithStart { series, t, start, v: row.v });
+                            self.buffers.late.push_float(row.series, (start, t), row.v);
                             written.floats.late += 1;
                         }
                         continue;
@@ -190,7 +156,7 @@ impl HeadAppender<'_> {
                 max_t = max_t.max(row.t);
             }
             shard.open_batches.add(number, before);
-            written.sealed += shard.sealed.chunk_bytes() - sealed_before;
+            written.sealed += shard.sealed_bytes() - sealed_before;
         }
         written.floats.appended += appended;
         written.min_t = written.min_t.min(min_t);
@@ -220,7 +186,7 @@ impl HeadAppender<'_> {
         for group in by_shard.chunk_by(|a, b| a.0 == b.0) {
             let mut shard = head.shards[group[0].0 as usize].lock();
             let mut before: Vec<(Slot, Extent)> = shard.open_batches.begin(head.visibility.floor());
-            let sealed_before = shard.sealed.chunk_bytes();
+            let sealed_before = shard.sealed_bytes();
             for &(_, i) in group {
                 let sample = &histograms[i as usize];
                 let (series, t) = (sample.series, sample.t.0);
@@ -249,7 +215,7 @@ impl HeadAppender<'_> {
                         let value = LateValue::Histogram(sample.value.clone());
                         let late = LateSample { t, start: sample.start_t.0, value };
                         if insert_late(head, &mut shard, series, late, written) {
-                            self.buffers.late.histograms.push(sample.clone());
+                            self.buffers.late.push_histogram(sample.clone());
                             written.histograms.late += 1;
                         }
                         continue;
@@ -264,7 +230,7 @@ impl HeadAppender<'_> {
                 written.max_t = written.max_t.max(t);
             }
             shard.open_batches.add(number, before);
-            written.sealed += shard.sealed.chunk_bytes() - sealed_before;
+            written.sealed += shard.sealed_bytes() - sealed_before;
         }
     }
 }
@@ -272,8 +238,7 @@ impl HeadAppender<'_> {
 /// Adds an out-of-order sample; returns whether it was taken.
 #[cold]
 fn insert_late(head: &Head, shard: &mut Shard, series: SeriesRef, sample: LateSample, written: &mut Written) -> bool {
-    let cap = usize::from(head.options.out_of_order_cap.max(1));
-    match shard.late.of(series).insert(sample, cap, &head.rules(), || head.out_of_order.next_number()) {
+    match shard.late.insert(series, sample, head.late_cap(), &head.rules()) {
         Inserted::Duplicate => false,
         inserted => {
             written.new_chunks += u64::from(inserted == Inserted::NewChunk);

@@ -9,9 +9,10 @@ use firesteel_storage::{ChunkBytes, ChunkView, Encoding, StorageError};
 
 use super::Head;
 use super::chunks_head::{entry_at, entry_start};
-use super::sealed::ChunkBytesAt;
+use super::late::{Late, LateSeries};
+use super::sealed::{Chain, ChunkBytesAt, SealedChunks};
 use super::series::Slot;
-use super::shard::Shard;
+use super::shard::{ChunkRules, Shard};
 use super::visibility::Extent;
 
 /// Chunks of several series, each series' oldest first.
@@ -86,6 +87,25 @@ impl FoundChunks {
             let samples = if id == extent.chunk_id { extent.samples } else { chunk.samples };
             let at = shard.sealed.bytes(chunk);
             self.add(head, (chunk.min_t, chunk.max_t), samples, chunk.encoding(), at, range);
+        }
+        self.chunks[first..].reverse();
+    }
+
+    /// Adds the out-of-order chunks of one series that overlap the range, in order of their coming.
+    pub(super) fn add_late(&mut self, head: &Head, late: &LateSeries, of: &Late, range: TimeRange, rules: &ChunkRules) {
+        self.add_chain(head, &late.sealed, of.chunks(), range);
+        of.encode_open(range, rules, |chunk| {
+            let at = ChunkBytesAt::Memory(chunk.bytes);
+            self.add(head, chunk.range, chunk.samples, chunk.encoding, at, range);
+        });
+    }
+
+    /// Adds the chunks of a chain that overlap the range, oldest first.
+    pub(super) fn add_chain(&mut self, head: &Head, sealed: &SealedChunks, chain: Chain, range: TimeRange) {
+        let first = self.chunks.len();
+        for chunk in sealed.newest_first(chain) {
+            let at = sealed.bytes(chunk);
+            self.add(head, (chunk.min_t, chunk.max_t), chunk.samples, chunk.encoding(), at, range);
         }
         self.chunks[first..].reverse();
     }

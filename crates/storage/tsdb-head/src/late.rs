@@ -2,14 +2,13 @@
 //!
 //! In-order and late chunks of a series may overlap; readers merge them. Upstream's rules: `tsdb/ooo_head.go` (3.14).
 
-use std::sync::Arc;
-
-use firesteel_base::{FastHashMap, TimeRange, TimestampMs};
+use firesteel_base::{FastHashMap, FastHashSet, TimeRange};
 use firesteel_model::SeriesRef;
-use firesteel_storage::chunkenc::{Xor2Appender, XorChunk};
-use firesteel_storage::{ChunkBytes, ChunkView, Encoding, HistogramValue};
+use firesteel_storage::HistogramValue;
 
-use super::histograms::Chunk;
+use super::chunks_head::MappedEntry;
+use super::late_codec::{EncodedLate, decode, encode, times};
+use super::sealed::{Chain, ChunkBytesAt, SealedChunk, SealedChunks};
 use super::shard::ChunkRules;
 
 /// A sample on its way into an out-of-order chunk.
@@ -27,13 +26,13 @@ pub(crate) enum LateValue {
     Histogram(HistogramValue),
 }
 
-/// An encoded chunk with its number, by which a compaction knows what it has taken.
-#[derive(Clone, Debug)]
-pub(crate) struct LateChunk {
-    pub(crate) number: u64,
-    /// The file of `chunks_head` that it lies in.
-    pub(crate) file: Option<u32>,
-    pub(crate) view: ChunkView,
+impl LateSample {
+    pub(crate) fn float(&self) -> Option<f64> {
+        match self.value {
+            LateValue::Float(v) => Some(v),
+            LateValue::Histogram(_) => None,
+        }
+    }
 }
 
 /// The late samples of one series.
@@ -41,7 +40,9 @@ pub(crate) struct LateChunk {
 pub(crate) struct Late {
     /// Sorted by time, each time once.
     open: Vec<LateSample>,
-    pub(crate) chunks: Vec<LateChunk>,
+    chunks: Chain,
+    /// The chain as it was when the last cut began: what that takes.
+    cut: Chain,
 }
 
 /// What became of a late sample.
@@ -54,194 +55,200 @@ pub(crate) enum Inserted {
     Duplicate,
 }
 
-impl Late {
-    /// Adds a sample; `next_number` numbers the chunk that it may complete.
-    pub(crate) fn insert(
-        &mut self,
-        sample: LateSample,
-        cap: usize,
-        rules: &ChunkRules,
-        next_number: impl FnOnce() -> u64,
-    ) -> Inserted {
-        let began = self.open.is_empty() || self.open.len() >= cap;
-        if self.open.len() >= cap {
-            self.seal(rules, next_number);
+/// The late samples of a shard.
+#[derive(Debug, Default)]
+pub(crate) struct LateSeries {
+    of: FastHashMap<SeriesRef, Late>,
+    pub(crate) sealed: SealedChunks,
+}
+
+impl LateSeries {
+    /// Returns whether a series has any.
+    pub(crate) fn has(&self, series: SeriesRef) -> bool {
+        !self.of.is_empty() && self.of.contains_key(&series)
+    }
+
+    pub(crate) fn get(&self, series: SeriesRef) -> Option<&Late> {
+        if self.of.is_empty() { None } else { self.of.get(&series) }
+    }
+
+    /// Adds a sample; `cap` of them complete a chunk.
+    pub(crate) fn insert(&mut self, series: SeriesRef, sample: LateSample, cap: usize, rules: &ChunkRules) -> Inserted {
+        let Self { of, sealed } = self;
+        let late = of.entry(series).or_default();
+        let began = late.open.is_empty() || late.open.len() >= cap;
+        if late.open.len() >= cap {
+            late.seal(series, sealed, rules);
         }
-        let at = match self.open.last() {
-            Some(last) if last.t >= sample.t => self.open.partition_point(|s| s.t < sample.t),
-            _ => self.open.len(),
+        let open = &mut late.open;
+        let at = match open.last() {
+            Some(last) if last.t >= sample.t => open.partition_point(|s| s.t < sample.t),
+            _ => open.len(),
         };
-        if self.open.get(at).is_some_and(|s| s.t == sample.t) {
+        if open.get(at).is_some_and(|s| s.t == sample.t) {
             return Inserted::Duplicate;
         }
-        if self.open.capacity() == self.open.len() {
-            self.open.reserve_exact((self.open.len() * 2).clamp(4, cap.max(4)) - self.open.len());
+        if open.capacity() == open.len() {
+            open.reserve_exact((open.len() * 2).clamp(4, cap.max(4)) - open.len());
         }
-        self.open.insert(at, sample);
+        open.insert(at, sample);
         if began { Inserted::NewChunk } else { Inserted::Added }
     }
 
-    /// Encodes what is gathered.
-    pub(crate) fn seal(&mut self, rules: &ChunkRules, next_number: impl FnOnce() -> u64) {
-        if self.open.is_empty() {
+    /// Gives a series a chunk that lies in a file.
+    pub(crate) fn attach(&mut self, series: SeriesRef, entry: &MappedEntry) {
+        let late = self.of.entry(series).or_default();
+        late.chunks = self.sealed.push_mapped(late.chunks, entry);
+    }
+
+    /// Takes the samples of a chunk that lies in a file out of those in memory: the log had them before it named the chunk.
+    /// Each goes once, of several with one time the one that came first.
+    pub(crate) fn forget(&mut self, series: SeriesRef, chunk: &EncodedLate<'_>, cap: usize, rules: &ChunkRules) {
+        let Self { of, sealed } = self;
+        let Some(late) = of.get_mut(&series) else { return };
+        // A replay makes the same chunks again.
+        let is_same = |sealed: &SealedChunks, c: &SealedChunk| {
+            (c.min_t, c.max_t, c.encoding()) == (chunk.range.0, chunk.range.1, chunk.encoding)
+                && matches!(sealed.bytes(c), ChunkBytesAt::Memory(bytes) if bytes == chunk.bytes)
+        };
+        let (chunks, removed) = sealed.remove_where(late.chunks, is_same);
+        late.chunks = chunks;
+        if removed > 0 {
             return;
         }
-        let number = next_number();
-        encode(&self.open, rules, |view| self.chunks.push(LateChunk { number, file: None, view }));
-        self.open.clear();
-    }
-
-    /// Forgets what is gathered: it is in a chunk on disk.
-    pub(crate) fn drop_open(&mut self) {
-        self.open.clear();
-    }
-
-    /// Adds the chunks that overlap the range.
-    pub(crate) fn views(&self, range: TimeRange, rules: &ChunkRules, out: &mut Vec<ChunkView>) {
-        let fits = |min: TimestampMs, max: TimestampMs| TimeRange { min, max }.overlaps(range);
-        out.extend(self.chunks.iter().map(|c| &c.view).filter(|v| fits(v.min, v.max)).cloned());
-        if let (Some(first), Some(last)) = (self.open.first(), self.open.last())
-            && fits(TimestampMs(first.t), TimestampMs(last.t))
-        {
-            encode(&self.open, rules, |view| out.push(view));
+        let mut gone = FastHashSet::default();
+        let read = times(chunk.encoding, chunk.samples, chunk.bytes, |t| _ = gone.insert(t));
+        if read.is_err() {
+            // Its checksum holds, so its writer made it so. The samples stay beside it.
+            return;
+        }
+        let mut kept = Vec::new();
+        late.each_in_memory(sealed, 0, |sample| kept.push(sample));
+        if kept.len() == late.open.len() {
+            late.open.retain(|sample| !gone.remove(&sample.t));
+            return;
+        }
+        kept.retain(|sample| !gone.remove(&sample.t));
+        late.open.clear();
+        let in_memory = |sealed: &SealedChunks, c: &SealedChunk| matches!(sealed.bytes(c), ChunkBytesAt::Memory(_));
+        (late.chunks, _) = sealed.remove_where(late.chunks, in_memory);
+        for sample in kept {
+            self.insert(series, sample, cap, rules);
         }
     }
 
-    /// Calls `each` with the ends of each chunk.
-    pub(crate) fn each_range(&self, mut each: impl FnMut(i64, i64)) {
-        self.chunks.iter().for_each(|c| each(c.view.min.0, c.view.max.0));
-        if let (Some(first), Some(last)) = (self.open.first(), self.open.last()) {
+    /// Calls `each` with the samples of a series that are in memory, but for its `passed` oldest chunks there.
+    pub(crate) fn each_in_memory(&self, series: SeriesRef, passed: usize, each: impl FnMut(LateSample)) {
+        if let Some(late) = self.get(series) {
+            late.each_in_memory(&self.sealed, passed, each);
+        }
+    }
+
+    /// Begins a cut: all samples become chunks. Returns from the oldest to the newest sample that it takes.
+    pub(crate) fn begin_cut(&mut self, rules: &ChunkRules) -> Option<(i64, i64)> {
+        let Self { of, sealed } = self;
+        let mut range: Option<(i64, i64)> = None;
+        for (series, late) in of.iter_mut() {
+            late.seal(*series, sealed, rules);
+            late.open = Vec::new();
+            late.cut = late.chunks;
+            for chunk in sealed.newest_first(late.cut) {
+                range = Some(
+                    range.map_or((chunk.min_t, chunk.max_t), |(min, max)| (min.min(chunk.min_t), max.max(chunk.max_t))),
+                );
+            }
+        }
+        range
+    }
+
+    /// Drops what the last cut took, and the series left without any; returns how many chunks went.
+    pub(crate) fn end_cut(&mut self) -> usize {
+        let Self { of, sealed } = self;
+        let mut dropped = 0;
+        of.retain(|_, late| {
+            let (chunks, n) = sealed.drop_from(late.chunks, std::mem::take(&mut late.cut));
+            late.chunks = chunks;
+            dropped += n;
+            !late.is_empty()
+        });
+        if of.capacity() > 4 * of.len() + 64 {
+            of.shrink_to(2 * of.len());
+        }
+        dropped
+    }
+
+    /// Calls `each` with the ends of each chunk that the last cut takes.
+    pub(crate) fn each_cut_range(&self, mut each: impl FnMut(i64, i64)) {
+        for late in self.of.values() {
+            self.sealed.newest_first(late.cut).for_each(|chunk| each(chunk.min_t, chunk.max_t));
+        }
+    }
+
+    /// Calls `each` with the ends of each of the series' chunks.
+    pub(crate) fn each_range(&self, late: &Late, mut each: impl FnMut(i64, i64)) {
+        self.sealed.newest_first(late.chunks).for_each(|chunk| each(chunk.min_t, chunk.max_t));
+        if let (Some(first), Some(last)) = (late.open.first(), late.open.last()) {
             each(first.t, last.t);
         }
     }
 
-    /// Drops the chunks numbered below `number`; returns how many.
-    pub(crate) fn drop_below(&mut self, number: u64) -> usize {
-        let before = self.chunks.len();
-        self.chunks.retain(|c| c.number >= number);
-        before - self.chunks.len()
-    }
-
-    pub(crate) fn is_empty(&self) -> bool {
-        self.open.is_empty() && self.chunks.is_empty()
+    pub(crate) fn series(&self) -> impl Iterator<Item = (SeriesRef, &Late)> {
+        self.of.iter().map(|(series, late)| (*series, late))
     }
 
     pub(crate) fn n_chunks(&self) -> usize {
-        self.chunks.len() + usize::from(!self.open.is_empty())
-    }
-
-    fn heap_bytes(&self) -> usize {
-        self.open.capacity() * size_of::<LateSample>()
-            + self.chunks.iter().map(|c| size_of::<LateChunk>() + c.view.bytes.as_slice().len()).sum::<usize>()
-    }
-}
-
-/// Encodes samples as chunks, one for each run of one kind; histograms may need more.
-fn encode(samples: &[LateSample], rules: &ChunkRules, mut each: impl FnMut(ChunkView)) {
-    let starts = rules.histogram_starts;
-    let mut done = |min: i64, max: i64, encoding: Encoding, samples: u16, bytes: &[u8]| {
-        let bytes = ChunkBytes::Copied(Arc::from(bytes), 0..bytes.len());
-        let (min, max) = (TimestampMs(min), TimestampMs(max));
-        each(ChunkView { min, max, encoding, samples: u32::from(samples), bytes });
-    };
-    let mut rest = samples;
-    while let Some(first) = rest.first() {
-        let kind = std::mem::discriminant(&first.value);
-        let n = rest.iter().take_while(|s| std::mem::discriminant(&s.value) == kind).count();
-        let (run, behind) = rest.split_at(n);
-        rest = behind;
-        if let (LateValue::Float(_), true) = (&first.value, rules.xor2) {
-            let mut chunk = Xor2Appender::new();
-            for sample in run {
-                let LateValue::Float(v) = sample.value else { continue };
-                let fits = chunk.append(TimestampMs(sample.start), TimestampMs(sample.t), v);
-                debug_assert!(fits.is_ok(), "{fits:?}");
-            }
-            done(first.t, chunk.last_t().0, Encoding::Xor2, chunk.samples(), chunk.bytes());
-            continue;
-        }
-        if let LateValue::Float(_) = first.value {
-            let mut chunk = XorChunk::new();
-            for sample in run {
-                let LateValue::Float(v) = sample.value else { continue };
-                let fits = chunk.push(TimestampMs(sample.t), v);
-                debug_assert!(fits.is_ok(), "{fits:?}");
-            }
-            let samples = chunk.appender().samples();
-            done(first.t, run.last().map_or(first.t, |s| s.t), Encoding::Xor, samples, &chunk.into_bytes());
-            continue;
-        }
-        let mut open: Option<(i64, Chunk)> = None;
-        for sample in run {
-            let LateValue::Histogram(value) = &sample.value else { continue };
-            let begin = |before: Option<&Chunk>| {
-                let mut chunk = Chunk::new(value, starts);
-                let fits = chunk.append(before, sample.start, sample.t, value);
-                debug_assert!(fits.is_ok(), "a first sample always fits");
-                (sample.t, chunk)
-            };
-            match &mut open {
-                Some((min, chunk)) if chunk.is_of(value, starts) => {
-                    let max = chunk.last_t();
-                    if let Ok(Some(new)) = chunk.append(None, sample.start, sample.t, value) {
-                        done(*min, max, chunk.encoding(), chunk.samples(), chunk.bytes());
-                        (*min, *chunk) = (sample.t, new);
-                    }
-                }
-                Some((min, chunk)) => {
-                    done(*min, chunk.last_t(), chunk.encoding(), chunk.samples(), chunk.bytes());
-                    open = Some(begin(None));
-                }
-                None => open = Some(begin(None)),
-            }
-        }
-        if let Some((min, chunk)) = open {
-            done(min, chunk.last_t(), chunk.encoding(), chunk.samples(), chunk.bytes());
-        }
-    }
-}
-
-/// The late samples of a shard.
-#[derive(Debug, Default)]
-pub(crate) struct LateSeries(FastHashMap<SeriesRef, Late>);
-
-impl LateSeries {
-    pub(crate) fn get(&self, series: SeriesRef) -> Option<&Late> {
-        if self.0.is_empty() { None } else { self.0.get(&series) }
-    }
-
-    pub(crate) fn get_mut(&mut self, series: SeriesRef) -> Option<&mut Late> {
-        self.0.get_mut(&series)
-    }
-
-    pub(crate) fn of(&mut self, series: SeriesRef) -> &mut Late {
-        self.0.entry(series).or_default()
-    }
-
-    pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = (SeriesRef, &mut Late)> {
-        self.0.iter_mut().map(|(series, late)| (*series, late))
-    }
-
-    /// Drops the chunks numbered below `number` and the series left without any; returns how many chunks went.
-    pub(crate) fn drop_below(&mut self, number: u64) -> usize {
-        let mut dropped = 0;
-        self.0.retain(|_, late| {
-            dropped += late.drop_below(number);
-            !late.is_empty()
-        });
-        dropped
-    }
-
-    /// Returns the oldest file that a chunk lies in.
-    pub(crate) fn oldest_file(&self) -> Option<u32> {
-        self.0.values().flat_map(|late| &late.chunks).filter_map(|c| c.file).min()
-    }
-
-    pub(crate) fn n_chunks(&self) -> usize {
-        self.0.values().map(Late::n_chunks).sum()
+        self.sealed.len() + self.of.values().filter(|late| !late.open.is_empty()).count()
     }
 
     pub(crate) fn heap_bytes(&self) -> usize {
-        self.0.capacity() * (size_of::<Late>() + 9) + self.0.values().map(Late::heap_bytes).sum::<usize>()
+        let open: usize = self.of.values().map(|late| late.open.capacity() * size_of::<LateSample>()).sum();
+        self.of.capacity() * (size_of::<(SeriesRef, Late)>() + 1) + open + self.sealed.heap_bytes()
+    }
+}
+
+impl Late {
+    pub(crate) fn chunks(&self) -> Chain {
+        self.chunks
+    }
+
+    /// Returns the chunks that the last cut takes.
+    pub(crate) fn cut(&self) -> Chain {
+        self.cut
+    }
+
+    fn is_empty(&self) -> bool {
+        self.open.is_empty() && self.chunks.is_empty()
+    }
+
+    /// Encodes what is gathered, if it overlaps the range.
+    pub(crate) fn encode_open(&self, range: TimeRange, rules: &ChunkRules, each: impl FnMut(EncodedLate<'_>)) {
+        if let (Some(first), Some(last)) = (self.open.first(), self.open.last())
+            && first.t <= range.max.0
+            && range.min.0 <= last.t
+        {
+            encode(&self.open, rules, each);
+        }
+    }
+
+    fn seal(&mut self, series: SeriesRef, sealed: &mut SealedChunks, rules: &ChunkRules) {
+        let Self { open, chunks, .. } = self;
+        encode(open, rules, |chunk| {
+            *chunks = sealed.push(series, *chunks, chunk.range, chunk.samples, chunk.encoding, chunk.bytes);
+        });
+        open.clear();
+    }
+
+    fn each_in_memory(&self, sealed: &SealedChunks, passed: usize, mut each: impl FnMut(LateSample)) {
+        let mut chunks: Vec<(&SealedChunk, &[u8])> = Vec::new();
+        for chunk in sealed.newest_first(self.chunks) {
+            if let ChunkBytesAt::Memory(bytes) = sealed.bytes(chunk) {
+                chunks.push((chunk, bytes));
+            }
+        }
+        for (chunk, bytes) in chunks.into_iter().rev().skip(passed) {
+            let read = decode(chunk.encoding(), chunk.samples, bytes, &mut each);
+            debug_assert!(read.is_ok(), "{read:?} of a chunk that was encoded here");
+        }
+        self.open.iter().cloned().for_each(each);
     }
 }

@@ -15,7 +15,7 @@ use super::series::SERIES_REF_MAX;
 use super::{Head, count};
 
 /// Gathered under one hold of a shard's lock: well below a millisecond.
-const SLICE_BYTES: usize = 512 << 10;
+pub(crate) const SLICE_BYTES: usize = 512 << 10;
 /// The mapper does not wait for its time when this much is sealed.
 const HURRY_BYTES: usize = 4 << 20;
 const EVERY: Duration = Duration::from_secs(60);
@@ -69,7 +69,11 @@ impl Head {
         if self.chunks_head.set(files).is_ok() {
             self.last_ref.fetch_max(loaded.last_ref().min(SERIES_REF_MAX), Ordering::Relaxed);
             *self.loaded.lock() = loaded;
-            self.shards.iter().for_each(|shard| shard.lock().sealed.await_mapping());
+            for shard in &self.shards {
+                let mut shard = shard.lock();
+                shard.sealed.await_mapping();
+                shard.late.sealed.await_mapping();
+            }
         }
         Ok(())
     }
@@ -118,7 +122,7 @@ impl Head {
                 chunks.clear();
                 bytes.clear();
                 written.clear();
-                let places = lock.lock().sealed.gather(most, SLICE_BYTES, &mut chunks, &mut bytes);
+                let places = lock.lock().sealed.gather(0..most, SLICE_BYTES, false, &mut chunks, &mut bytes);
                 if places == 0 {
                     break;
                 }
@@ -126,13 +130,18 @@ impl Head {
                 let outcome = files.append(&chunks, &bytes, &mut written);
                 let freed = lock.lock().sealed.mapped(places, &written);
                 mapped += written.len();
-                let less = |bytes: usize| Some(bytes.saturating_sub(freed));
-                let _always = self.mapping.waiting_bytes.fetch_update(Ordering::Relaxed, Ordering::Relaxed, less);
+                self.note_mapped(freed);
                 count(&self.counts.mmap_chunks, written.len() as u64);
                 outcome?;
             }
         }
-        Ok(mapped)
+        Ok(mapped + self.map_late_chunks(files)?)
+    }
+
+    /// Notes that so many sealed bytes are no longer in memory.
+    pub(crate) fn note_mapped(&self, bytes: usize) {
+        let less = |waiting: usize| Some(waiting.saturating_sub(bytes));
+        let _always = self.mapping.waiting_bytes.fetch_update(Ordering::Relaxed, Ordering::Relaxed, less);
     }
 
     /// As [`Self::map_chunks`]; says in the log when it begins to fail, and when it works again.
@@ -182,7 +191,7 @@ impl Head {
 
     /// Counts the sealed bytes in memory again, after some were dropped.
     pub(crate) fn waiting_bytes_anew(&self) {
-        let bytes = self.shards.iter().map(|shard| shard.lock().sealed.chunk_bytes()).sum();
+        let bytes = self.shards.iter().map(|shard| shard.lock().sealed_bytes()).sum();
         self.mapping.waiting_bytes.store(bytes, Ordering::Relaxed);
     }
 

@@ -1,17 +1,12 @@
 //! The head's side of out-of-order samples: the window, the log of their own, and what compaction takes away.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 
 use firesteel_base::{TimeRange, TimestampMs};
-use firesteel_model::SeriesRef;
-use firesteel_storage::{ChunkBytes, ChunkView};
 use firesteel_tsdb_wal::{Wal, WalError};
 use parking_lot::Mutex;
 
-use super::chunks_head::{ChunksHeadError, NewChunk};
-use super::late::{Inserted, LateSample};
 use super::log::Log;
 use super::{Head, count};
 
@@ -19,28 +14,28 @@ use super::{Head, count};
 #[derive(Debug)]
 pub(crate) struct OutOfOrder {
     window_ms: AtomicI64,
-    /// The number of the next chunk.
-    next: AtomicU64,
-    /// Whether there may be late samples: asked by every reader.
-    any: AtomicBool,
     min_t: AtomicI64,
     max_t: AtomicI64,
     /// Held while the two are changed.
     changing: Mutex<()>,
     /// The log has markers of chunks that are not there.
     lost_markers: AtomicBool,
+    /// A compaction of late samples is under way.
+    cutting: AtomicBool,
+    /// Segments of the log below this one are needless.
+    log_from: AtomicU64,
 }
 
 impl OutOfOrder {
     pub(crate) fn new(window_ms: i64) -> Self {
         Self {
             window_ms: AtomicI64::new(window_ms.max(0)),
-            next: AtomicU64::new(1),
-            any: AtomicBool::new(false),
             min_t: AtomicI64::new(i64::MAX),
             max_t: AtomicI64::new(i64::MIN),
             changing: Mutex::default(),
             lost_markers: AtomicBool::new(false),
+            cutting: AtomicBool::new(false),
+            log_from: AtomicU64::new(0),
         }
     }
 
@@ -48,24 +43,27 @@ impl OutOfOrder {
         self.window_ms.load(Ordering::Relaxed)
     }
 
-    pub(crate) fn next_number(&self) -> u64 {
-        self.next.fetch_add(1, Ordering::Relaxed)
-    }
-
-    pub(crate) fn any(&self) -> bool {
-        self.any.load(Ordering::Acquire)
-    }
-
     /// Called after the samples are in their shards, with no shard's lock held.
     pub(crate) fn widen(&self, min: i64, max: i64) {
         let _changing = self.changing.lock();
         self.min_t.fetch_min(min, Ordering::Relaxed);
         self.max_t.fetch_max(max, Ordering::Relaxed);
-        self.any.store(true, Ordering::Release);
     }
 
     pub(crate) fn note_lost_marker(&self) {
         self.lost_markers.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn has_lost_markers(&self) -> bool {
+        self.lost_markers.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn settled(&self) {
+        self.lost_markers.store(false, Ordering::Relaxed);
+    }
+
+    pub(crate) fn is_being_cut(&self) -> bool {
+        self.cutting.load(Ordering::Acquire)
     }
 
     pub(crate) fn range(&self) -> Option<(i64, i64)> {
@@ -74,11 +72,10 @@ impl OutOfOrder {
     }
 }
 
-/// What a compaction of out-of-order samples takes: all that was there when it began.
+/// What a compaction of out-of-order samples takes: all that was there when it began. One at a time: the next one takes this
+/// one's as well.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct OutOfOrderCut {
-    /// Chunks below this number.
-    below: u64,
     /// Segments of the log below this one are needless once the chunks are in blocks.
     segment: Option<u64>,
     /// From the oldest to the newest late sample.
@@ -102,109 +99,72 @@ impl Head {
         self.out_of_order.range().map(|(min, max)| TimeRange { min: TimestampMs(min), max: TimestampMs(max) })
     }
 
+    /// Returns how many out-of-order samples of a series make a chunk.
+    pub(crate) fn late_cap(&self) -> usize {
+        usize::from(self.options.out_of_order_cap.max(1))
+    }
+
     /// Returns the log of out-of-order samples.
     pub fn late_log(&self) -> &Log {
         &self.late_log
     }
 
-    /// Makes the log of out-of-order samples needless if its replay met markers of chunks that are not there: their places
-    /// will be given to other chunks, and a later replay would believe them. Returns whether that was so: then all late
-    /// samples are in `chunks_head` now, synced, and the log that was replayed can go.
-    ///
-    /// A killed Prometheus leaves such markers: its chunks wait in a buffer when they are logged already.
-    pub fn settle_lost_markers(&self) -> Result<bool, ChunksHeadError> {
-        let Some(files) = self.chunks_head() else { return Ok(false) };
-        if !self.out_of_order.lost_markers.swap(false, Ordering::Relaxed) {
-            return Ok(false);
-        }
-        let rules = self.rules();
-        for shard in &self.shards {
-            let mut shard = shard.lock();
-            for (series, late) in shard.late.iter_mut() {
-                late.seal(&rules, || self.out_of_order.next_number());
-                for chunk in late.chunks.iter_mut().filter(|chunk| chunk.file.is_none()) {
-                    let (view, bytes) = (&chunk.view, chunk.view.bytes.as_slice());
-                    let new = NewChunk {
-                        series,
-                        range: (view.min.0, view.max.0),
-                        encoding: view.encoding as u8,
-                        out_of_order: true,
-                        from: 0,
-                        to: bytes.len() as u32,
-                    };
-                    let (at, written) = files.append_one(new, bytes)?;
-                    let place = written.data_at as usize..written.data_at as usize + bytes.len();
-                    chunk.file = Some(at.file());
-                    if let Some(map) = files.maps().by_number(at.file()) {
-                        chunk.view.bytes = ChunkBytes::Mapped(Arc::clone(map), place);
-                    }
-                }
-            }
-        }
-        files.sync()?;
-        Ok(true)
-    }
-
-    /// Begins a compaction of the out-of-order samples: all that are there become chunks. `None`: there are none.
+    /// Begins a compaction of the out-of-order samples: all that are there become chunks, and none is mapped until it ends.
+    /// `None`: there are none.
     pub fn begin_out_of_order_cut(&self) -> Result<Option<OutOfOrderCut>, WalError> {
-        let Some(range) = self.out_of_order_range() else { return Ok(None) };
+        if self.out_of_order_range().is_none() {
+            return Ok(None);
+        }
+        let _upkeep = self.upkeep.lock();
         // The segment first: a sample is in memory before it is logged, so what earlier segments hold is sealed now.
         let segment = self.late_log.wal().map(Wal::next_segment).transpose()?;
         let rules = self.rules();
+        let mut range: Option<(i64, i64)> = None;
         for shard in &self.shards {
-            for (_, late) in shard.lock().late.iter_mut() {
-                late.seal(&rules, || self.out_of_order.next_number());
+            if let Some((min, max)) = shard.lock().late.begin_cut(&rules) {
+                range = Some(range.map_or((min, max), |r| (r.0.min(min), r.1.max(max))));
             }
         }
-        Ok(Some(OutOfOrderCut { below: self.out_of_order.next.load(Ordering::Relaxed), segment, range }))
+        let Some((min, max)) = range else { return Ok(None) };
+        self.out_of_order.cutting.store(true, Ordering::Release);
+        Ok(Some(OutOfOrderCut { segment, range: TimeRange { min: TimestampMs(min), max: TimestampMs(max) } }))
     }
 
-    /// Adds the chunks of a series that `cut` takes and that overlap the range.
-    pub(crate) fn late_chunks(
-        &self,
-        cut: &OutOfOrderCut,
-        series: SeriesRef,
-        range: TimeRange,
-        out: &mut Vec<ChunkView>,
-    ) {
-        let Some(place) = self.place_of(series) else { return };
-        let shard = self.shards[place.shard as usize].lock();
-        let Some(late) = shard.late.get(series) else { return };
-        let taken = late.chunks.iter().filter(|c| c.number < cut.below).map(|c| &c.view);
-        out.extend(taken.filter(|v| TimeRange { min: v.min, max: v.max }.overlaps(range)).cloned());
-    }
-
-    /// Returns where the ranges of `size_ms` begin that the chunks of `cut` touch, ascending.
-    pub fn out_of_order_blocks(&self, cut: &OutOfOrderCut, size_ms: i64) -> Vec<i64> {
+    /// Returns where the ranges of `size_ms` begin that the chunks of the cut touch, ascending.
+    pub fn out_of_order_blocks(&self, _cut: &OutOfOrderCut, size_ms: i64) -> Vec<i64> {
         let mut starts = BTreeSet::new();
         for shard in &self.shards {
-            for (_, late) in shard.lock().late.iter_mut() {
-                for view in late.chunks.iter().filter(|c| c.number < cut.below).map(|c| &c.view) {
-                    let mut start = view.min.0.div_euclid(size_ms).saturating_mul(size_ms);
-                    while start <= view.max.0 {
-                        starts.insert(start);
-                        start = start.saturating_add(size_ms);
-                    }
+            shard.lock().late.each_cut_range(|min, max| {
+                let mut start = min.div_euclid(size_ms).saturating_mul(size_ms);
+                while start <= max {
+                    starts.insert(start);
+                    start = start.saturating_add(size_ms);
                 }
-            }
+            });
         }
         starts.into_iter().collect()
     }
 
-    /// Ends a compaction whose blocks are in force: its chunks and its part of the log go. Series that have nothing else go
-    /// with the next truncation. Returns how many chunks went.
+    /// Gives up a compaction: what it took stays, and is mapped again.
+    pub fn cancel_out_of_order_cut(&self, _cut: &OutOfOrderCut) {
+        self.out_of_order.cutting.store(false, Ordering::Release);
+    }
+
+    /// Ends a compaction whose blocks are in force: its chunks, its part of the log and the files that nobody needs any more
+    /// go. Series that have nothing else go with the next truncation. Returns how many chunks went.
     pub fn end_out_of_order_cut(&self, cut: &OutOfOrderCut) -> Result<usize, WalError> {
         // A query that began before the blocks were in force finds its samples here.
         self.visibility.wait_for_readers(cut.range.max.0.saturating_add(1), self.options.reader_patience);
+        let _upkeep = self.upkeep.lock();
         let mut dropped = 0;
         // Who comes meanwhile widens the range when it is narrowed.
         let changing = self.out_of_order.changing.lock();
         let (mut min_t, mut max_t) = (i64::MAX, i64::MIN);
         for shard in &self.shards {
             let mut shard = shard.lock();
-            dropped += shard.late.drop_below(cut.below);
-            for (_, late) in shard.late.iter_mut() {
-                late.each_range(|min, max| {
+            dropped += shard.late.end_cut();
+            for (_, late) in shard.late.series() {
+                shard.late.each_range(late, |min, max| {
                     min_t = min_t.min(min);
                     max_t = max_t.max(max);
                 });
@@ -214,26 +174,23 @@ impl Head {
         self.out_of_order.max_t.store(max_t, Ordering::Relaxed);
         drop(changing);
         count(&self.counts.chunks_removed, dropped as u64);
-        if let (Some(wal), Some(segment)) = (self.late_log.wal(), cut.segment) {
-            wal.truncate(segment)?;
+        self.waiting_bytes_anew();
+        self.out_of_order.cutting.store(false, Ordering::Release);
+        if let Some(segment) = cut.segment {
+            self.out_of_order.log_from.fetch_max(segment, Ordering::Relaxed);
         }
+        // The log before the files: what it still names it has.
+        self.trim_late_log()?;
+        self.drop_needless_files();
         Ok(dropped)
     }
 
-    /// Takes a late sample from the log of late samples.
-    pub(crate) fn replay_late(&self, series: SeriesRef, sample: LateSample) -> bool {
-        let Some(place) = self.place_of(series) else { return false };
-        let t = sample.t;
-        let mut shard = self.shards[place.shard as usize].lock();
-        if shard.series(place.slot, series).is_none() {
-            return false;
+    /// Removes what blocks hold from the log of out-of-order samples, if that failed before.
+    pub fn trim_late_log(&self) -> Result<(), WalError> {
+        let from = self.out_of_order.log_from.load(Ordering::Relaxed);
+        match self.late_log.wal() {
+            Some(wal) if from > 0 => wal.truncate(from),
+            _ => Ok(()),
         }
-        let cap = usize::from(self.options.out_of_order_cap.max(1));
-        let inserted = shard.late.of(series).insert(sample, cap, &self.rules(), || self.out_of_order.next_number());
-        drop(shard);
-        if inserted != Inserted::Duplicate {
-            self.out_of_order.widen(t, t);
-        }
-        true
     }
 }

@@ -4,24 +4,22 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use firesteel_base::bytes::ByteCursor;
-use firesteel_base::{FastHashMap, TimestampMs};
+use firesteel_base::{FastHashMap, FastHashSet};
 use firesteel_model::{Metadata, SeriesRef};
-use firesteel_storage::{ChunkBytes, ChunkView, Exemplar, HistogramSample};
+use firesteel_storage::{Exemplar, HistogramSample};
 
 use super::Head;
-use super::chunks_head::{Loaded, Maps};
-use super::late::{LateChunk, LateSample, LateValue};
+use super::chunks_head::{ChunkRef, Loaded};
 use super::refs::Place;
 use super::replay_workers::{ShardRows, Workers};
 use super::series::SERIES_REF_MAX;
-use super::shard::Shard;
 use super::snapshot;
 use super::snapshot_fill::fill;
 use super::snapshot_load::Snapshot;
 use crate::stats::ReplayStats;
 use firesteel_tsdb_wal::records::{
-    ExemplarEntry, ExemplarsRecord, HistogramsRecord, MetadataEntry, MetadataRecord, MmapMarkersRecord, RecordError,
-    RecordType, SamplesRecord, SamplesV2Record, SeriesRecord, TombstonesRecord,
+    ExemplarEntry, ExemplarsRecord, HistogramsRecord, MetadataEntry, MetadataRecord, RecordError, RecordType,
+    SamplesRecord, SamplesV2Record, SeriesRecord, TombstonesRecord,
 };
 
 /// Takes records in the log's order.
@@ -32,10 +30,12 @@ pub struct Replay<'a> {
     pub(super) aliases: FastHashMap<SeriesRef, SeriesRef>,
     /// By shard.
     rows: Vec<ShardRows>,
-    held: usize,
+    pub(super) held: usize,
     workers: Workers,
     /// Chunks in files, until their series turn up.
-    loaded: Loaded,
+    pub(super) loaded: Loaded,
+    /// Out-of-order chunks in files that were named by their log.
+    pub(super) named: FastHashSet<ChunkRef>,
     pub(super) min_t: i64,
     pub(super) max_t: i64,
     pub(super) stats: ReplayStats,
@@ -43,37 +43,6 @@ pub struct Replay<'a> {
 
 /// Rows gathered before the shards are visited: enough that a shard's lock and cache are taken once for many.
 const ROWS_MAX: usize = 32 << 10;
-
-impl Head {
-    /// Gives a series its out-of-order chunks in files, and returns how many. Markers of their log tell which of its samples
-    /// they hold.
-    pub(crate) fn attach_late(
-        &self,
-        shard: &mut Shard,
-        loaded: &Loaded,
-        maps: &Maps,
-        of: SeriesRef,
-        series: SeriesRef,
-    ) -> u64 {
-        let mut attached = 0;
-        for chunk in loaded.out_of_order(maps, of) {
-            let Some(map) = maps.by_number(chunk.at.file()) else { continue };
-            let from = chunk.data_at as usize;
-            let view = ChunkView {
-                min: TimestampMs(chunk.min_t),
-                max: TimestampMs(chunk.max_t),
-                encoding: chunk.encoding,
-                samples: u32::from(chunk.samples),
-                bytes: ChunkBytes::Mapped(Arc::clone(map), from..from + chunk.len as usize),
-            };
-            let number = self.out_of_order.next_number();
-            shard.late.of(series).chunks.push(LateChunk { number, file: Some(chunk.at.file()), view });
-            self.out_of_order.widen(chunk.min_t, chunk.max_t);
-            attached += 1;
-        }
-        attached
-    }
-}
 
 impl<'a> Replay<'a> {
     pub fn new(head: &'a Arc<Head>) -> Self {
@@ -84,6 +53,7 @@ impl<'a> Replay<'a> {
             held: 0,
             workers: Workers::start(head),
             loaded: std::mem::take(&mut *head.loaded.lock()),
+            named: FastHashSet::default(),
             min_t: i64::MAX,
             max_t: i64::MIN,
             stats: ReplayStats::default(),
@@ -210,7 +180,6 @@ impl<'a> Replay<'a> {
         let maps = files.maps();
         let Some(place) = self.head.place_of(series) else { return };
         let mut shard = self.head.shards[place.shard as usize].lock();
-        self.stats.mmap_chunks += self.head.attach_late(&mut shard, &self.loaded, &maps, of, series);
         for chunk in self.loaded.in_order(&maps, of) {
             // What overlaps is in the log as well, and comes from there.
             if shard.series(place.slot, series).is_none_or(|hot| hot.open().is_some() || hot.is_xor2())
@@ -226,7 +195,7 @@ impl<'a> Replay<'a> {
 
     /// Returns the reference that stands for the series in memory.
     #[inline]
-    fn real(&self, series: SeriesRef) -> SeriesRef {
+    pub(super) fn real(&self, series: SeriesRef) -> SeriesRef {
         if self.aliases.is_empty() { series } else { self.aliases.get(&series).copied().unwrap_or(series) }
     }
 
@@ -253,69 +222,6 @@ impl<'a> Replay<'a> {
         self.held += 16;
         if self.held >= ROWS_MAX {
             self.flush();
-        }
-    }
-
-    /// Takes one record of the log of out-of-order samples, after all of the main log.
-    pub fn late_record(&mut self, record: &[u8]) -> Result<(), RecordError> {
-        if self.held > 0 {
-            self.drain();
-        }
-        match RecordType::of(record) {
-            Some(RecordType::Samples) => {
-                for sample in SamplesRecord::decode(record)? {
-                    let sample = sample?;
-                    self.late_sample(sample.series, (0, sample.t.0), LateValue::Float(sample.v));
-                }
-            }
-            Some(RecordType::SamplesV2) => {
-                for sample in SamplesV2Record::decode(record)? {
-                    let sample = sample?;
-                    self.late_sample(sample.series, (sample.start.0, sample.t.0), LateValue::Float(sample.v));
-                }
-            }
-            Some(RecordType::MmapMarkers) => {
-                for marker in MmapMarkersRecord::decode(record)? {
-                    let marker = marker?;
-                    let series = self.real(marker.series);
-                    let Some(place) = self.head.place_of(series) else {
-                        self.stats.unknown_marker_refs += 1;
-                        continue;
-                    };
-                    // A marker behind the last chunk that was found tells of one that is lost.
-                    let is_lost = marker.chunk >= self.loaded.end.0;
-                    if is_lost && marker.chunk != 0 {
-                        self.head.out_of_order.note_lost_marker();
-                    }
-                    if !is_lost && let Some(late) = self.head.shards[place.shard as usize].lock().late.get_mut(series) {
-                        late.drop_open();
-                    }
-                }
-            }
-            Some(
-                RecordType::HistogramSamples
-                | RecordType::FloatHistogramSamples
-                | RecordType::CustomBucketsHistogramSamples
-                | RecordType::CustomBucketsFloatHistogramSamples
-                | RecordType::HistogramSamplesV2
-                | RecordType::FloatHistogramSamplesV2,
-            ) => {
-                for entry in HistogramsRecord::decode(record)? {
-                    if let Some(HistogramSample { series, t, start_t, value }) = entry?.sample()? {
-                        self.late_sample(series, (start_t.0, t.0), LateValue::Histogram(value));
-                    }
-                }
-            }
-            _ => self.stats.skipped_records += 1,
-        }
-        Ok(())
-    }
-
-    fn late_sample(&mut self, series: SeriesRef, (start, t): (i64, i64), value: LateValue) {
-        if self.head.replay_late(self.real(series), LateSample { t, start, value }) {
-            self.stats.late_samples += 1;
-        } else {
-            self.stats.unknown_late_refs += 1;
         }
     }
 
@@ -360,7 +266,7 @@ impl<'a> Replay<'a> {
     }
 
     /// Waits until all samples so far are in memory.
-    fn drain(&mut self) {
+    pub(super) fn drain(&mut self) {
         self.flush();
         self.workers.drain();
     }

@@ -8,6 +8,7 @@
 //! descriptor says where, and the bytes in memory go.
 
 use std::collections::VecDeque;
+use std::ops::Range;
 
 use firesteel_model::SeriesRef;
 use firesteel_storage::Encoding;
@@ -183,11 +184,19 @@ impl SealedChunks {
         self.waiting.as_ref().map_or(0, VecDeque::len)
     }
 
-    /// Adds the chunks that wait longest to `out`, their bytes to `bytes`, up to about `limit` bytes. Returns how many
-    /// places of the queue that is, `most` at most, for [`Self::mapped`].
-    pub(crate) fn gather(&self, most: usize, limit: usize, out: &mut Vec<NewChunk>, bytes: &mut Vec<u8>) -> usize {
+    /// Adds the chunks of these places of the queue to `out`, their bytes to `bytes`, until that has about `limit` bytes.
+    /// Returns how many places that is, for [`Self::mapped`].
+    pub(crate) fn gather(
+        &self,
+        places: Range<usize>,
+        limit: usize,
+        out_of_order: bool,
+        out: &mut Vec<NewChunk>,
+        bytes: &mut Vec<u8>,
+    ) -> usize {
+        let waiting = self.waiting.iter().flatten().skip(places.start).take(places.len());
         let mut places = 0;
-        for &Waiting { series, id } in self.waiting.iter().flatten().take(most) {
+        for &Waiting { series, id } in waiting {
             if bytes.len() >= limit {
                 break;
             }
@@ -202,7 +211,7 @@ impl SealedChunks {
                 series,
                 range: (chunk.min_t, chunk.max_t),
                 encoding: chunk.encoding() as u8,
-                out_of_order: false,
+                out_of_order,
                 from,
                 to: bytes.len() as u32,
             });
@@ -315,6 +324,50 @@ impl SealedChunks {
                 (chain, dropped)
             }
             Some(_) => (chain, 0),
+            None => (Chain::default(), dropped),
+        }
+    }
+
+    /// Drops the chunks that satisfy `which`; returns the chain and how many went.
+    pub(crate) fn remove_where(&mut self, chain: Chain, which: impl Fn(&Self, &SealedChunk) -> bool) -> (Chain, usize) {
+        let (mut chain, mut before, mut next, mut removed) = (chain, None, chain.0, 0);
+        while next != 0 {
+            let id = next - 1;
+            let chunk = &self.chunks[id as usize];
+            next = chunk.prev;
+            if which(self, chunk) {
+                match before {
+                    Some(before) => self.chunks[before as usize].prev = next,
+                    None => chain = Chain(next),
+                }
+                self.drop_chunk(id);
+                removed += 1;
+            } else {
+                before = Some(id);
+            }
+        }
+        (chain, removed)
+    }
+
+    /// Drops the chunks of a chain from where it was `old`; returns the chain and how many went.
+    pub(crate) fn drop_from(&mut self, chain: Chain, old: Chain) -> (Chain, usize) {
+        let (mut before, mut next) = (None, chain.0);
+        while next != old.0 && next != 0 {
+            before = Some(next - 1);
+            next = self.chunks[next as usize - 1].prev;
+        }
+        let mut dropped = 0;
+        while next != 0 {
+            let id = next - 1;
+            next = self.chunks[id as usize].prev;
+            self.drop_chunk(id);
+            dropped += 1;
+        }
+        match before {
+            Some(before) => {
+                self.chunks[before as usize].prev = 0;
+                (chain, dropped)
+            }
             None => (Chain::default(), dropped),
         }
     }
@@ -444,7 +497,7 @@ mod tests {
         (chains[1], _) = sealed.drop_before(chains[1], 2);
         push(&mut sealed, &mut chains, 1, 7);
         let (mut out, mut bytes) = (Vec::new(), Vec::new());
-        let places = sealed.gather(99, usize::MAX, &mut out, &mut bytes);
+        let places = sealed.gather(0..99, usize::MAX, false, &mut out, &mut bytes);
         assert_eq!((places, out.iter().map(|c| c.range.0).collect::<Vec<_>>()), (7, vec![0, 2, 3, 4, 5, 7]));
         let written: Vec<Written> = (0..4).map(|i| Written { file: 9, data_at: i * 100 }).collect();
         assert_eq!(sealed.mapped(places, &written), 160);
@@ -456,7 +509,7 @@ mod tests {
         assert_eq!(at(chains[2]), [ChunkBytesAt::Memory(&[5; 40]), file(100)]);
         out.clear();
         bytes.clear();
-        assert_eq!(sealed.gather(99, usize::MAX, &mut out, &mut bytes), 2);
+        assert_eq!(sealed.gather(0..99, usize::MAX, false, &mut out, &mut bytes), 2);
         for chain in chains {
             sealed.drop_before(chain, i64::MAX);
         }

@@ -54,8 +54,8 @@ struct Group {
     number: usize,
     chunks: FoundChunks,
     bytes: Arc<[u8]>,
-    /// For each series where its chunks end in `chunks`.
-    ends: Vec<u32>,
+    /// For each series where those of its chunks end in `chunks` that came in order, and where the late ones do.
+    ends: Vec<(u32, u32)>,
 }
 
 impl HeadSelected {
@@ -96,6 +96,7 @@ impl HeadSelected {
         let from = number * GROUP;
         let to = (from + GROUP).min(self.series.len());
         let (mut chunks, mut ends) = (FoundChunks::default(), Vec::new());
+        let rules = self.head.rules();
         for i in from..to {
             let (note, series) = (self.notes[i], self.series[i].series);
             let shard = self.head.shards[note.shard as usize].lock();
@@ -106,7 +107,11 @@ impl HeadSelected {
             if let Some(slot) = slot {
                 chunks.add_series(&self.head, &shard, slot, note.extent, self.range);
             }
-            ends.push(chunks.len() as u32);
+            let in_order = chunks.len() as u32;
+            if let Some(late) = shard.late.get(series) {
+                chunks.add_late(&self.head, &shard.late, late, self.range, &rules);
+            }
+            ends.push((in_order, chunks.len() as u32));
         }
         self.read_bytes.fetch_add(chunks.file_bytes(), Ordering::Relaxed);
         let bytes = chunks.take_bytes();
@@ -146,21 +151,19 @@ impl Selected for HeadSelected {
         }
         let group = self.group(i / GROUP);
         let at = i % GROUP;
-        let from = if at == 0 { 0 } else { group.ends[at - 1] as usize };
+        let from = if at == 0 { 0 } else { group.ends[at - 1].1 as usize };
+        let (in_order, late) = (group.ends[at].0 as usize, group.ends[at].1 as usize);
         let first = out.len();
-        group.chunks.views(from..group.ends[at] as usize, &group.bytes, &self.head, out)?;
+        group.chunks.views(from..in_order, &group.bytes, &self.head, out)?;
         let series = self.series[i].series;
         if let Some(deleted) = self.head.stones.get(series) {
             let bad = |e: ChunkError| StorageError::BadChunk { series: series.0, what: e.to_string() };
             cut_out(out, first, &deleted).map_err(bad)?;
         }
-        if self.head.out_of_order.any() {
-            let shard = self.head.shards[self.notes[i].shard as usize].lock();
-            if let Some(late) = shard.late.get(series) {
-                late.views(self.range, &self.head.rules(), out);
-                // Stable: of equal times the sample that came in order is the first.
-                out[first..].sort_by_key(|chunk| chunk.min);
-            }
+        if late > in_order {
+            group.chunks.views(in_order..late, &group.bytes, &self.head, out)?;
+            // Stable: of equal times the sample that came in order is the first.
+            out[first..].sort_by_key(|chunk| chunk.min);
         }
         Ok(())
     }

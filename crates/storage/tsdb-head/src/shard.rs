@@ -194,6 +194,12 @@ impl Shard {
         self.slabs.bytes(hot.open()?).get(..hot.xor.byte_len())
     }
 
+    /// Returns the bytes of full chunks in memory, late ones included.
+    #[inline]
+    pub(crate) fn sealed_bytes(&self) -> usize {
+        self.sealed.chunk_bytes() + self.late.sealed.chunk_bytes()
+    }
+
     /// Returns how far the series goes.
     #[inline]
     pub(crate) fn extent(&self, slot: Slot) -> Extent {
@@ -382,7 +388,7 @@ impl Shard {
         }
         let hot = &mut self.hot[at];
         // Who was promised a place gets it; else a sample that was taken would have nowhere to go.
-        let stays = self.late.get(hot.series()).is_some() || hot.take_pending();
+        let stays = self.late.has(hot.series()) || hot.take_pending();
         let gone = match hot.open() {
             Some(place) if chain.is_empty() && hot.xor.last_t().0 < min_t => {
                 self.stale -= usize::from(hot.is_stale());

@@ -25,7 +25,7 @@ impl Shard {
     pub(crate) fn has_late(&self, slot: Slot, range: TimeRange) -> bool {
         let mut found = false;
         if let Some(late) = self.late.get(self.hot(slot).series()) {
-            late.each_range(|min, max| found |= min <= range.max.0 && range.min.0 <= max);
+            self.late.each_range(late, |min, max| found |= min <= range.max.0 && range.min.0 <= max);
         }
         found
     }

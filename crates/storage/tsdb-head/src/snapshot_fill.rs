@@ -277,8 +277,6 @@ impl Filler<'_> {
                 filled.widen((entry.min_t, entry.max_t));
                 filled.mapped_chunks += 1;
             }
-            let late = self.head.attach_late(shard, self.loaded, maps, series, series);
-            filled.mapped_chunks += late;
         }
         while !chunks.is_empty() {
             let chunk = kept_chunk(&mut chunks)?;

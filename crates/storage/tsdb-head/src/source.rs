@@ -29,8 +29,8 @@ const NO_SYMBOL: u32 = u32::MAX;
 pub struct HeadSource {
     head: Arc<Head>,
     range: TimeRange,
-    /// Only the out-of-order chunks that this takes.
-    late: Option<OutOfOrderCut>,
+    /// Only the out-of-order chunks that the cut takes.
+    late: bool,
     generation: u64,
     symbols: Symbols,
     /// Name and value of each pair.
@@ -103,12 +103,12 @@ impl Head {
         let lanes = (0..self.shards.len())
             .map(|shard| Lane { shard, order: order(shard), next: 0, window: Window::default() })
             .collect();
-        HeadSource { head: Arc::clone(self), range, late: None, generation, symbols, of_pair, lanes, taken: None }
+        HeadSource { head: Arc::clone(self), range, late: false, generation, symbols, of_pair, lanes, taken: None }
     }
 
-    /// Returns the series whose out-of-order chunks `cut` takes and that overlap `range`, for a block. As with
-    /// [`Self::source`] the head must not be truncated meanwhile.
-    pub fn out_of_order_source(self: &Arc<Self>, cut: OutOfOrderCut, range: TimeRange) -> HeadSource {
+    /// Returns the series whose out-of-order chunks the cut that was begun takes and that overlap `range`, for a block. As
+    /// with [`Self::source`] the head must not be truncated meanwhile.
+    pub fn out_of_order_source(self: &Arc<Self>, _cut: &OutOfOrderCut, range: TimeRange) -> HeadSource {
         let generation = self.generation.load(Ordering::Acquire);
         let (symbols, of_pair) = self.symbols();
         let ranks = ranks(&of_pair);
@@ -116,7 +116,7 @@ impl Head {
         let lanes = (0..self.shards.len())
             .map(|shard| Lane { shard, order: order(shard), next: 0, window: Window::default() })
             .collect();
-        HeadSource { head: Arc::clone(self), range, late: Some(cut), generation, symbols, of_pair, lanes, taken: None }
+        HeadSource { head: Arc::clone(self), range, late: true, generation, symbols, of_pair, lanes, taken: None }
     }
 
     /// Returns the texts of all pairs, sorted, and the pairs in terms of them.
@@ -222,7 +222,8 @@ fn has_chunks(shard: &Shard, slot: Slot, range: TimeRange) -> bool {
 
 impl HeadSource {
     fn refill(&mut self, lane: usize) -> Result<(), BlockError> {
-        let Self { head, range, late, generation, of_pair, lanes, .. } = self;
+        let Self { head, range, generation, of_pair, lanes, .. } = self;
+        let late = self.late;
         let Lane { shard, order, next, window } = &mut lanes[lane];
         window.labels.clear();
         window.chunks.clear();
@@ -249,8 +250,10 @@ impl HeadSource {
                 window.labels.truncate(before);
                 continue;
             }
-            if late.is_none() {
+            if !late {
                 window.chunks.add_series(head, &shard, slot, shard.extent(slot), *range);
+            } else if let Some(late) = shard.late.get(shard.hot(slot).series()) {
+                window.chunks.add_chain(head, &shard.late.sealed, late.cut(), *range);
             }
             window.refs.push(shard.hot(slot).series());
             window.ends.push((window.labels.len() as u32, window.chunks.len() as u32));
@@ -305,8 +308,7 @@ impl SeriesSource for HeadSource {
             }
             other => BlockError::Source(other.to_string()),
         })?;
-        if let (Some(cut), Some(&of)) = (&self.late, window.refs.get(window.at)) {
-            self.head.late_chunks(cut, of, self.range, &mut series.chunks);
+        if self.late {
             series.chunks.sort_by_key(|chunk| chunk.min);
         } else if let Some(&of) = window.refs.get(window.at)
             && let Some(deleted) = self.head.stones.get(of)

@@ -72,20 +72,27 @@ impl Head {
             self.min_time.fetch_max(min_time, Ordering::Relaxed);
         }
         self.waiting_bytes_anew();
-        if let Some(files) = self.chunks_head() {
-            let of_shard = |shard: &Shard| shard.sealed.oldest_file().into_iter().chain(shard.late.oldest_file()).min();
-            let oldest = self.shards.iter().filter_map(|shard| of_shard(&shard.lock())).min();
-            if let Err(e) = files.truncate(oldest.unwrap_or(u32::MAX)) {
-                count(&self.counts.truncations_failed, 1);
-                tracing::error!(component = "tsdb", err = %e, "Truncating head chunk files failed; trying again later");
-            }
-        }
+        self.drop_needless_files();
         self.counts.series.fetch_sub(done.dead.len() as u64, Ordering::Relaxed);
         count(&self.counts.series_removed, done.dead.len() as u64);
         count(&self.counts.chunks_removed, done.chunks as u64);
         count(&self.counts.truncations, 1);
         count(&self.counts.gc_nanos, began.elapsed().as_nanos() as u64);
         done
+    }
+
+    /// Removes the files of chunks before the oldest one that a chunk lies in. To be called with `upkeep` held.
+    pub(crate) fn drop_needless_files(&self) {
+        let Some(files) = self.chunks_head() else { return };
+        let of_shard = |shard: &Shard| {
+            let late = shard.late.sealed.oldest_file();
+            shard.sealed.oldest_file().into_iter().chain(late).min()
+        };
+        let oldest = self.shards.iter().filter_map(|shard| of_shard(&shard.lock())).min();
+        if let Err(e) = files.truncate(oldest.unwrap_or(u32::MAX)) {
+            count(&self.counts.truncations_failed, 1);
+            tracing::error!(component = "tsdb", err = %e, "Truncating head chunk files failed; trying again later");
+        }
     }
 
     /// Returns whether the log must keep a series' record.

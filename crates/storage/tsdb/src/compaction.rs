@@ -240,6 +240,8 @@ impl Compaction {
                 );
             }
             self.cut_late_samples()?;
+            // Only now: the log of late samples named them, too.
+            self.forget_gone(state)?;
         }
         self.compact_blocks(state)
     }
@@ -278,8 +280,9 @@ impl Compaction {
     pub(crate) fn cut_late_samples(&self) -> Result<(), DbError> {
         let Some(cut) = self.head.begin_out_of_order_cut()? else { return Ok(()) };
         let mut written = Vec::new();
-        let outcome = self.write_late_samples(cut, &mut written);
+        let outcome = self.write_late_samples(&cut, &mut written);
         if let Err(e) = outcome {
+            self.head.cancel_out_of_order_cut(&cut);
             // The next attempt writes all of them again.
             for ulid in written {
                 self.blocks.discard(ulid);
@@ -290,7 +293,7 @@ impl Compaction {
         Ok(())
     }
 
-    fn write_late_samples(&self, cut: OutOfOrderCut, written: &mut Vec<Ulid>) -> Result<(), DbError> {
+    fn write_late_samples(&self, cut: &OutOfOrderCut, written: &mut Vec<Ulid>) -> Result<(), DbError> {
         self.write_late_blocks(cut, &self.dir, written)?;
         if written.is_empty() { Ok(()) } else { self.load_all(written) }
     }
@@ -298,12 +301,12 @@ impl Compaction {
     /// Writes a block into `dir` for each range that `cut` touches.
     pub(crate) fn write_late_blocks(
         &self,
-        cut: OutOfOrderCut,
+        cut: &OutOfOrderCut,
         dir: &Path,
         written: &mut Vec<Ulid>,
     ) -> Result<(), DbError> {
         let size = self.ranges[0];
-        for min in self.head.out_of_order_blocks(&cut, size) {
+        for min in self.head.out_of_order_blocks(cut, size) {
             let end = min.saturating_add(size);
             let within = TimeRange { min: TimestampMs(min), max: TimestampMs(end - 1) };
             let mut source = self.head.out_of_order_source(cut, within);
@@ -473,10 +476,16 @@ impl Compaction {
             count(&self.head.counts.checkpoints_failed, 1);
             return Err(e.into());
         }
+        self.instruments.log_truncation.observe_duration(began.elapsed());
+        Ok(())
+    }
+
+    /// Forgets the series that are gone and that no segment of the log names any more.
+    fn forget_gone(&self, state: &mut State) -> Result<(), DbError> {
+        let Some(wal) = self.head.log.wal() else { return Ok(()) };
         if let Some(first) = wal::list_segments(self.vfs.as_ref(), wal.dir())?.first() {
             state.gone.retain(|_, segment| *segment >= first.index);
         }
-        self.instruments.log_truncation.observe_duration(began.elapsed());
         Ok(())
     }
 

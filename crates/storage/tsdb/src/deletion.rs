@@ -25,9 +25,11 @@ impl Compaction {
         if !late.is_empty() {
             // In blocks they can be deleted, and what comes late from now on is not hidden. The log must not bring them back.
             self.cut_late_samples()?;
-            if let Some(wal) = self.head.late_log().wal() {
-                self.vfs().sync_dir(wal.dir()).map_err(DbError::io("sync", wal.dir()))?;
-            }
+        }
+        if let Some(wal) = self.head.late_log().wal() {
+            // Nor those that were cut earlier.
+            self.head.trim_late_log()?;
+            self.vfs().sync_dir(wal.dir()).map_err(DbError::io("sync", wal.dir()))?;
         }
         let mut n = 0;
         for block in self.blocks.list().iter().filter(|b| b.range().overlaps(range)) {

@@ -26,8 +26,16 @@ pub(crate) fn open_if_wanted(
         // Else a loss of power may take the directory's name, and the log with it.
         vfs.sync_dir(db_dir).map_err(DbError::io("sync", db_dir))?;
         let log = head.late_log().attach(opened);
-        if head.settle_lost_markers()? {
-            log.truncate(log.current_segment())?;
+        if head.has_lost_markers() {
+            let own = log.current_segment();
+            let settled = head.settle_lost_markers().map_err(DbError::from);
+            if let Err(e) = settled.and_then(|()| Ok(log.truncate(own)?)) {
+                // Another program may believe them; this one does not.
+                tracing::warn!(
+                    component = "tsdb", err = %e,
+                    "The WBL has markers of chunks that are not there, and writing it anew failed"
+                );
+            }
         }
     }
     Ok(())

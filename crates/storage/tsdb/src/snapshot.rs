@@ -37,6 +37,8 @@ impl Compaction {
     /// (`tsdb/db.go`, 3.14), which a backup should not be.
     fn snapshot_late_samples(&self, dir: &Path) -> Result<(), DbError> {
         let Some(cut) = self.head.begin_out_of_order_cut()? else { return Ok(()) };
-        self.write_late_blocks(cut, dir, &mut Vec::new())
+        let written = self.write_late_blocks(&cut, dir, &mut Vec::new());
+        self.head.cancel_out_of_order_cut(&cut);
+        written
     }
 }

@@ -13,6 +13,9 @@ pub enum ChunksHeadError {
     /// The log could not be synced, so chunks may not become safer than it.
     #[error("log is not synced: {0}")]
     Unsynced(String),
+    /// Chunks of out-of-order samples are written, but their log does not say so: they do not count.
+    #[error("head chunks are not marked in the log: {0}")]
+    Unmarked(String),
     /// The chunk does not fit any file.
     #[error("head chunk of {bytes} bytes exceeds a file")]
     TooLarge { bytes: usize },

@@ -10,7 +10,9 @@ use firesteel_base::vfs::{Mapped, Vfs, VfsFile};
 use firesteel_model::SeriesRef;
 use parking_lot::{Mutex, RwLock, RwLockReadGuard};
 
-use super::format::{HEADER_BYTES, MAX_FILE_BYTES, entry_bytes, file_header, push_entry};
+use super::format::{
+    HEADER_BYTES, MAX_FILE_BYTES, entry_at_unverified, entry_bytes, entry_start, file_header, push_entry,
+};
 use super::{ChunkRef, ChunksHeadError};
 
 /// Entries are handed to the system in runs of about this size.
@@ -90,6 +92,14 @@ impl Maps {
     pub(crate) fn identity(&self, file: u16) -> Option<u32> {
         let first = self.get(file)?.get(HEADER_BYTES..HEADER_BYTES + FIRST_BYTES)?;
         Some(crc32c::crc32c(first))
+    }
+
+    /// Returns the series that the entry of a chunk bears, and where the entry begins.
+    pub(crate) fn entry_of(&self, file: u16, data_at: u32, len: usize) -> Option<(SeriesRef, ChunkRef)> {
+        let (number, _) = self.number(file)?;
+        let start = entry_start(data_at, len);
+        let entry = entry_at_unverified(self.by_number(number)?, start)?;
+        Some((entry.series, ChunkRef::new(number, start)))
     }
 
     /// Gives the pages that were read back to the system.
@@ -196,6 +206,7 @@ impl ChunkFiles {
     }
 
     /// Writes one chunk and returns its reference.
+    #[cfg(test)]
     pub(crate) fn append_one(&self, chunk: NewChunk, bytes: &[u8]) -> Result<(ChunkRef, Written), ChunksHeadError> {
         let mut out = Vec::with_capacity(1);
         self.append(&[chunk], bytes, &mut out)?;

@@ -44,13 +44,17 @@ impl Loaded {
         of(&self.in_order, series).filter_map(|&(_, at)| describe(maps, at))
     }
 
-    /// Returns the out-of-order chunks of a series in the order they were written.
-    pub(crate) fn out_of_order<'a>(
-        &'a self,
+    /// Returns the out-of-order chunk of a series at a place, with its bytes; `None`: no such chunk is there.
+    pub(crate) fn late_at<'a>(
+        &self,
         maps: &'a Maps,
         series: SeriesRef,
-    ) -> impl Iterator<Item = MappedEntry> + 'a {
-        of(&self.out_of_order, series).filter_map(|&(_, at)| describe(maps, at))
+        at: ChunkRef,
+    ) -> Option<(MappedEntry, &'a [u8])> {
+        self.out_of_order.binary_search(&(series.0, at)).ok()?;
+        let entry = describe(maps, at)?;
+        let from = entry.data_at as usize;
+        Some((entry, maps.by_number(at.file())?.get(from..from + entry.len as usize)?))
     }
 
     /// Returns the largest reference that a chunk bears. None may be given out again while its chunks are there.
@@ -58,8 +62,9 @@ impl Loaded {
         self.last_ref
     }
 
+    /// Returns whether there are no in-order chunks.
     pub(crate) fn is_empty(&self) -> bool {
-        self.in_order.is_empty() && self.out_of_order.is_empty()
+        self.in_order.is_empty()
     }
 }
 

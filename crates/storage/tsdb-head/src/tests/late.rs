@@ -87,10 +87,10 @@ fn a_cut_takes_what_was_there_and_leaves_what_came_later() {
     let cut = head.begin_out_of_order_cut().expect("no log").expect("late samples");
     assert_eq!(cut.range, range(8_990_000, 9_000_000));
     append(&head, &[(&a, 9_500_000, 0.0)]);
-    let mut views = Vec::new();
-    let series = head.find(&a).expect("lives").0;
-    head.late_chunks(&cut, series, TimeRange::ALL, &mut views);
-    assert_eq!(views.iter().map(|v| v.samples).collect::<Vec<_>>(), [4, 4, 3]);
+    let (mut source, mut series) = (head.out_of_order_source(&cut, TimeRange::ALL), SourceSeries::default());
+    assert!(source.next_series(&mut series).expect("is whole"));
+    assert_eq!(series.chunks.iter().map(|v| v.samples).collect::<Vec<_>>(), [3, 4, 4], "sorted by time");
+    drop(source);
     assert_eq!(head.end_out_of_order_cut(&cut).expect("no log"), 3);
     assert_eq!(head.out_of_order_range(), Some(range(9_500_000, 9_500_000)));
     assert_eq!(merged(&head, TimeRange::ALL)["a"].len(), 2);
@@ -125,7 +125,7 @@ fn a_block_of_late_samples_has_them_and_nothing_else() {
     // Behind the cut: not taken.
     append(&head, &[(&sets[0], start + 6_900_001, 0.0)]);
     for (range, want) in [(range(start, start + 7_199_999), 10), (range(start + 7_200_000, start + 14_399_999), 10)] {
-        let mut source = head.out_of_order_source(cut, range);
+        let mut source = head.out_of_order_source(&cut, range);
         let (mut text, mut symbols) = (Vec::new(), Vec::new());
         while source.next_symbol(&mut text).expect("reads") {
             symbols.push(String::from_utf8(text.clone()).expect("text"));
