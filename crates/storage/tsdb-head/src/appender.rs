@@ -488,6 +488,10 @@ impl Appender for HeadAppender<'_> {
         }
         if !done.durable {
             count(&self.head.counts.not_durable, done.appended as u64);
+            if self.on_failure == OnFailure::Refuse {
+                // Late samples that only memory has: who sends them again does no harm.
+                return Err(StorageError::NotDurable { why: "the log of late samples cannot be written".to_owned() });
+            }
         }
         Ok(done)
     }

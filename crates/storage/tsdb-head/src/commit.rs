@@ -8,6 +8,7 @@ use firesteel_storage::{AppendError, Committed, HistogramSample};
 
 use super::appender::{HeadAppender, Row};
 use super::late::{Inserted, LateSample, LateValue};
+use super::log::LogOutcome;
 use super::sealed_end::Again;
 use super::series::Slot;
 use super::shard::{Appended, Shard};
@@ -84,7 +85,7 @@ impl HeadAppender<'_> {
             head.widen(written.min_t, written.max_t);
         }
         head.visibility.complete(&number);
-        self.buffers.late.log(head);
+        done.durable &= matches!(self.buffers.late.log(head), None | Some(LogOutcome::Written));
         written.count(head, done);
     }
 

@@ -63,13 +63,13 @@ impl LateRows {
         }
     }
 
-    /// Logs the samples of a batch: only now is it known which they are, as in upstream's.
-    pub(super) fn log(&mut self, head: &Head) {
+    /// Logs the samples of a batch: only now is it known which they are, as in upstream's. `None`: there are none.
+    pub(super) fn log(&mut self, head: &Head) -> Option<LogOutcome> {
         let floats = self.floats.iter().map(|row| row.t.0);
         let times = || floats.clone().chain(self.histograms.iter().map(|h| h.t.0));
-        let (Some(min), Some(max)) = (times().min(), times().max()) else { return };
+        let (min, max) = (times().min()?, times().max()?);
         head.out_of_order.widen(min, max);
-        self.write(head, OnFailure::Keep);
+        Some(self.write(head, OnFailure::Keep))
     }
 
     /// Writes the markers, and then the samples.

@@ -18,6 +18,7 @@ use super::*;
 
 mod histograms;
 mod late;
+mod late_mapping;
 mod mapped;
 
 fn head() -> Arc<Head> {

@@ -9,7 +9,8 @@ use parking_lot::Mutex;
 /// The state of the disk under a database.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Health {
-    /// Writing the log failed and has not worked since: samples are in memory only, and pushes are refused.
+    /// Writing the log, or that of late samples, failed and has not worked since: samples are in memory only, and pushes are
+    /// refused.
     pub log_failing: bool,
     /// There is less free space than the database wants to work with: pushes are refused before the log fails.
     pub space_low: bool,
@@ -49,8 +50,10 @@ impl DiskWatch {
     /// Notes how much space is free; `None` changes nothing.
     pub(crate) fn look(&self, free_bytes: Option<u64>) {
         let log = &self.0.head.log;
-        if log.is_failing() && free_bytes.is_none_or(|free| free > 0) && log.wal().is_some_and(Wal::retry_kept) {
-            log.works_again();
+        for log in [log, self.0.head.late_log()] {
+            if log.is_failing() && free_bytes.is_none_or(|free| free > 0) && log.wal().is_some_and(Wal::retry_kept) {
+                log.works_again();
+            }
         }
         let Some(free) = free_bytes.filter(|_| self.0.low_bytes > 0) else { return };
         // Some way back, so that the state does not flap.
@@ -83,7 +86,7 @@ impl DiskWatch {
     /// Returns the state.
     pub(crate) fn health(&self) -> Health {
         Health {
-            log_failing: self.0.head.log.is_failing(),
+            log_failing: self.0.head.log.is_failing() || self.0.head.late_log().is_failing(),
             space_low: self.0.head.log.is_space_low(),
             compaction_failed: self.0.compaction_failed.lock().clone(),
         }

@@ -25,6 +25,8 @@ fn options(dir: &Path, vfs: &FaultVfs, memory_snapshot: bool) -> DbOptions {
         no_lockfile: true,
         background: false,
         low_space_bytes: 0,
+        out_of_order_window: Duration::from_mins(10),
+        out_of_order_cap: 4,
         vfs: Arc::new(vfs.clone()) as Arc<dyn Vfs>,
         ..DbOptions::new(dir)
     }
@@ -54,6 +56,23 @@ impl History {
             batch.push(found, TimestampMs(self.t), v);
             let of_series = self.samples.entry(format!("{:?}", series(i))).or_default();
             of_series.insert(self.t, (v.to_bits(), false));
+        }
+        for _ in 0..dice.below(4) {
+            // Late, at a time that has seen nothing yet.
+            let (i, t) = (dice.below(2) as usize, self.t - dice.below(500_000) as i64);
+            let (labels, v) = (format!("{:?}", series(i)), (t % 1013) as f64);
+            let of_series = self.samples.entry(labels.clone()).or_default();
+            let key = (labels, t);
+            if of_series.last_key_value().is_none_or(|(last, _)| t > *last)
+                || of_series.contains_key(&t)
+                || self.deleted.contains(&key)
+                || self.doubtful.contains(&key)
+            {
+                continue;
+            }
+            let Ok(found) = appender.series(&series(i), &SeriesMeta::default()) else { return };
+            batch.push(found, TimestampMs(t), v);
+            of_series.insert(t, (v.to_bits(), false));
         }
         appender.append(&batch, AppendOptions::default(), &mut Vec::new());
         // Whether it failed or not: the samples may be there, and must be once a sync succeeds.

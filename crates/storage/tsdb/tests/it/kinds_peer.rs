@@ -7,6 +7,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use firesteel_base::vfs::OsVfs;
 use firesteel_base::{TimeRange, TimestampMs};
 use firesteel_model::{FloatHistogram, Histogram, Labels, Span};
 use firesteel_proto::{snappy, write_v1};
@@ -17,6 +18,9 @@ use firesteel_storage::{
 };
 use firesteel_testkit::{Server, peer};
 use firesteel_tsdb::{Db, DbOptions};
+use firesteel_tsdb_head::chunks_head::Entries;
+use firesteel_tsdb_wal::WalReader;
+use firesteel_tsdb_wal::records::MmapMarkersRecord;
 
 const CONFIG: &str = "global: {scrape_interval: 1h}\nstorage: {tsdb: {out_of_order_time_window: 2h}}\n";
 const FLAGS: [&str; 2] = ["--enable-feature=native-histograms,exemplar-storage", "--web.enable-remote-write-receiver"];
@@ -29,10 +33,37 @@ fn open(dir: &Path) -> Arc<Db> {
     let options = DbOptions {
         exemplars_max: 1000,
         out_of_order_window: Duration::from_mins(120),
-        out_of_order_cap: 8,
         ..DbOptions::new(dir.join("data"))
     };
     Db::open(options).expect("opens")
+}
+
+/// Ends our process: closes it, or leaves the directory as a killed one does.
+fn end(db: Arc<Db>, dir: &Path, killed: bool) {
+    if killed {
+        let copy = dir.join("copy");
+        copy_tree(&dir.join("data"), &copy);
+        drop(db);
+        std::fs::remove_dir_all(dir.join("data")).expect("removes");
+        std::fs::rename(copy, dir.join("data")).expect("renames");
+    } else {
+        db.close().expect("closes");
+    }
+}
+
+/// Returns how many out-of-order chunks the files of head chunks hold, and how many chunks the log of late samples names.
+fn late_chunks(dir: &Path) -> (usize, usize) {
+    let (mut chunks, mut markers) = (0, 0);
+    for file in std::fs::read_dir(dir.join("data/chunks_head")).expect("lists").flatten() {
+        let bytes = std::fs::read(file.path()).expect("reads");
+        chunks += Entries::new(&bytes).map_while(Result::ok).filter(|entry| entry.out_of_order).count();
+    }
+    let mut reader = WalReader::open(Arc::new(OsVfs), &dir.join("data/wbl")).expect("opens");
+    while let Ok(Some(record)) = reader.next_record() {
+        let named = MmapMarkersRecord::decode(record.bytes).into_iter().flatten();
+        markers += named.filter(|marker| marker.as_ref().is_ok_and(|marker| marker.chunk != 0)).count();
+    }
+    (chunks, markers)
 }
 
 /// By name of the metric and time: floats as they are, histograms as count and sum.
@@ -220,11 +251,18 @@ fn late_samples_histograms_and_exemplars_go_both_ways() {
         let mut from = start;
         for back in 0..2 {
             let db = open(dir.path());
-            write(&db, from, 120);
-            from += 120 * 2000;
+            let before = late_chunks(dir.path());
+            // Full chunks of late samples are mapped between two writes, so that some wait for the next ones.
+            for rounds in [70, 50] {
+                write(&db, from, rounds);
+                from += rounds * 2000;
+                db.map_chunks().expect("maps");
+            }
             let (ours, our_exemplars) = (answer(&db), exemplars(&db));
             assert_eq!(ours.len(), 4);
-            db.close().expect("closes");
+            end(db, dir.path(), killed);
+            let after = late_chunks(dir.path());
+            assert!(after.0 >= before.0 + 3 && after.1 >= 3, "{after:?} of {before:?}, {killed} {back}");
             let server = Server::start(&program, &FLAGS, dir.path(), CONFIG).expect("starts");
             let grid = (start, from - 2000);
             let theirs = ask(&server, grid);
@@ -239,11 +277,13 @@ fn late_samples_histograms_and_exemplars_go_both_ways() {
             } else {
                 assert!(server.stop().expect("stops").success());
             }
+            // A Prometheus that is killed leaves its chunks in a buffer, but for those that the file got before.
+            assert!(killed || late_chunks(dir.path()).0 >= after.0 + 3, "{killed} {back}");
             let db = open(dir.path());
             let got = answer(&db);
             assert_same(&got, &want, &format!("ours and theirs, {killed} {back}"));
             assert_eq!(exemplars(&db), our_exemplars);
-            db.close().expect("closes");
+            end(db, dir.path(), killed);
         }
     }
 }

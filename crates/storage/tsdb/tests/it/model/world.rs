@@ -43,6 +43,8 @@ struct World {
     samples_per_chunk: u16,
     memory_snapshot: bool,
     backups: usize,
+    /// A series whose late samples come in numbers.
+    bursting: Option<usize>,
     dice: Dice,
     what: String,
 }
@@ -188,6 +190,13 @@ impl World {
                 // A second one of the series in the batch, of whatever kind.
                 let by = dice.below(4000) as i64 - 2000;
                 rows.push((i, t + by, Kind::ALL[dice.below(8) as usize].roll(n, dice)));
+            }
+        }
+        if let Some(i) = self.bursting {
+            let (kind, dice) = (self.kinds[i % self.kinds.len()], &mut self.dice);
+            for _ in 0..=dice.below(6) {
+                let by = dice.below(self.store.window_ms.max(30_000) as u64) as i64;
+                rows.push((i, t - by, kind.roll(n, dice)));
             }
         }
         rows
@@ -358,6 +367,9 @@ impl World {
         match kind {
             0..4 => self.db.compact().expect("compacts"),
             4..7 => {
+                self.bursting = Some(self.dice.below(STEADY as u64) as usize);
+                (0..self.dice.below(12)).for_each(|_| self.append());
+                self.bursting = None;
                 self.db.map_chunks().expect("maps");
             }
             7..11 => self.delete(),
@@ -427,6 +439,7 @@ pub(super) fn live(seed: u64, dir: &Path) {
         samples_per_chunk,
         memory_snapshot: false,
         backups: 0,
+        bursting: None,
         dice,
         what: format!("seed {seed}"),
     };
