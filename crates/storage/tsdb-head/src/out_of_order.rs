@@ -117,7 +117,9 @@ impl Head {
         }
         let _upkeep = self.upkeep.lock();
         // The segment first: a sample is in memory before it is logged, so what earlier segments hold is sealed now.
-        let segment = self.late_log.wal().map(Wal::next_segment).transpose()?;
+        // What waits to be written would come behind it.
+        let next = |wal: &Wal| wal.write_kept().and_then(|()| wal.next_segment());
+        let segment = self.late_log.wal().map(next).transpose()?;
         let rules = self.rules();
         let mut range: Option<(i64, i64)> = None;
         for shard in &self.shards {

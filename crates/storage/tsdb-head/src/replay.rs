@@ -181,6 +181,13 @@ impl<'a> Replay<'a> {
         let Some(place) = self.head.place_of(series) else { return };
         let mut shard = self.head.shards[place.shard as usize].lock();
         for chunk in self.loaded.in_order(&maps, of) {
+            if of != series && shard.series(place.slot, series).is_some() && shard.open_range(place.slot).is_none() {
+                shard.attach_other(place.slot, &chunk);
+                self.min_t = self.min_t.min(chunk.min_t);
+                self.max_t = self.max_t.max(chunk.max_t);
+                self.stats.mmap_chunks += 1;
+                continue;
+            }
             // What overlaps is in the log as well, and comes from there.
             if shard.series(place.slot, series).is_none_or(|hot| hot.open().is_some() || hot.is_xor2())
                 || !shard.attach(place.slot, &chunk)

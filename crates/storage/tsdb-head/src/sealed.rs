@@ -161,6 +161,28 @@ impl SealedChunks {
         Chain(self.add(sealed) + 1)
     }
 
+    /// Adds a chunk that lies in a file where its time is. `Err`: the chain has a chunk of that time; true: one that holds all
+    /// of it.
+    pub(crate) fn insert_mapped(&mut self, chain: Chain, entry: &MappedEntry) -> Result<Chain, bool> {
+        let (mut newer, mut next) = (None, chain.0);
+        while next != 0 && self.chunks[next as usize - 1].min_t > entry.max_t {
+            newer = Some(next - 1);
+            next = self.chunks[next as usize - 1].prev;
+        }
+        if next != 0 && self.chunks[next as usize - 1].max_t >= entry.min_t {
+            let there = &self.chunks[next as usize - 1];
+            return Err(there.min_t <= entry.min_t && entry.max_t <= there.max_t);
+        }
+        let of_it = self.push_mapped(Chain(next), entry);
+        Ok(match newer {
+            Some(newer) => {
+                self.chunks[newer as usize].prev = of_it.0;
+                chain
+            }
+            None => of_it,
+        })
+    }
+
     fn add(&mut self, sealed: SealedChunk) -> u32 {
         self.len += 1;
         match self.free.pop() {

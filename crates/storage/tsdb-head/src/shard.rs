@@ -366,6 +366,31 @@ impl Shard {
         true
     }
 
+    /// As [`Self::attach`], for a chunk under another reference of the series, which may be older than those that are there: a
+    /// start that knows a series by two references maps what it gets under the first. Where they overlap the log is to fill
+    /// the series up from the older one's begin on.
+    pub(crate) fn attach_other(&mut self, slot: Slot, entry: &MappedEntry) {
+        let at = slot.0 as usize;
+        match self.sealed.insert_mapped(self.cold[at].sealed, entry) {
+            Ok(chain) => {
+                self.cold[at].sealed = chain;
+                let newest = self.sealed.newest_first(chain).next().map_or(entry.max_t, |chunk| chunk.max_t);
+                self.hot[at].set_skip_to(newest);
+                self.hot[at].chunk_id += 1;
+            }
+            // The same samples, mapped once more.
+            Err(true) => {}
+            Err(false) => {
+                let from = entry.min_t;
+                let (chain, dropped) = self.sealed.remove_where(self.cold[at].sealed, |_, chunk| chunk.max_t >= from);
+                self.cold[at].sealed = self.sealed.push_mapped(chain, entry);
+                let hot = &mut self.hot[at];
+                hot.chunk_id = hot.chunk_id.wrapping_add(1).wrapping_sub(dropped as u32);
+                hot.set_skip_to(entry.max_t);
+            }
+        }
+    }
+
     /// Drops chunks that end before `min_t`, and the series that are left without any; returns how many chunks went.
     /// The labels of dropped series are added to `ids`, their references to `dead`; `oldest` becomes the least time of what
     /// is left, if that is less.

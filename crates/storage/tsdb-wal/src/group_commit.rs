@@ -194,7 +194,12 @@ impl Wal {
 
     /// Tries to write what waits in memory. Returns whether nothing waits any more. The syncer does it by itself, too.
     pub fn retry_kept(&self) -> bool {
-        self.shared.writer.lock().write_backlog(&self.shared.counters).is_ok()
+        self.write_kept().is_ok()
+    }
+
+    /// As [`Self::retry_kept`], for who needs it written.
+    pub fn write_kept(&self) -> Result<(), WalError> {
+        self.shared.writer.lock().write_backlog(&self.shared.counters)
     }
 
     /// Ends the current segment and begins a new one, unless the current one is empty. Returns the number of the current.
