@@ -10,7 +10,7 @@ use firesteel_storage::{Exemplar, HistogramSample};
 
 use super::Head;
 use super::chunks_head::{ChunkRef, Loaded};
-use super::refs::Place;
+use super::refs::RefReader;
 use super::replay_workers::{ShardRows, Workers};
 use super::series::SERIES_REF_MAX;
 use super::snapshot;
@@ -43,6 +43,9 @@ pub struct Replay<'a> {
 
 /// Rows gathered before the shards are visited: enough that a shard's lock and cache are taken once for many.
 const ROWS_MAX: usize = 32 << 10;
+
+/// However large the references of a log are, this many series can still be created.
+const REFS_LEFT: u64 = 1 << 32;
 
 impl<'a> Replay<'a> {
     pub fn new(head: &'a Arc<Head>) -> Self {
@@ -87,14 +90,14 @@ impl<'a> Replay<'a> {
                 let places = self.head.refs.read();
                 for sample in SamplesRecord::decode(record)? {
                     let sample = sample?;
-                    self.sample(places.get(self.real(sample.series)), (0, sample.t.0), sample.v);
+                    self.sample(&places, sample.series, (0, sample.t.0), sample.v);
                 }
             }
             Some(RecordType::SamplesV2) => {
                 let places = self.head.refs.read();
                 for entry in SamplesV2Record::decode(record)? {
                     let sample = entry?;
-                    self.sample(places.get(self.real(sample.series)), (sample.start.0, sample.t.0), sample.v);
+                    self.sample(&places, sample.series, (sample.start.0, sample.t.0), sample.v);
                 }
             }
             Some(RecordType::Tombstones) => {
@@ -108,6 +111,7 @@ impl<'a> Replay<'a> {
                     }
                     if self.head.place_of(stone.series).is_none() {
                         self.stats.unknown_tombstone_refs += 1;
+                        self.keep_free(stone.series);
                         continue;
                     }
                     stones.push(stone);
@@ -206,10 +210,18 @@ impl<'a> Replay<'a> {
         if self.aliases.is_empty() { series } else { self.aliases.get(&series).copied().unwrap_or(series) }
     }
 
+    /// Sees to it that no series gets a reference that the logs still name: a loss of power may take the end of one log, with
+    /// the series' record, and leave what the other says of it. The next start would give it to another series.
+    #[cold]
+    pub(super) fn keep_free(&self, series: SeriesRef) {
+        self.head.last_ref.fetch_max(series.0.min(SERIES_REF_MAX - REFS_LEFT), Ordering::Relaxed);
+    }
+
     #[inline]
-    fn sample(&mut self, place: Option<Place>, (start, t): (i64, i64), v: f64) {
-        let Some(place) = place else {
+    fn sample(&mut self, places: &RefReader<'_>, series: SeriesRef, (start, t): (i64, i64), v: f64) {
+        let Some(place) = places.get(self.real(series)) else {
             self.stats.unknown_refs += 1;
+            self.keep_free(series);
             return;
         };
         self.rows[place.shard as usize].float(place.slot, (start, t), v);
@@ -222,6 +234,7 @@ impl<'a> Replay<'a> {
     fn histogram(&mut self, sample: HistogramSample) {
         let Some(place) = self.head.place_of(self.real(sample.series)) else {
             self.stats.unknown_histogram_refs += 1;
+            self.keep_free(sample.series);
             return;
         };
         self.rows[place.shard as usize].histogram(place.slot, sample);
@@ -240,6 +253,7 @@ impl<'a> Replay<'a> {
         }
         if head.place_of(series).is_none() {
             self.stats.unknown_exemplar_refs += 1;
+            self.keep_free(series);
             return Ok(());
         }
         let labels = entry.labels.to_labels(series.0)?;
@@ -252,6 +266,7 @@ impl<'a> Replay<'a> {
         let series = self.real(entry.series);
         if self.head.place_of(series).is_none() {
             self.stats.unknown_metadata_refs += 1;
+            self.keep_free(series);
             return;
         }
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();

@@ -63,6 +63,7 @@ impl Replay<'_> {
             self.stats.late_samples += 1;
         } else {
             self.stats.unknown_late_refs += 1;
+            self.keep_free(series);
         }
     }
 
@@ -76,6 +77,7 @@ impl Replay<'_> {
         let series = self.real(marker.series);
         let Some(place) = head.place_of(series) else {
             self.stats.unknown_marker_refs += 1;
+            self.keep_free(marker.series);
             return;
         };
         let at = ChunkRef(marker.chunk);

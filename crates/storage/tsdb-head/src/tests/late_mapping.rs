@@ -347,3 +347,19 @@ fn a_log_with_lost_markers_is_written_anew() {
     assert_eq!((once(&again), again.has_lost_markers(), mapped(&again, 0)), (want, false, 2));
     assert!(!markers(&vfs).contains(&lost));
 }
+
+#[test]
+fn what_the_log_of_a_lost_series_says_is_not_given_to_another() {
+    let vfs = FaultVfs::new();
+    let head = open(&vfs);
+    fill(&head, 3, 0..20);
+    // Of the two logs only this one was synced when power went.
+    head.late_log.wal().expect("attached").sync().expect("syncs");
+    let vfs = vfs.crash(Crash::LoseAll);
+    let head = open(&vfs);
+    assert_eq!(all(&head, &[]), []);
+    append(&head, &[(&named(9), BASE, 1.0), (&named(1), BASE, 2.0)]);
+    let held = once(&head);
+    assert_eq!((held.len(), held[0].1.len()), (2, 1));
+    assert_eq!(once(&open(&vfs.crash(Crash::LoseNothing))), held);
+}
