@@ -9,7 +9,9 @@
 
 use std::collections::BTreeMap;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::ops::Bound;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::{DirEntry, Mapped, Vfs, VfsFile};
@@ -42,12 +44,17 @@ pub enum Crash {
 #[derive(Clone, Debug, Default)]
 pub struct FaultVfs(Arc<Mutex<State>>);
 
+/// A whole path, without a slash at its end: tests look up millions, and comparing paths by their parts is slow.
+type Name = Arc<[u8]>;
+/// `None` is a directory.
+type Names = BTreeMap<Name, Option<usize>>;
+
 #[derive(Debug, Default)]
 struct State {
-    /// Names as running programs see them. `None` is a directory.
-    names: BTreeMap<PathBuf, Option<usize>>,
+    /// Names as running programs see them.
+    names: Names,
     /// Names as they are sure to be after a crash.
-    safe_names: BTreeMap<PathBuf, Option<usize>>,
+    safe_names: Names,
     /// Changes of names since then, in order.
     unsafe_names: Vec<NameChange>,
     /// Contents by number; names refer to them.
@@ -59,9 +66,9 @@ struct State {
 /// A step of a directory's journal; a rename is one step, never half of it.
 #[derive(Clone, Debug)]
 struct NameChange {
-    dir: PathBuf,
-    remove: Vec<PathBuf>,
-    add: Vec<(PathBuf, Option<usize>)>,
+    dir: Name,
+    remove: Vec<Name>,
+    add: Vec<(Name, Option<usize>)>,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -142,11 +149,22 @@ impl State {
     }
 
     fn file(&self, path: &Path) -> io::Result<usize> {
-        match self.names.get(path) {
+        match self.names.get(name(path)) {
             Some(Some(number)) => Ok(*number),
             Some(None) => Err(io::Error::from(io::ErrorKind::IsADirectory)),
             None => Err(io::Error::from(io::ErrorKind::NotFound)),
         }
+    }
+
+    /// Says whether a file can have this name.
+    fn free(&self, path: &Path) -> io::Result<()> {
+        if !self.names.contains_key(parent(name(path))) {
+            return Err(io::Error::from(io::ErrorKind::NotFound));
+        }
+        if self.names.contains_key(name(path)) {
+            return Err(io::Error::from(io::ErrorKind::AlreadyExists));
+        }
+        Ok(())
     }
 
     fn content(&mut self, number: usize) -> io::Result<&mut Content> {
@@ -162,15 +180,23 @@ impl State {
         self.unsafe_names.push(change);
     }
 
-    fn under(&self, dir: &Path) -> Vec<PathBuf> {
-        self.names.keys().filter(|p| p.starts_with(dir)).cloned().collect()
+    /// Returns all names that begin with `prefix`.
+    fn with_prefix<'a>(&'a self, prefix: &'a [u8]) -> impl Iterator<Item = (&'a Name, &'a Option<usize>)> {
+        let from = (Bound::Included(prefix), Bound::Unbounded);
+        self.names.range::<[u8], _>(from).take_while(move |(name, _)| name.starts_with(prefix))
+    }
+
+    /// Returns a file, or a directory and all that is in it.
+    fn under(&self, dir: &[u8]) -> Vec<Name> {
+        let inside = |name: &[u8]| name.len() == dir.len() || name.get(dir.len()) == Some(&b'/');
+        self.with_prefix(dir).map(|(name, _)| name).filter(|name| inside(name)).cloned().collect()
     }
 }
 
 impl NameChange {
-    fn apply(&self, names: &mut BTreeMap<PathBuf, Option<usize>>) {
-        for path in &self.remove {
-            names.remove(path);
+    fn apply(&self, names: &mut Names) {
+        for name in &self.remove {
+            names.remove(name);
         }
         names.extend(self.add.iter().cloned());
     }
@@ -181,16 +207,11 @@ impl Vfs for FaultVfs {
         {
             let mut state = self.state();
             state.call()?;
-            let dir = parent(path);
-            if !state.names.contains_key(&dir) {
-                return Err(io::Error::from(io::ErrorKind::NotFound));
-            }
-            if state.names.contains_key(path) {
-                return Err(io::Error::from(io::ErrorKind::AlreadyExists));
-            }
+            state.free(path)?;
             state.files.push(Content::default());
             let number = state.files.len() - 1;
-            state.change_names(NameChange { dir, remove: Vec::new(), add: vec![(path.to_owned(), Some(number))] });
+            let add = vec![(Name::from(name(path)), Some(number))];
+            state.change_names(NameChange { dir: parent(name(path)).into(), remove: Vec::new(), add });
         }
         self.open(path)
     }
@@ -205,24 +226,26 @@ impl Vfs for FaultVfs {
 
     fn list(&self, dir: &Path) -> io::Result<Vec<DirEntry>> {
         let state = self.state();
+        let dir = name(dir);
         if state.names.get(dir) != Some(&None) {
             return Err(io::Error::from(io::ErrorKind::NotFound));
         }
-        let inside = state.names.iter().filter(|(path, _)| path.parent() == Some(dir));
-        let entry = |(path, file): (&PathBuf, &Option<usize>)| {
-            Some(DirEntry { name: path.file_name()?.to_str()?.to_owned(), is_dir: file.is_none() })
+        let prefix = if dir.is_empty() || dir == b"/" { dir.to_vec() } else { [dir, b"/"].concat() };
+        let entry = |(path, file): (&Name, &Option<usize>)| {
+            let name = path.get(prefix.len()..).filter(|name| !name.is_empty() && !name.contains(&b'/'))?;
+            Some(DirEntry { name: str::from_utf8(name).ok()?.to_owned(), is_dir: file.is_none() })
         };
-        Ok(inside.filter_map(entry).collect())
+        Ok(state.with_prefix(&prefix).filter_map(entry).collect())
     }
 
     fn create_dir_all(&self, dir: &Path) -> io::Result<()> {
         let mut state = self.state();
         state.call()?;
-        let mut missing: Vec<&Path> = dir.ancestors().filter(|d| !state.names.contains_key(*d)).collect();
+        let mut missing: Vec<&[u8]> = ancestors(name(dir)).filter(|d| !state.names.contains_key(*d)).collect();
         missing.reverse();
         for dir in missing {
-            let change = NameChange { dir: parent(dir), remove: Vec::new(), add: vec![(dir.to_owned(), None)] };
-            state.change_names(change);
+            let add = vec![(Name::from(dir), None)];
+            state.change_names(NameChange { dir: parent(dir).into(), remove: Vec::new(), add });
         }
         Ok(())
     }
@@ -231,7 +254,8 @@ impl Vfs for FaultVfs {
         let mut state = self.state();
         state.call()?;
         state.file(path)?;
-        state.change_names(NameChange { dir: parent(path), remove: vec![path.to_owned()], add: Vec::new() });
+        let remove = vec![Name::from(name(path))];
+        state.change_names(NameChange { dir: parent(name(path)).into(), remove, add: Vec::new() });
         Ok(())
     }
 
@@ -239,8 +263,8 @@ impl Vfs for FaultVfs {
         let mut state = self.state();
         state.call()?;
         // One name after the other, as the system does it: a crash may find the half of them.
-        for path in state.under(dir).into_iter().rev() {
-            state.change_names(NameChange { dir: parent(&path), remove: vec![path], add: Vec::new() });
+        for path in state.under(name(dir)).into_iter().rev() {
+            state.change_names(NameChange { dir: parent(&path).into(), remove: vec![path], add: Vec::new() });
         }
         Ok(())
     }
@@ -248,17 +272,17 @@ impl Vfs for FaultVfs {
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
         let mut state = self.state();
         state.call()?;
+        let (from, to) = (name(from), name(to));
         let moved = state.under(from);
         if moved.is_empty() {
             return Err(io::Error::from(io::ErrorKind::NotFound));
         }
         let mut add = Vec::new();
         for path in &moved {
-            let inside = path.strip_prefix(from).map_err(io::Error::other)?;
-            let target = if inside.as_os_str().is_empty() { to.to_owned() } else { to.join(inside) };
-            add.push((target, state.names.get(path).copied().flatten()));
+            let inside = path.get(from.len()..).unwrap_or(&[]);
+            add.push(([to, inside].concat().into(), state.names.get(path).copied().flatten()));
         }
-        state.change_names(NameChange { dir: parent(to), remove: moved, add });
+        state.change_names(NameChange { dir: parent(to).into(), remove: moved, add });
         Ok(())
     }
 
@@ -266,14 +290,9 @@ impl Vfs for FaultVfs {
         let mut state = self.state();
         state.call()?;
         let number = state.file(from)?;
-        let dir = parent(to);
-        if !state.names.contains_key(&dir) {
-            return Err(io::Error::from(io::ErrorKind::NotFound));
-        }
-        if state.names.contains_key(to) {
-            return Err(io::Error::from(io::ErrorKind::AlreadyExists));
-        }
-        state.change_names(NameChange { dir, remove: Vec::new(), add: vec![(to.to_owned(), Some(number))] });
+        state.free(to)?;
+        let add = vec![(Name::from(name(to)), Some(number))];
+        state.change_names(NameChange { dir: parent(name(to)).into(), remove: Vec::new(), add });
         Ok(())
     }
 
@@ -282,7 +301,7 @@ impl Vfs for FaultVfs {
         state.call()?;
         let State { safe_names, unsafe_names, .. } = &mut *state;
         unsafe_names.retain(|change| {
-            let safe = change.dir == dir;
+            let safe = &*change.dir == name(dir);
             if safe {
                 change.apply(safe_names);
             }
@@ -370,13 +389,13 @@ impl Dice {
     }
 
     /// Keeps a number of each directory's steps, from its first on.
-    fn names(&mut self, state: &State) -> BTreeMap<PathBuf, Option<usize>> {
+    fn names(&mut self, state: &State) -> Names {
         let mut names = state.safe_names.clone();
-        let mut kept: BTreeMap<&Path, bool> = BTreeMap::new();
+        let mut kept: BTreeMap<&[u8], bool> = BTreeMap::new();
         let stop_one_in = 1 + self.next() % 8;
         for change in &state.unsafe_names {
             let going_on =
-                *kept.get(change.dir.as_path()).unwrap_or(&true) && !self.next().is_multiple_of(stop_one_in + 1);
+                *kept.get(&*change.dir).unwrap_or(&true) && !self.next().is_multiple_of(stop_one_in + 1);
             kept.insert(&change.dir, going_on);
             if going_on {
                 change.apply(&mut names);
@@ -384,7 +403,7 @@ impl Dice {
         }
         // A directory that was lost takes along what was in it.
         let all = names.clone();
-        names.retain(|path, _| path.ancestors().skip(1).all(|dir| all.get(dir) == Some(&None) || parent(dir) == dir));
+        names.retain(|path, _| ancestors(path).skip(1).all(|dir| all.get(dir) == Some(&None) || parent(dir) == dir));
         names
     }
 
@@ -413,8 +432,26 @@ impl Dice {
     }
 }
 
-fn parent(path: &Path) -> PathBuf {
-    path.parent().unwrap_or(path).to_owned()
+fn name(path: &Path) -> &[u8] {
+    let bytes = path.as_os_str().as_bytes();
+    match bytes.split_last() {
+        Some((b'/', rest)) if !rest.is_empty() => rest,
+        _ => bytes,
+    }
+}
+
+/// Returns the directory of a name; the root's, and that of the current directory, is itself.
+fn parent(name: &[u8]) -> &[u8] {
+    match name.iter().rposition(|&b| b == b'/') {
+        Some(0) => b"/",
+        Some(slash) => name.get(..slash).unwrap_or(name),
+        None => b"",
+    }
+}
+
+/// Returns a name and the directories it is in, up to the root.
+fn ancestors(name: &[u8]) -> impl Iterator<Item = &[u8]> {
+    std::iter::successors(Some(name), |name| Some(parent(name)).filter(|up| up != name))
 }
 
 fn eio() -> io::Error {
