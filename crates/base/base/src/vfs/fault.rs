@@ -394,8 +394,7 @@ impl Dice {
         let mut kept: BTreeMap<&[u8], bool> = BTreeMap::new();
         let stop_one_in = 1 + self.next() % 8;
         for change in &state.unsafe_names {
-            let going_on =
-                *kept.get(&*change.dir).unwrap_or(&true) && !self.next().is_multiple_of(stop_one_in + 1);
+            let going_on = *kept.get(&*change.dir).unwrap_or(&true) && !self.next().is_multiple_of(stop_one_in + 1);
             kept.insert(&change.dir, going_on);
             if going_on {
                 change.apply(&mut names);
