@@ -130,7 +130,7 @@ fn what_comes_between_filling_and_mapping_is_logged_again() {
     fill(&head, 3, 0..20);
     head.map_chunks().expect("maps");
     // Two chunks a series, four samples behind them. Upstream's replay takes a marker for the end of all that came before.
-    let mut open_of: std::collections::BTreeMap<SeriesRef, Vec<i64>> = Default::default();
+    let mut open_of = std::collections::BTreeMap::<SeriesRef, Vec<i64>>::new();
     read(&vfs, "wbl", |record| {
         if let Ok(markers) = MmapMarkersRecord::decode(record) {
             markers.for_each(|m| open_of.entry(m.expect("decodes").series).or_default().clear());
