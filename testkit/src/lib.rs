@@ -12,6 +12,7 @@ mod process;
 mod random;
 mod target;
 mod tool;
+mod tree;
 
 pub use ci::in_ci;
 pub use corpus::corpus;
@@ -23,3 +24,4 @@ pub use process::{Server, ServerError};
 pub use random::Random;
 pub use target::{FakeTarget, TargetRequest, write_answer};
 pub use tool::tool;
+pub use tree::unpack_tree;

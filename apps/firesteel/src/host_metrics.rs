@@ -7,16 +7,21 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
 use firesteel_client::Registry;
-use firesteel_collectors::{FilterError, NodeCollector, NodeOptions};
+use firesteel_collectors::{COLLECTORS, FilterError, NodeCollector, NodeOptions};
 use firesteel_expfmt::write_text;
 
 /// Where the host's metrics are.
 pub(crate) const PATH: &str = "/node/metrics";
 
-/// Returns the route to the default set of collectors.
+/// What is shown beyond node_exporter's default set: which programs use most, and what containers use.
+const OURS: [&str; 2] = ["topprocesses", "containers"];
+
+/// Returns the route to the default set of collectors and ours.
 pub(crate) fn routes() -> Result<Router, FilterError> {
     let registry = Registry::new();
-    registry.register(Arc::new(NodeCollector::new(&NodeOptions::default())?));
+    let shown = COLLECTORS.iter().filter(|def| def.default_enabled || OURS.contains(&def.name));
+    let enabled = shown.map(|def| def.name.to_owned()).collect();
+    registry.register(Arc::new(NodeCollector::new(&NodeOptions { enabled, ..NodeOptions::default() })?));
     Ok(Router::new().route(PATH, get(move || page(registry.clone()))))
 }
 

@@ -4,7 +4,7 @@ use std::io;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{CWD, Mode, OFlags, openat};
+use rustix::fs::{CWD, Mode, OFlags, openat, readlinkat};
 
 use crate::CollectError;
 use crate::host::ProcFile;
@@ -38,6 +38,7 @@ fn has_no_value(error: rustix::io::Errno) -> bool {
             | Errno::NODEV
             | Errno::NXIO
             | Errno::ISDIR
+            | Errno::SRCH
     )
 }
 
@@ -85,6 +86,29 @@ impl Dir {
     /// Returns the directories within, links to directories included, by name.
     pub(crate) fn dirs(&self) -> Vec<(String, Self)> {
         self.names().into_iter().filter_map(|name| self.dir(&name).map(|dir| (name, dir))).collect()
+    }
+
+    /// Returns the names of the directories within, by name; links are left out.
+    pub(crate) fn subdirs(&self) -> Vec<String> {
+        let Ok(entries) = rustix::fs::Dir::read_from(&self.fd) else { return Vec::new() };
+        let mut names: Vec<String> = entries
+            .flatten()
+            .filter(|entry| entry.file_type() == rustix::fs::FileType::Directory)
+            .map(|entry| entry.file_name().to_string_lossy().into_owned())
+            .filter(|name| name != "." && name != "..")
+            .collect();
+        names.sort_unstable();
+        names
+    }
+
+    /// Returns whether there is a file or directory of this name.
+    pub(crate) fn has(&self, name: &str) -> bool {
+        rustix::fs::statat(&self.fd, name, rustix::fs::AtFlags::empty()).is_ok()
+    }
+
+    /// Returns a link's target.
+    pub(crate) fn link_target(&self, name: &str) -> Option<String> {
+        Some(readlinkat(&self.fd, name, Vec::new()).ok()?.to_string_lossy().into_owned())
     }
 
     /// Reads a file without blanks at its ends. `None` where it is missing, may not be read, or its driver has nothing

@@ -12,6 +12,7 @@ mod filter;
 mod flags;
 mod host;
 mod netlink;
+mod metric_name;
 mod node;
 mod open_files;
 mod settings;

@@ -36,13 +36,22 @@ impl MetricSink {
         self.gauge(name, help, labels, 1.0);
     }
 
-    /// Adds a whole family under the very name it has.
-    pub fn family(&mut self, family: MetricFamily) {
+    /// Adds a whole family under the very name it has. Where one of that name is there with another type or help, the new
+    /// one is left out and false returned: a scraper refuses a page that contradicts itself.
+    pub fn family(&mut self, family: MetricFamily) -> bool {
         match self.places.get(&family.name) {
-            Some(&at) => self.families[at].metrics.extend(family.metrics),
+            Some(&at) => {
+                let known = &mut self.families[at];
+                let fits = known.metric_type == family.metric_type && known.help == family.help;
+                if fits {
+                    known.metrics.extend(family.metrics);
+                }
+                fits
+            }
             None => {
                 self.places.insert(family.name.clone(), self.families.len());
                 self.families.push(family);
+                true
             }
         }
     }

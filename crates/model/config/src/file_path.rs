@@ -1,7 +1,8 @@
 //! Paths of files, relative to the file that names them.
 
-use std::path::{Component, Path, PathBuf};
+use std::path::Path;
 
+use firesteel_go_compat::clean_path;
 use firesteel_yaml::{Node, Out, Reader};
 
 use crate::Decode;
@@ -57,25 +58,5 @@ impl Decode for FilePath {
 
 /// Joins as Go's `filepath.Join`, result cleaned; an empty or absolute path stays as it is.
 pub(crate) fn join(dir: &Path, path: &str) -> String {
-    if path.is_empty() || path.starts_with('/') { path.to_owned() } else { clean(&dir.join(path)) }
-}
-
-/// As Go's `filepath.Clean`: no `.`, no `x/..`, no double slashes.
-fn clean(path: &Path) -> String {
-    let mut out = PathBuf::new();
-    for part in path.components() {
-        match part {
-            Component::CurDir => {}
-            Component::ParentDir => match out.components().next_back() {
-                Some(Component::Normal(_)) => {
-                    out.pop();
-                }
-                Some(Component::RootDir) => {}
-                _ => out.push(".."),
-            },
-            other => out.push(other),
-        }
-    }
-    let text = out.to_string_lossy().into_owned();
-    if text.is_empty() { ".".to_owned() } else { text }
+    if path.is_empty() || path.starts_with('/') { path.to_owned() } else { clean_path(&dir.join(path)) }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use firesteel_go_compat::quote;
+use firesteel_go_compat::{glob_paths, quote};
 use firesteel_yaml::{Diagnostic, Node, Reader, Severity, Source, Span, parse};
 
 use crate::decode::Decode;
@@ -83,51 +83,7 @@ impl Config {
     }
 }
 
-/// Returns the files that a path with `*`, `?` or `[…]` in its last part matches, by name.
+/// Returns what a path with `*`, `?` or `[…]` in any of its parts matches, by directory and name.
 pub fn matching_files(pattern: &Path) -> Vec<PathBuf> {
-    let Some(name) = pattern.file_name().map(|name| name.to_string_lossy().into_owned()) else { return Vec::new() };
-    if !name.contains(['*', '?', '[']) {
-        return if pattern.exists() { vec![pattern.to_owned()] } else { Vec::new() };
-    }
-    let dir = pattern.parent().unwrap_or(Path::new(""));
-    let at = if dir.as_os_str().is_empty() { Path::new(".") } else { dir };
-    let Ok(entries) = fs::read_dir(at) else { return Vec::new() };
-    let wanted: Vec<char> = name.chars().collect();
-    let mut found: Vec<PathBuf> = entries
-        .filter_map(Result::ok)
-        .map(|entry| entry.file_name().to_string_lossy().into_owned())
-        .filter(|name| glob(&wanted, &name.chars().collect::<Vec<_>>()))
-        .map(|name| dir.join(name))
-        .collect();
-    found.sort();
-    found
-}
-
-/// Matches as Go's `filepath.Match` within one part of a path.
-fn glob(pattern: &[char], name: &[char]) -> bool {
-    match (pattern, name) {
-        ([], []) => true,
-        (['*', rest @ ..], _) => (0..=name.len()).any(|taken| glob(rest, &name[taken..])),
-        (['?', rest @ ..], [_, tail @ ..]) => glob(rest, tail),
-        (['[', class @ ..], [c, tail @ ..]) => {
-            let (negated, class) = match class {
-                ['^', class @ ..] => (true, class),
-                class => (false, class),
-            };
-            let Some(end) = class.iter().skip(1).position(|c| *c == ']').map(|at| at + 1) else { return false };
-            let mut hit = false;
-            let mut rest = &class[..end];
-            while let [low, tail @ ..] = rest {
-                let (high, tail) = match tail {
-                    ['-', high, tail @ ..] => (high, tail),
-                    tail => (low, tail),
-                };
-                hit |= (low..=high).contains(&c);
-                rest = tail;
-            }
-            hit != negated && glob(&class[end + 1..], tail)
-        }
-        (['\\', literal, rest @ ..] | [literal, rest @ ..], [c, tail @ ..]) => literal == c && glob(rest, tail),
-        _ => false,
-    }
+    glob_paths(pattern)
 }

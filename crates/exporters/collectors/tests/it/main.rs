@@ -1,5 +1,10 @@
 //! The collectors over a fake host of our own making, and over this machine.
 #![expect(clippy::unwrap_used, reason = "a test may fail by panic")]
 
+mod containers;
 mod fake_host;
+mod off_tree;
+mod textfile;
 mod this_machine;
+mod topprocesses;
+mod tree;
