@@ -134,6 +134,37 @@ test("a target that is down is diagnosed when the button is pressed", async () =
   await page.unrouteAll();
 });
 
+test("rules and alerts are listed, with what is wrong with them", async () => {
+  await page.route("**/api/v1/rules**", async (route) => {
+    const answer = await (await route.fetch()).json();
+    const base = { query: "http_request_total > 5", labels: {}, evaluationTime: 0.001, lastEvaluation: new Date().toISOString() };
+    const fix = { code: "FS1031", message: "there is no metric `http_request_total`", near: ["http_requests_total"], fix: "http_requests_total > 5" };
+    const rules = [
+      { ...base, type: "recording", name: "broken:rule", health: "err", lastError: "many-to-many matching not allowed" },
+      { ...base, type: "alerting", name: "Never", health: "ok", state: "inactive", duration: 300, keepFiringFor: 0, annotations: {}, alerts: [], matchesNothing: [fix] },
+    ];
+    answer.data.groups.push({ name: "page", file: "page.yml", rules, interval: 15, evaluationTime: 0.002, lastEvaluation: base.lastEvaluation });
+    await route.fulfill({ json: answer });
+  });
+  await page.goto(`${address}/rules`);
+  await page.getByText("Watchdog", { exact: true }).first().waitFor();
+  await page.getByText("many-to-many matching not allowed").waitFor();
+  const mark = page.getByTestId("matches-nothing").filter({ hasText: "http_request_total" });
+  await mark.getByText("there is no metric `http_request_total`").waitFor();
+  await page.getByText(/^never fires \d/).click();
+  await page.getByText("broken:rule").waitFor({ state: "detached" });
+  // The page asks the real server for the expression's result.
+  await page.unrouteAll({ behavior: "wait" });
+  await mark.getByText("http_requests_total > 5").click();
+  await page.getByText("Execute").waitFor();
+  assert.equal(new URL(page.url()).searchParams.get("g0.expr"), "http_requests_total > 5");
+  await page.goto(`${address}/alerts`);
+  const watchdog = page.getByTestId("alert-rule").filter({ hasText: "Watchdog" });
+  await watchdog.getByText("firing 1").waitFor({ timeout: 60_000 });
+  await watchdog.click();
+  await page.getByTestId("alerts").getByText('alertname="Watchdog"').waitFor();
+});
+
 test("a refused reload is shown on every page until a good one", async () => {
   let refused = true;
   await page.route("**/api/v1/status/runtimeinfo", async (route) => {

@@ -111,9 +111,13 @@ fn options(data: &Path, listener: Listener, address: SocketAddr) -> Result<Optio
     "Firesteel".clone_into(&mut options.page_title);
     options.scrape.scrape_at_once = true;
     options.head_series_limit = HEAD_SERIES_LIMIT;
+    options.embedded_rules = vec![("firesteel-up.rules.yml".to_owned(), RULES.to_owned())];
     options.extra = Some(host_metrics::routes().map_err(|e| Halt::error(format!("error: {e}\n"), 1))?);
     Ok(options)
 }
+
+/// What `up` watches for.
+const RULES: &str = include_str!("up.rules.yml");
 
 /// What `up` would have in its `prometheus.yml`.
 fn config(address: SocketAddr) -> String {
@@ -138,5 +142,7 @@ fn announce(address: SocketAddr, data: &Path, taken: Option<&str>, began: Instan
     println!("  Config      none: defaults in use\n");
     println!("  ✓ this machine        every 5 s   (job \"node\": the names of node_exporter)");
     println!("  ✓ firesteel itself    every 5 s   (job \"firesteel\")");
+    let rules = RULES.matches("- alert:").count();
+    println!("  ✓ {rules} alert rules on    (Watchdog always fires: it shows that they work)");
     println!("\nReady in {:.2} s.  Ctrl-C stops; data stays.", began.elapsed().as_secs_f64());
 }

@@ -147,7 +147,7 @@ impl App {
         let db = Arc::new(LateDb::default());
         let scraping = Arc::new(Scraping::default());
         let notifying = Arc::new(Notifying(Notifier::new(self.options.notifier.clone(), &self.registry)));
-        let rules = Arc::new(Ruling::default());
+        let rules = Arc::new(Ruling::new(&self.options.embedded_rules));
         let config = Arc::new(ArcSwap::from_pointee(Config::default()));
         let (reloads, mut reload_requests) = mpsc::channel::<ReloadRequest>(1);
         let quit = CancellationToken::new();

@@ -60,6 +60,8 @@ pub struct Options {
     pub notifier: NotifierOptions,
     /// The external URL comes later, from the listeners.
     pub rules: RuleSettings,
+    /// Rule files of the hosting program, beside those of the configuration: names and texts.
+    pub embedded_rules: Vec<(String, String)>,
     pub receiver: ReceiverOptions,
     pub remote_read: ReadOptions,
     /// What holds where the file says nothing, and other defaults of the file.
@@ -167,6 +169,7 @@ impl Options {
                 drain_on_shutdown: m.bool("alertmanager.drain-notification-queue-on-shutdown"),
                 ..NotifierOptions::default()
             },
+            embedded_rules: Vec::new(),
             rules: RuleSettings {
                 outage_tolerance: m.duration("rules.alert.for-outage-tolerance"),
                 for_grace_period: m.duration("rules.alert.for-grace-period"),

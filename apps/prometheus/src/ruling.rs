@@ -12,7 +12,8 @@ use firesteel_model::Alert;
 use firesteel_promql::{QueryError, QueryOptions, QueryResult};
 use firesteel_promql_syntax::{Expr, ParserOptions};
 use firesteel_rules::{
-    AlertSink, EvalContext, Group, LoadOptions, RuleManager, RuleQueries, RuleSettings, RulesError, check_files,
+    AlertSink, EvalContext, Group, LoadOptions, RuleFile, RuleManager, RuleQueries, RuleSettings, RulesError,
+    check_files,
 };
 use firesteel_tsdb::Db;
 
@@ -26,9 +27,10 @@ impl RuleQueries for Queries {
 }
 
 /// Owns the rule manager, which starts when storage is open: until then there are no rules.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Ruling {
     manager: OnceLock<RuleManager>,
+    embedded: Vec<RuleFile>,
 }
 
 impl AlertSink for Notifying {
@@ -38,6 +40,12 @@ impl AlertSink for Notifying {
 }
 
 impl Ruling {
+    /// Takes names and texts of files that are in force whatever the configuration says.
+    pub(crate) fn new(embedded: &[(String, String)]) -> Self {
+        let one = |(name, text): &(String, String)| RuleFile::Embedded { name: name.clone(), text: text.clone() };
+        Self { manager: OnceLock::new(), embedded: embedded.iter().map(one).collect() }
+    }
+
     /// Starts the manager, without groups.
     pub(crate) fn start(
         &self,
@@ -54,7 +62,8 @@ impl Ruling {
     /// Makes the configuration's rule files the ones in force.
     pub(crate) async fn apply(&self, config: &Config, external_url: &str, parser: ParserOptions) -> Result<(), String> {
         let Some(manager) = self.manager.get() else { return Err("rules have not started".to_owned()) };
-        let files = config.rule_files.iter().flat_map(|pattern| matching_files(pattern.as_path())).collect();
+        let named = config.rule_files.iter().flat_map(|pattern| matching_files(pattern.as_path())).map(RuleFile::Path);
+        let files = self.embedded.iter().cloned().chain(named).collect();
         let options = LoadOptions {
             interval: config.global.evaluation_interval,
             external_labels: config.global.external_labels.to_labels(),

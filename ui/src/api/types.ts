@@ -74,3 +74,56 @@ export interface TsdbStatus {
   memoryInBytesByLabelName: { name: string; value: number }[];
   seriesCountByLabelValuePair: { name: string; value: number }[];
 }
+
+export interface RuleAlert {
+  labels: Metric;
+  annotations: Metric;
+  state: AlertState;
+  activeAt: string;
+  keepFiringSince?: string;
+  value: string;
+}
+
+export type AlertState = "unknown" | "inactive" | "pending" | "firing";
+
+/** A selector for which a rule can yield nothing. */
+export interface MatchesNothing {
+  code: string;
+  message: string;
+  near: string[];
+  /** The whole expression as it should read. */
+  fix?: string;
+}
+
+interface RuleBase {
+  name: string;
+  query: string;
+  labels: Metric;
+  health: "unknown" | "ok" | "err";
+  lastError?: string;
+  evaluationTime: number;
+  lastEvaluation: string;
+  matchesNothing?: MatchesNothing[];
+}
+
+export interface AlertingRule extends RuleBase {
+  type: "alerting";
+  state: AlertState;
+  /** Seconds, as keepFiringFor. */
+  duration: number;
+  keepFiringFor: number;
+  annotations: Metric;
+  alerts: RuleAlert[];
+}
+
+export type Rule = AlertingRule | ({ type: "recording" } & RuleBase);
+
+export interface RuleGroup {
+  name: string;
+  file: string;
+  rules: Rule[];
+  /** Seconds. */
+  interval: number;
+  evaluationTime: number;
+  lastEvaluation: string;
+}

@@ -6,6 +6,8 @@ import type { ReactNode } from "react";
 import { Navigate, NavLink, Route, Routes } from "react-router";
 
 import { QueryPage } from "../query/QueryPage";
+import { AlertsPage } from "../rules/AlertsPage";
+import { RulesPage } from "../rules/RulesPage";
 import { ConfigPage } from "../status/ConfigPage";
 import { FlagsPage } from "../status/FlagsPage";
 import { RuntimePage } from "../status/RuntimePage";
@@ -26,6 +28,12 @@ export function Shell() {
     <>
       <Way to="/query" onClick={close}>
         Query
+      </Way>
+      <Way to="/alerts" onClick={close}>
+        Alerts
+      </Way>
+      <Way to="/rules" onClick={close}>
+        Rules
       </Way>
       <Way to="/targets" onClick={close}>
         Targets
@@ -76,6 +84,8 @@ export function Shell() {
           <Route path="/" element={<Navigate to="/query" replace />} />
           <Route path="/graph" element={<Navigate to="/query" replace />} />
           <Route path="/query" element={<QueryPage />} />
+          <Route path="/alerts" element={<AlertsPage />} />
+          <Route path="/rules" element={<RulesPage />} />
           <Route path="/targets" element={<TargetsPage />} />
           <Route path="/status" element={<RuntimePage />} />
           <Route path="/tsdb-status" element={<TsdbPage />} />

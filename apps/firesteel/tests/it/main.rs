@@ -28,6 +28,7 @@ mod refusals;
 mod remote;
 mod running_queries;
 mod scraped_histograms;
+mod scripted_alerts;
 mod seed_examples;
 mod series_limit;
 mod start_times;

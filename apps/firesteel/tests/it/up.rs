@@ -76,6 +76,34 @@ fn watches_this_machine_and_nobody_else_can_read_it() {
 }
 
 #[test]
+fn rules_for_this_machine_are_on() {
+    let dir = tempfile::tempdir().expect("temp dir");
+    let (_up, address, said) = start(&dir.path().join("data"), "127.0.0.1:0");
+    assert!(said.contains("14 alert rules on"), "{said}");
+    let rules = || {
+        let answer = get(&address, &address, "/api/v1/rules");
+        answer[answer.find("{\"status\"").unwrap_or(0)..].to_owned()
+    };
+    // Groups are evaluated every 15 seconds, and the first time within that.
+    let deadline = Instant::now() + Duration::from_secs(90);
+    while rules().contains("\"health\":\"unknown\"") {
+        assert!(Instant::now() < deadline, "{}", rules());
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    let answer = rules();
+    assert_eq!(answer.matches("\"health\":\"ok\"").count(), 14, "{answer}");
+    let watchdog = answer.find("\"name\":\"Watchdog\"").expect("it is there");
+    assert!(answer[..watchdog].ends_with("\"state\":\"firing\","), "{answer}");
+}
+
+#[test]
+fn rules_for_this_machine_fire_when_they_should() {
+    let tests = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/testdata/up.test.yml");
+    let out = run(&["promtool", "test", "rules", tests], Path::new("/"));
+    assert!(out.status.success(), "{}{}", text(&out.stdout), text(&out.stderr));
+}
+
+#[test]
 fn a_taken_port_is_named_and_the_next_free_one_is_used() {
     let dir = tempfile::tempdir().expect("temp dir");
     // A high port could be the last one, with none behind it.

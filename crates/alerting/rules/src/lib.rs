@@ -29,7 +29,7 @@ pub use alerting::AlertingRule;
 pub use context::{EngineQueries, EvalContext, RuleQueries, RuleSettings};
 pub use error::RulesError;
 pub use group::{EvalSummary, Group, GroupTimes};
-pub use load::{LoadOptions, check_files, expression_fault, load_groups};
+pub use load::{LoadOptions, RuleFile, check_files, expression_fault, load_groups};
 pub use manager::RuleManager;
 pub use recording::RecordingRule;
 pub use rule::{Health, NothingMatched, Rule, RuleCore, RuleStatus};

@@ -28,15 +28,46 @@ pub struct LoadOptions {
     pub ignore_unknown_fields: bool,
 }
 
+/// A file of rules, or one that the program carries within itself.
+#[derive(Clone, Debug)]
+pub enum RuleFile {
+    Path(PathBuf),
+    Embedded { name: String, text: String },
+}
+
+impl RuleFile {
+    fn path(&self) -> &Path {
+        match self {
+            Self::Path(path) => path,
+            Self::Embedded { name, .. } => Path::new(name),
+        }
+    }
+
+    fn read(&self, options: &LoadOptions) -> Result<Vec<RuleGroup>, RulesError> {
+        match self {
+            Self::Path(path) => read(path, options.scheme, options.parser, options.ignore_unknown_fields),
+            Self::Embedded { text, .. } => {
+                checked(self.path(), text, options.scheme, options.parser, options.ignore_unknown_fields)
+            }
+        }
+    }
+}
+
 /// Reads groups from files. When one file is refused, all are.
 ///
 /// Of two groups of one file and name, which two patterns that name one file can yield, the later counts.
 pub fn load_groups(files: &[PathBuf], options: &LoadOptions) -> Result<Vec<Group>, RulesError> {
+    let files: Vec<RuleFile> = files.iter().cloned().map(RuleFile::Path).collect();
+    load_files(&files, options)
+}
+
+/// As [`load_groups`], of files that need not be on disk.
+pub(crate) fn load_files(files: &[RuleFile], options: &LoadOptions) -> Result<Vec<Group>, RulesError> {
     let mut groups: Vec<Group> = Vec::new();
     let external = Value::string_map(&options.external_labels);
     for file in files {
-        for group in read(file, options.scheme, options.parser, options.ignore_unknown_fields)? {
-            let group = build(file, group, options, &external)?;
+        for group in file.read(options)? {
+            let group = build(file.path(), group, options, &external)?;
             groups.retain(|known| known.key() != group.key());
             groups.push(group);
         }
@@ -115,11 +146,20 @@ fn read(
     ignore_unknown_fields: bool,
 ) -> Result<Vec<RuleGroup>, RulesError> {
     let bytes = std::fs::read(file).map_err(|e| RulesError::Read { file: file.to_owned(), why: go_text(&e) })?;
-    let text = String::from_utf8_lossy(&bytes);
+    checked(file, &String::from_utf8_lossy(&bytes), scheme, parser, ignore_unknown_fields)
+}
+
+fn checked(
+    file: &Path,
+    text: &str,
+    scheme: ValidationScheme,
+    parser: ParserOptions,
+    ignore_unknown_fields: bool,
+) -> Result<Vec<RuleGroup>, RulesError> {
     let expression = |text: &str| expression_fault(text, parser).into_iter().collect();
     let template = |alert: &str, text: &str| template_fault(alert, text).into_iter().collect();
     let checks = RuleChecks { scheme, ignore_unknown_fields, expression: &expression, template: &template };
-    let loaded = load_rules(file, &text, &checks);
+    let loaded = load_rules(file, text, &checks);
     match loaded.rules {
         Some(rules) => Ok(rules.groups),
         None => Err(RulesError::Refused {

@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::info;
 
 use crate::context::EvalContext;
-use crate::load::{LoadOptions, load_groups};
+use crate::load::{LoadOptions, RuleFile, load_files};
 use crate::metrics::GroupInstruments;
 use crate::{Group, RulesError};
 
@@ -96,7 +96,7 @@ impl RuleManager {
     /// Groups that have not changed go on as if nothing had been. `query_offset` is that of the configuration.
     pub async fn update(
         &self,
-        files: Vec<PathBuf>,
+        files: Vec<RuleFile>,
         options: LoadOptions,
         query_offset: Duration,
     ) -> Result<(), RulesError> {
@@ -104,7 +104,7 @@ impl RuleManager {
         if self.ended.is_cancelled() {
             return Ok(());
         }
-        let loading = tokio::task::spawn_blocking(move || load_groups(&files, &options)).await;
+        let loading = tokio::task::spawn_blocking(move || load_files(&files, &options)).await;
         let loaded = loading.unwrap_or_else(|e| Err(RulesError::Read { file: PathBuf::new(), why: e.to_string() }))?;
         self.cx.set_query_offset(query_offset);
         let restore = !std::mem::replace(&mut running.restored, true);

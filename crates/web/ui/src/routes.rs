@@ -22,7 +22,8 @@ pub struct UiOptions {
 }
 
 /// Addresses that the page's own router understands.
-const PAGES: &[&str] = &["/query", "/graph", "/targets", "/status", "/tsdb-status", "/flags", "/config"];
+const PAGES: &[&str] = 
+    &["/query", "/graph", "/alerts", "/rules", "/targets", "/status", "/tsdb-status", "/flags", "/config"];
 
 const NO_PAGE: &str = "<!doctype html><title>Firesteel</title><p>This build carries no page. \
     `cargo xtask ui` builds it; the API below /api/v1 works without.</p>";

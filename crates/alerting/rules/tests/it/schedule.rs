@@ -7,7 +7,7 @@ use std::time::Duration;
 use firesteel_base::{Clock, TimestampMs, TimestampNs};
 use firesteel_promql::{QueryError, QueryOptions, QueryResult};
 use firesteel_promql_syntax::Expr;
-use firesteel_rules::{EngineQueries, EvalContext, RuleManager, RuleQueries, RuleSettings};
+use firesteel_rules::{EngineQueries, EvalContext, RuleFile, RuleManager, RuleQueries, RuleSettings};
 use tokio::time::{Instant, sleep};
 
 use crate::world::{T0, World, options, secs};
@@ -56,14 +56,14 @@ fn manager(world: &World, slow: &'static [(u64, u64)]) -> RuleManager {
     RuleManager::new(cx.with_clock(clock))
 }
 
-fn file(world: &World, groups: &[(&str, &str)]) -> std::path::PathBuf {
+fn file(world: &World, groups: &[(&str, &str)]) -> RuleFile {
     let text: String = groups
         .iter()
         .map(|(name, record)| {
             format!("- name: {name}\n  interval: 15s\n  rules:\n  - {{record: {record}, expr: vector(time())}}\n")
         })
         .collect();
-    world.write("rules.yml", &format!("groups:\n{text}"))
+    RuleFile::Path(world.write("rules.yml", &format!("groups:\n{text}")))
 }
 
 #[tokio::test(start_paused = true)]
@@ -130,7 +130,8 @@ async fn a_reload_leaves_alone_what_is_the_same_and_ends_what_is_gone() {
     );
     // A file that is refused changes nothing.
     let broken = world.write("broken.yml", "groups:\n- name: g\n  rules:\n  - {record: a, expr: 'sum('}\n");
-    let refused = manager.update(vec![broken.clone()], options(), Duration::ZERO).await.expect_err("no rules");
+    let refused =
+        manager.update(vec![RuleFile::Path(broken.clone())], options(), Duration::ZERO).await.expect_err("no rules");
     assert_eq!(
         refused.to_string(),
         format!(
