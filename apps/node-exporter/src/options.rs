@@ -40,7 +40,7 @@ const FLAGS: &[FlagDef] = &[
 
 #[cfg(test)]
 mod tests {
-    use firesteel_collectors::{COLLECTORS, NodeOptions};
+    use firesteel_collectors::{COLLECTORS, NodeCollector, NodeOptions};
 
     use super::*;
 
@@ -61,6 +61,13 @@ mod tests {
         assert_eq!(options(&[]).enabled.len(), by_default);
         assert!(!options(&["--no-collector.cpu"]).enabled.contains(&"cpu".to_owned()));
         assert_eq!(options(&["--collector.disable-defaults", "--collector.cpu"]).enabled, ["cpu"]);
+    }
+
+    #[test]
+    fn what_is_not_built_is_refused() {
+        let refused = NodeCollector::new(&options(&["--collector.perf"])).unwrap_err();
+        assert_eq!(refused.to_string(), "--collector.perf: this collector is not built in");
+        assert!(NodeCollector::new(&options(&["--no-collector.perf", "--no-collector.wifi"])).is_ok());
     }
 
     #[test]

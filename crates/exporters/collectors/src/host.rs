@@ -9,6 +9,9 @@ use crate::CollectError;
 use crate::dir::{Dir, is_absent};
 use crate::open_files::{OpenFiles, read_all};
 
+/// Where the bus listens if `DBUS_SYSTEM_BUS_ADDRESS` does not say otherwise.
+const SYSTEM_BUS: &str = "unix:path=/var/run/dbus/system_bus_socket";
+
 /// Movable roots (`--path.procfs`, `--path.sysfs`, `--path.rootfs`, `--path.udev.data`). Clones share the files of
 /// `/proc` that are kept open.
 #[derive(Clone, Debug)]
@@ -17,6 +20,8 @@ pub struct HostRoots {
     pub sysfs: PathBuf,
     pub rootfs: PathBuf,
     pub udev_data: PathBuf,
+    /// The address of the system's message bus, as D-Bus writes it.
+    pub system_bus: String,
     open: Arc<OpenFiles>,
 }
 
@@ -46,6 +51,7 @@ impl HostRoots {
             sysfs: sysfs.into(),
             rootfs: rootfs.into(),
             udev_data: udev_data.into(),
+            system_bus: std::env::var("DBUS_SYSTEM_BUS_ADDRESS").unwrap_or_else(|_| SYSTEM_BUS.to_owned()),
             open: Arc::default(),
         }
     }

@@ -7,12 +7,14 @@
 mod clock;
 mod collector;
 mod collectors;
+mod dbus;
 mod dir;
+mod ethtool_call;
 mod filter;
 mod flags;
 mod host;
-mod netlink;
 mod metric_name;
+mod netlink;
 mod node;
 mod open_files;
 mod settings;

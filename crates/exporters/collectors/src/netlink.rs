@@ -11,6 +11,10 @@ pub(crate) const GET_LINK: u16 = 18;
 pub(crate) const GET_ADDRESS: u16 = 22;
 pub(crate) const GET_NEIGHBOUR: u16 = 30;
 
+pub(crate) const GET_ROUTE: u16 = 26;
+pub(crate) const GET_QDISC: u16 = 38;
+pub(crate) const SOCK_DIAG_BY_FAMILY: u16 = 20;
+
 /// The protocol of number 0.
 const NETLINK_ROUTE: Option<rustix::net::Protocol> = None;
 const HEADER_BYTES: usize = 16;
@@ -25,11 +29,49 @@ const MOST_BYTES: usize = 64 << 20;
 /// Returns the payloads of all messages that answer a dump of this kind, one after the other with their lengths before
 /// them. `request` is the fixed part of the message, such as an `ifinfomsg`.
 pub(crate) fn dump(kind: u16, request: &[u8]) -> Result<Dump, CollectError> {
-    ask(kind, request).map_err(|source| CollectError::System { what: "netlink", source })
+    ask(NETLINK_ROUTE, kind, request).map_err(|source| CollectError::System { what: "netlink", source })
 }
 
-fn ask(kind: u16, request: &[u8]) -> io::Result<Dump> {
-    let socket = socket_with(AddressFamily::NETLINK, SocketType::RAW, SocketFlags::CLOEXEC, NETLINK_ROUTE)?;
+/// As [`dump`], of sockets.
+pub(crate) fn dump_sockets(request: &[u8]) -> Result<Dump, CollectError> {
+    let protocol = Some(rustix::net::netlink::SOCK_DIAG);
+    ask(protocol, SOCK_DIAG_BY_FAMILY, request).map_err(|source| CollectError::System { what: "netlink", source })
+}
+
+/// A family of generic netlink messages, by the number that this kernel gave it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Family(u16);
+
+/// The family that tells of families: its number, command, and what it answers, linux/genetlink.h.
+const CONTROL: Family = Family(16);
+const GET_FAMILY: u8 = 3;
+const FAMILY_ID: u16 = 1;
+const FAMILY_NAME: u16 = 2;
+/// A `genlmsghdr`: command, version, two reserved.
+const COMMAND_BYTES: usize = 4;
+
+/// Finds a family; `None` where the kernel has none of that name.
+pub(crate) fn family(name: &str) -> Result<Option<Family>, CollectError> {
+    let families = dump_family(CONTROL, GET_FAMILY, &[])?;
+    let mut found =
+        families.messages(COMMAND_BYTES).filter(|(_, family)| family.text(FAMILY_NAME).as_deref() == Some(name));
+    Ok(found.find_map(|(_, family)| u16_at(family.get(FAMILY_ID)?, 0)).map(Family))
+}
+
+/// As [`dump`], of a generic family; the attributes, of four bytes each, say of what.
+pub(crate) fn dump_family(family: Family, command: u8, attributes: &[(u16, [u8; 4])]) -> Result<Dump, CollectError> {
+    let mut request = vec![command, 1, 0, 0];
+    for (kind, bytes) in attributes {
+        request.extend_from_slice(&8_u16.to_ne_bytes());
+        request.extend_from_slice(&kind.to_ne_bytes());
+        request.extend_from_slice(bytes);
+    }
+    let protocol = Some(rustix::net::netlink::GENERIC);
+    ask(protocol, family.0, &request).map_err(|source| CollectError::System { what: "netlink", source })
+}
+
+fn ask(protocol: Option<rustix::net::Protocol>, kind: u16, request: &[u8]) -> io::Result<Dump> {
+    let socket = socket_with(AddressFamily::NETLINK, SocketType::RAW, SocketFlags::CLOEXEC, protocol)?;
     let mut message = Vec::with_capacity(HEADER_BYTES + request.len());
     message.extend_from_slice(&((HEADER_BYTES + request.len()) as u32).to_ne_bytes());
     message.extend_from_slice(&kind.to_ne_bytes());
@@ -72,7 +114,7 @@ fn split_message(bytes: &[u8]) -> Option<(u16, &[u8], &[u8])> {
 pub(crate) struct Dump(Vec<u8>);
 
 impl Dump {
-    fn push(&mut self, payload: &[u8]) {
+    pub(crate) fn push(&mut self, payload: &[u8]) {
         self.0.extend_from_slice(&(payload.len() as u32).to_ne_bytes());
         self.0.extend_from_slice(payload);
     }
@@ -145,6 +187,12 @@ mod tests {
     fn this_machine_has_a_loopback() {
         let links = dump(GET_LINK, &[0; 16]).unwrap();
         assert!(links.messages(16).any(|(_, attributes)| attributes.text(3).as_deref() == Some("lo")));
+    }
+
+    #[test]
+    fn families_are_found_by_name() {
+        assert_eq!(family("nlctrl").unwrap().map(|family| family.0), Some(16));
+        assert!(family("no such family").unwrap().is_none());
     }
 
     #[test]

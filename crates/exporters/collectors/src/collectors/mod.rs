@@ -21,6 +21,7 @@ mod drbd;
 mod drm;
 mod edac;
 mod entropy;
+mod ethtool;
 mod fibrechannel;
 mod filefd;
 mod filesystem;
@@ -34,6 +35,7 @@ mod kernel_hung;
 mod ksmd;
 mod lnstat;
 mod loadavg;
+mod logind;
 mod mdadm;
 mod meminfo;
 mod meminfo_numa;
@@ -44,6 +46,7 @@ mod netclass;
 mod netdev;
 mod netlink_links;
 mod netstat;
+mod network_route;
 mod nfs;
 mod nfs_rpc;
 mod nfsd;
@@ -55,6 +58,7 @@ mod powersupplyclass;
 mod pressure;
 mod proc_stat;
 mod processes;
+mod qdisc;
 mod rapl;
 mod schedstat;
 mod selinux;
@@ -65,7 +69,9 @@ mod softnet;
 mod stat;
 mod swap;
 mod sysctl;
+mod systemd;
 mod tapestats;
+mod tcpstat;
 mod textfile;
 mod thermal_zone;
 mod time;
@@ -75,6 +81,7 @@ mod udp_queues;
 mod uname;
 mod vmstat;
 mod watchdog;
+mod wifi;
 mod xfrm;
 mod xfs;
 mod zfs;
@@ -130,6 +137,7 @@ pub const COLLECTORS: &[CollectorDef] = &[
     row("drm", OFF, &[], |_| Ok(Arc::new(drm::Drm))),
     row("edac", ON, &[], |_| Ok(Arc::new(edac::Edac))),
     row("entropy", ON, &[], |_| Ok(Arc::new(entropy::Entropy))),
+    row("ethtool", OFF, ethtool::FLAGS, |s| Ok(Arc::new(ethtool::Ethtool::new(s)?))),
     row("fibrechannel", ON, &[], |_| Ok(Arc::new(fibrechannel::FibreChannel))),
     row("filefd", ON, &[], |_| Ok(Arc::new(filefd::Filefd))),
     row("filesystem", ON, filesystem::FLAGS, |s| Ok(Arc::new(filesystem::Filesystem::new(s)?))),
@@ -141,6 +149,7 @@ pub const COLLECTORS: &[CollectorDef] = &[
     row("ksmd", OFF, &[], |_| Ok(Arc::new(ksmd::Ksmd))),
     row("lnstat", OFF, &[], |_| Ok(Arc::new(lnstat::Lnstat))),
     row("loadavg", ON, &[], |_| Ok(Arc::new(loadavg::Loadavg))),
+    row("logind", OFF, &[], |_| Ok(Arc::new(logind::Logind))),
     row("mdadm", ON, &[], |_| Ok(Arc::new(mdadm::Mdadm))),
     row("meminfo", ON, &[], |_| Ok(Arc::new(meminfo::Meminfo))),
     row("meminfo_numa", OFF, &[], |_| Ok(Arc::new(meminfo_numa::MeminfoNuma))),
@@ -148,16 +157,21 @@ pub const COLLECTORS: &[CollectorDef] = &[
     row("netclass", ON, netclass::FLAGS, |s| Ok(Arc::new(netclass::Netclass::new(s)?))),
     row("netdev", ON, netdev::FLAGS, |s| Ok(Arc::new(netdev::Netdev::new(s)?))),
     row("netstat", ON, netstat::FLAGS, |s| Ok(Arc::new(netstat::Netstat::new(s)?))),
+    row("network_route", OFF, &[], |_| Ok(Arc::new(network_route::NetworkRoute))),
     row("nfs", ON, &[], |_| Ok(Arc::new(nfs::Nfs))),
     row("nfsd", ON, &[], |_| Ok(Arc::new(nfsd::Nfsd))),
+    row("ntp", OFF, &[], |_| not_built("collector.ntp")),
     row("nvme", ON, &[], |_| Ok(Arc::new(nvme::Nvme))),
     row("nvmesubsystem", OFF, &[], |_| Ok(Arc::new(nvmesubsystem::Nvmesubsystem))),
     row("os", ON, &[], |_| Ok(Arc::new(os::Os))),
     row("pcidevice", OFF, pcidevice::FLAGS, |s| Ok(Arc::new(pcidevice::Pcidevice::new(s)))),
+    row("perf", OFF, &[], |_| not_built("collector.perf")),
     row("powersupplyclass", ON, powersupplyclass::FLAGS, |s| Ok(Arc::new(powersupplyclass::PowerSupplyClass::new(s)?))),
     row("pressure", ON, &[], |_| Ok(Arc::new(pressure::Pressure))),
     row("processes", OFF, &[], |_| Ok(Arc::new(processes::Processes))),
+    row("qdisc", OFF, qdisc::FLAGS, |s| Ok(Arc::new(qdisc::Qdisc::new(s)?))),
     row("rapl", ON, rapl::FLAGS, |s| Ok(Arc::new(rapl::Rapl::new(s)))),
+    row("runit", OFF, &[], |_| not_built("collector.runit")),
     row("schedstat", ON, &[], |_| Ok(Arc::new(schedstat::Schedstat))),
     row("selinux", ON, &[], |_| Ok(Arc::new(selinux::Selinux))),
     row("slabinfo", OFF, slabinfo::FLAGS, |s| Ok(Arc::new(slabinfo::Slabinfo::new(s)?))),
@@ -165,9 +179,12 @@ pub const COLLECTORS: &[CollectorDef] = &[
     row("softirqs", OFF, &[], |_| Ok(Arc::new(softirqs::Softirqs))),
     row("softnet", ON, &[], |_| Ok(Arc::new(softnet::Softnet))),
     row("stat", ON, stat::FLAGS, |s| Ok(Arc::new(stat::Stat::new(s)))),
+    row("supervisord", OFF, &[], |_| not_built("collector.supervisord")),
     row("swap", OFF, &[], |_| Ok(Arc::new(swap::Swap))),
     row("sysctl", OFF, sysctl::FLAGS, |s| Ok(Arc::new(sysctl::Sysctl::new(s)))),
+    row("systemd", OFF, systemd::FLAGS, |s| Ok(Arc::new(systemd::Systemd::new(s)?))),
     row("tapestats", ON, tapestats::FLAGS, |s| Ok(Arc::new(tapestats::Tapestats::new(s)?))),
+    row("tcpstat", OFF, &[], |_| Ok(Arc::new(tcpstat::Tcpstat))),
     row("textfile", ON, textfile::FLAGS, |s| Ok(Arc::new(textfile::Textfile::new(s)))),
     row("thermal_zone", ON, &[], |_| Ok(Arc::new(thermal_zone::ThermalZone))),
     row("time", ON, &[], |_| Ok(Arc::new(time::Time))),
@@ -177,11 +194,17 @@ pub const COLLECTORS: &[CollectorDef] = &[
     row("uname", ON, &[], |_| Ok(Arc::new(uname::Uname))),
     row("vmstat", ON, vmstat::FLAGS, |s| Ok(Arc::new(vmstat::Vmstat::new(s)?))),
     row("watchdog", ON, &[], |_| Ok(Arc::new(watchdog::Watchdog))),
+    row("wifi", OFF, &[], |_| Ok(Arc::new(wifi::Wifi))),
     row("xfrm", OFF, &[], |_| Ok(Arc::new(xfrm::Xfrm))),
     row("xfs", ON, &[], |_| Ok(Arc::new(xfs::Xfs))),
     row("zfs", ON, &[], |_| Ok(Arc::new(zfs::Zfs))),
     row("zoneinfo", OFF, &[], |_| Ok(Arc::new(zoneinfo::Zoneinfo))),
 ];
+
+/// Refuses a collector that the reference has and we have not. `--no-collector.<name>` stands on many command lines.
+fn not_built(flag: &'static str) -> Result<Arc<dyn Collector>, FilterError> {
+    Err(FilterError::Value { flag, what: "this collector is not built in".to_owned() })
+}
 
 const fn row(name: &'static str, default_enabled: bool, flags: &'static [FlagDef], make: Make) -> CollectorDef {
     CollectorDef { name, default_enabled, flags, make }

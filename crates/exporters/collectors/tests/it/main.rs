@@ -2,8 +2,10 @@
 #![expect(clippy::unwrap_used, reason = "a test may fail by panic")]
 
 mod containers;
+mod fake_bus;
 mod fake_host;
 mod off_tree;
+mod reference;
 mod textfile;
 mod this_machine;
 mod topprocesses;
