@@ -1,14 +1,19 @@
 //! From the command line to a server, and its end.
 
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use anyhow::Context;
+use axum::extract::{Request, State};
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::Response;
 use firesteel_cli::{Matches, Version, log, version};
 use firesteel_collectors::{NodeCollector, NodeOptions};
 use firesteel_frame::Serving;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info};
 
+use crate::at_rest::AtRest;
 use crate::options::{PROGRAM, RELEASE};
 use crate::routes::{ExporterOptions, routes};
 
@@ -44,7 +49,20 @@ fn start(flags: &Matches) -> anyhow::Result<()> {
     // A scrape is over in milliseconds; what still runs after the patience hangs on a mount.
     let patience = serving.patience;
     let told = |signal| info!("Received {signal}, exiting gracefully...");
-    let done = runtime.block_on(serving.until_told(routes(node, &options), CancellationToken::new(), told));
+    let rest = Arc::new(AtRest::default());
+    let router = routes(node, &options).layer(from_fn_with_state(Arc::clone(&rest), note_answer));
+    let done = runtime.block_on(async {
+        tokio::select! {
+            done = serving.until_told(router, CancellationToken::new(), told) => done,
+            () = rest.give_back() => Ok(()),
+        }
+    });
     runtime.shutdown_timeout(patience);
     Ok(done?)
+}
+
+async fn note_answer(State(rest): State<Arc<AtRest>>, request: Request, next: Next) -> Response {
+    let response = next.run(request).await;
+    rest.answered();
+    response
 }

@@ -1,7 +1,8 @@
 //! node_exporter: host metrics over HTTP, with the reference's flags, names and answers.
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)]
 
 mod app;
+mod at_rest;
 mod options;
 mod routes;
 

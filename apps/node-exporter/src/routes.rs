@@ -7,7 +7,7 @@ use axum::extract::{RawQuery, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use firesteel_cli::{Version, version};
-use firesteel_client::{Collect, Registry};
+use firesteel_client::{BuildInfo, Collect, Registry};
 use firesteel_collectors::{NodeCollector, SelectError};
 use firesteel_frame::{LandingLink, LandingPage, MetricsPage, MetricsPageOptions};
 use http::{HeaderMap, StatusCode};
@@ -26,13 +26,25 @@ pub struct ExporterOptions {
 
 struct Exporter {
     node: NodeCollector,
+    /// What is shown with every choice of collectors.
+    build: Registry,
     page: Arc<MetricsPage>,
 }
 
 /// Returns the routes over `node`.
 pub fn routes(node: NodeCollector, options: &ExporterOptions) -> Router {
     let page_options = MetricsPageOptions { max_requests: options.max_requests, own_metrics: options.own_metrics };
-    let exporter = Arc::new(Exporter { node, page: MetricsPage::new(Registry::new(), page_options) });
+    let build = Registry::new();
+    let stamp = version();
+    BuildInfo {
+        version: RELEASE,
+        revision: stamp.revision,
+        branch: stamp.branch,
+        goversion: stamp.compiler,
+        tags: concat!("firesteel ", env!("CARGO_PKG_VERSION")),
+    }
+    .register(&build, "node_exporter");
+    let exporter = Arc::new(Exporter { node, build, page: MetricsPage::new(Registry::new(), page_options) });
     let mut router = Router::new().route(&options.telemetry_path, get(metrics)).with_state(exporter);
     if options.telemetry_path != "/" {
         let links = [LandingLink { address: &options.telemetry_path, text: "Metrics" }];
@@ -54,9 +66,11 @@ async fn metrics(State(exporter): State<Arc<Exporter>>, RawQuery(query): RawQuer
         Ok(node) => node,
         Err(text) => return (StatusCode::BAD_REQUEST, text).into_response(),
     };
+    let build = exporter.build.clone();
     let gather = move || {
-        let mut families = Vec::new();
+        let mut families = build.gather();
         node.collect(&mut families);
+        families.sort_by(|a, b| a.name.cmp(&b.name));
         Ok(families)
     };
     exporter.page.answer(&headers, gather).await

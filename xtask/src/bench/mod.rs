@@ -2,6 +2,7 @@
 
 mod back;
 mod contender;
+mod node;
 mod pages;
 mod parser;
 mod process;
@@ -22,12 +23,13 @@ pub(crate) fn run(args: &[&str]) -> Result<()> {
         ["restart", rest @ ..] => restart::run(rest),
         ["storage", rest @ ..] => storage::run(rest),
         ["promql", rest @ ..] => promql::run(rest),
+        ["node", rest @ ..] => node::run(rest),
         _ => bail!(
             "bench: say what: scrape [--series N] [--page N] [--interval SECONDS] [--seconds N] [--gzip] [--alone] [--save], parser [--rounds N] [--save], remote-write \
              [--series N] [--rounds N] [--save], restart [--series N] [--samples N] [--only SERVER] [--again] [--save], \
              storage [--parts held,churn,blocks,compaction] [--series N] [--curve N,N] \
-             [--curve-samples N] [--curve-peer-to N] [--alone] [--save], or promql [--queries] [--filter NAME,NAME] [--cores 1,2] \
-             [--cpu-seconds N] [--alone] [--keep] [--save]"
+             [--curve-samples N] [--curve-peer-to N] [--alone] [--save], promql [--queries] [--filter NAME,NAME] [--cores 1,2] \
+             [--cpu-seconds N] [--alone] [--keep] [--save], or node [--scrapes N] [--rounds N] [--alone] [--save]"
         ),
     }
 }

@@ -1,6 +1,8 @@
 //! Which devices, mount points, fields a collector shows: one pattern to include or one to exclude.
 
 use firesteel_re2::Regex;
+use hashbrown::HashMap;
+use parking_lot::Mutex;
 
 /// A filter's flags do not fit.
 #[derive(Debug, thiserror::Error)]
@@ -40,6 +42,34 @@ impl DeviceFilter {
     }
 }
 
+/// A filter of the kernel's own names, of which there are a few hundred and always the same: each is matched once.
+#[derive(Debug)]
+pub(crate) struct FieldFilter {
+    filter: DeviceFilter,
+    shown: Mutex<HashMap<String, bool>>,
+}
+
+/// More names than any kernel has in one place; the bound is for files that are not the kernel's.
+const MOST_NAMES: usize = 4096;
+
+impl FieldFilter {
+    pub(crate) fn new(filter: DeviceFilter) -> Self {
+        Self { filter, shown: Mutex::default() }
+    }
+
+    pub(crate) fn shows(&self, name: &str) -> bool {
+        let mut known = self.shown.lock();
+        if let Some(shown) = known.get(name) {
+            return *shown;
+        }
+        let shown = !self.filter.ignores(name);
+        if known.len() < MOST_NAMES {
+            known.insert(name.to_owned(), shown);
+        }
+        shown
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -58,5 +88,9 @@ mod tests {
             assert_eq!(filter.ignores(name), ignored, "{include:?} {exclude:?} {name}");
         }
         assert!(matches!(DeviceFilter::new("a", "b"), Err(FilterError::Both)));
+        let fields = FieldFilter::new(DeviceFilter::new("^pg", "").unwrap());
+        for _ in 0..2 {
+            assert!(fields.shows("pgfault") && !fields.shows("nr_free_pages"));
+        }
     }
 }

@@ -1,5 +1,6 @@
 //! What collectors write into: families by name, in the order of their names at the end.
 
+use std::cmp::Ordering;
 use std::fmt::{Display, Write as _};
 
 use firesteel_model::{Labels, Metric, MetricFamily, MetricType, MetricValue, push_packed};
@@ -101,15 +102,22 @@ impl MetricSink {
         Labels::from_packed(&self.packed)
     }
 
-    /// Returns the families by name, members by labels; of two with the same labels the first stays, because a scraper
-    /// refuses a page with duplicates.
+    /// Returns the families by name, members in the order of client_golang; of two with the same labels the first stays,
+    /// because a scraper refuses a page with duplicates.
     pub fn into_families(self) -> Vec<MetricFamily> {
         let mut families = self.families;
         families.sort_by(|a, b| a.name.cmp(&b.name));
         for family in &mut families {
-            family.metrics.sort_by(|a, b| a.labels.cmp(&b.labels));
-            family.metrics.dedup_by(|later, first| later.labels == first.labels);
+            if !family.metrics.is_sorted_by(|a, b| order(&a.labels, &b.labels).is_lt()) {
+                family.metrics.sort_by(|a, b| order(&a.labels, &b.labels).then_with(|| a.labels.cmp(&b.labels)));
+                family.metrics.dedup_by(|later, first| later.labels == first.labels);
+            }
         }
         families
     }
+}
+
+/// Fewer labels first, then by their values.
+fn order(a: &Labels, b: &Labels) -> Ordering {
+    a.len().cmp(&b.len()).then_with(|| a.iter().map(|(_, value)| value).cmp(b.iter().map(|(_, value)| value)))
 }

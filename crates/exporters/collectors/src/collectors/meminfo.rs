@@ -19,7 +19,7 @@ impl Collector for Meminfo {
                 Some("kB") => (format!("{key}_bytes"), value * 1024.0),
                 Some(unit) => return Err(file.malformed(number, format!("unknown unit {unit:?}"))),
             };
-            out.gauge(&format!("memory_{name}"), &format!("Memory information field {name}."), &[], value);
+            out.gauge(format_args!("memory_{name}"), format_args!("Memory information field {name}."), &[], value);
         }
         Ok(())
     }

@@ -3,8 +3,9 @@
 use firesteel_cli::FlagDef;
 use firesteel_cli::FlagKind::Text;
 
+use crate::filter::FieldFilter;
 use crate::host::ProcFile;
-use crate::{CollectError, Collector, DeviceFilter, FilterError, HostRoots, MetricSink, Settings};
+use crate::{CollectError, Collector, FilterError, HostRoots, MetricSink, Settings};
 
 const FIELDS: &str = "^(.*_(InErrors|InErrs)|Ip_Forwarding|Ip(6|Ext)_(InOctets|OutOctets)|Icmp6?_(InMsgs|OutMsgs)|\
     TcpExt_(Listen.*|Syncookies.*|TCPSynRetrans|TCPTimeouts|TCPOFOQueue|TCPRcvQDrop)|\
@@ -17,23 +18,28 @@ pub(crate) const FLAGS: &[FlagDef] =
 
 #[derive(Debug)]
 pub(crate) struct Netstat {
-    fields: DeviceFilter,
+    fields: FieldFilter,
 }
 
 impl Netstat {
     pub(crate) fn new(settings: &Settings) -> Result<Self, FilterError> {
-        Ok(Self { fields: settings.shown("collector.netstat.fields")? })
+        Ok(Self { fields: FieldFilter::new(settings.shown("collector.netstat.fields")?) })
     }
 
-    fn put(&self, out: &mut MetricSink, protocol: &str, field: &str, value: f64) {
-        let key = format!("{protocol}_{field}");
-        if !self.fields.ignores(&key) {
-            out.untyped(&format!("netstat_{key}"), &format!("Statistic {protocol}{field}."), &[], value);
+    /// `key` is a buffer.
+    fn put(&self, out: &mut MetricSink, key: &mut String, protocol: &str, field: &str, value: f64) {
+        key.clear();
+        key.push_str(protocol);
+        key.push('_');
+        key.push_str(field);
+        if self.fields.shows(key) {
+            out.untyped(format_args!("netstat_{key}"), format_args!("Statistic {protocol}{field}."), &[], value);
         }
     }
 
     /// Lines come in pairs: names, then values, both led by "Protocol:".
     fn read_pairs(&self, file: &ProcFile, out: &mut MetricSink) -> Result<(), CollectError> {
+        let mut key = String::new();
         let lines: Vec<(usize, &str)> = file.lines().collect();
         for pair in lines.chunks(2) {
             let [(_, names), (number, values)] = pair else { continue };
@@ -43,7 +49,7 @@ impl Netstat {
                 return Err(file.malformed(*number, format!("values of {second} under the names of {protocol}")));
             }
             for (name, value) in names.zip(values) {
-                self.put(out, protocol.trim_end_matches(':'), name, file.number(*number, value)?);
+                self.put(out, &mut key, protocol.trim_end_matches(':'), name, file.number(*number, value)?);
             }
         }
         Ok(())
@@ -51,13 +57,14 @@ impl Netstat {
 
     /// `snmp6` has a line for each field, such as `Ip6InOctets 42`.
     fn read_snmp6(&self, file: &ProcFile, out: &mut MetricSink) -> Result<(), CollectError> {
+        let mut key = String::new();
         for (number, line) in file.lines() {
             let mut words = line.split_ascii_whitespace();
             let (Some(name), Some(value)) = (words.next(), words.next()) else { continue };
             // The protocol ends with its 6.
             let Some(end) = name.find('6').map(|at| at + 1) else { continue };
             let (protocol, field) = name.split_at(end);
-            self.put(out, protocol, field, file.number(number, value)?);
+            self.put(out, &mut key, protocol, field, file.number(number, value)?);
         }
         Ok(())
     }

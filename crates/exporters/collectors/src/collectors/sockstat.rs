@@ -43,7 +43,7 @@ fn put(out: &mut MetricSink, protocol: &str, key: &str, value: f64) {
     if protocol == "sockets" {
         out.gauge("sockstat_sockets_used", "Number of IPv4 sockets in use.", &[], value);
     } else {
-        let help = format!("Number of {protocol} sockets in state {key}.");
-        out.gauge(&format!("sockstat_{protocol}_{key}"), &help, &[], value);
+        let help = format_args!("Number of {protocol} sockets in state {key}.");
+        out.gauge(format_args!("sockstat_{protocol}_{key}"), help, &[], value);
     }
 }

@@ -3,7 +3,8 @@
 use firesteel_cli::FlagDef;
 use firesteel_cli::FlagKind::Text;
 
-use crate::{CollectError, Collector, DeviceFilter, FilterError, HostRoots, MetricSink, Settings};
+use crate::filter::FieldFilter;
+use crate::{CollectError, Collector, FilterError, HostRoots, MetricSink, Settings};
 
 pub(crate) const FLAGS: &[FlagDef] =
     &[FlagDef::new("collector.vmstat.fields", Text, "Regexp of fields to return for vmstat collector.")
@@ -11,12 +12,12 @@ pub(crate) const FLAGS: &[FlagDef] =
 
 #[derive(Debug)]
 pub(crate) struct Vmstat {
-    fields: DeviceFilter,
+    fields: FieldFilter,
 }
 
 impl Vmstat {
     pub(crate) fn new(settings: &Settings) -> Result<Self, FilterError> {
-        Ok(Self { fields: settings.shown("collector.vmstat.fields")? })
+        Ok(Self { fields: FieldFilter::new(settings.shown("collector.vmstat.fields")?) })
     }
 }
 
@@ -25,7 +26,7 @@ impl Collector for Vmstat {
         let file = host.proc("vmstat")?;
         for (number, line) in file.lines() {
             let Some((field, value)) = line.split_once(' ') else { continue };
-            if self.fields.ignores(field) {
+            if !self.fields.shows(field) {
                 continue;
             }
             let value = file.number(number, value.trim())?;
