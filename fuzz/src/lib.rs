@@ -5,6 +5,7 @@ mod chunks_head;
 mod config;
 mod exposition;
 mod head;
+mod node_files;
 mod promql;
 mod promql_eval;
 mod relabel;
@@ -19,6 +20,7 @@ pub use chunks_head::chunks_head;
 pub use config::config;
 pub use exposition::{openmetrics, protobuf, rich_lines, text};
 pub use head::{chunk_snapshot, head_snapshot};
+pub use node_files::{READERS, node_files, text_families};
 pub use promql::promql;
 pub use promql_eval::promql_eval;
 pub use relabel::relabel;
@@ -32,7 +34,7 @@ pub use xor_chunk::xor_chunk;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// All targets.
-pub const TARGETS: [Target; 22] = [
+pub const TARGETS: [Target; 24] = [
     ("block_chunks", block_chunks),
     ("block_index", block_index),
     ("block_meta", block_meta),
@@ -41,6 +43,7 @@ pub const TARGETS: [Target; 22] = [
     ("chunks_head", chunks_head),
     ("config", config),
     ("head_snapshot", head_snapshot),
+    ("node_files", node_files),
     ("openmetrics", openmetrics),
     ("promql", promql),
     ("promql_eval", promql_eval),
@@ -52,6 +55,7 @@ pub const TARGETS: [Target; 22] = [
     ("rich_lines", rich_lines),
     ("sample_chunk", sample_chunk),
     ("text", text),
+    ("text_families", text_families),
     ("wal_records", wal_records),
     ("wal_segment", wal_segment),
     ("xor_chunk", xor_chunk),

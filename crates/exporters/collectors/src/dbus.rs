@@ -126,7 +126,8 @@ impl Bus {
         name: &str,
     ) -> Result<Value, BusError> {
         let call = Call { destination, path, interface: "org.freedesktop.DBus.Properties", member: "Get" };
-        self.call(call, &[interface, name], |reader| reader.variant())
+        let read = |reader: &mut Reader<'_>| reader.variant();
+        self.call(call, &[interface, name], read)
     }
 
     fn receive(&mut self) -> Result<(message::Head, Vec<u8>), BusError> {

@@ -153,7 +153,7 @@ fn prom_files(directory: &str) -> io::Result<Vec<String>> {
     let mut names = Vec::new();
     for entry in fs::read_dir(directory)? {
         let name = entry?.file_name().to_string_lossy().into_owned();
-        if name.ends_with(".prom") {
+        if name.strip_suffix(".prom").is_some() {
             names.push(name);
         }
     }

@@ -82,9 +82,10 @@ impl Collector for Topprocesses {
         // A scrape at the same time as another must not count time backwards.
         let passed = seen.uptime.map(|before| (uptime - before).max(0.0));
         let decay = (-passed.unwrap_or(0.0) / WINDOW_SECONDS).exp();
-        for group in seen.groups.values_mut() {
+        seen.groups.retain(|_, group| {
             *group = Group { recent: group.recent * decay, cpu_ticks: group.cpu_ticks, ..Group::default() };
-        }
+            true
+        });
         let mut before = std::mem::take(&mut seen.processes);
         for pid in pids(&proc) {
             // It may have ended since the list was made, and a line that cannot be read is one process less.

@@ -65,7 +65,9 @@ const MANAGER: &[(&str, Value)] = &[
 ];
 
 /// Sessions: number, seat, properties.
-const SESSIONS: &[(&str, &str, &[(&str, Value)])] = &[
+type Session = (&'static str, &'static str, &'static [(&'static str, Value)]);
+
+const SESSIONS: &[Session] = &[
     ("1", "seat0", &[("Remote", Value::Bool(false)), ("Type", Value::Text("tty")), ("Class", Value::Text("user"))]),
     ("2", "", &[("Remote", Value::Bool(true)), ("Type", Value::Text("tty")), ("Class", Value::Text("user"))]),
     ("3", "", &[("Remote", Value::Bool(true)), ("Type", Value::Text("hologram")), ("Class", Value::Text("ghost"))]),
@@ -95,8 +97,10 @@ fn serve(stream: UnixStream) -> std::io::Result<()> {
         match line.trim_end() {
             "BEGIN" => break,
             "AUTH" => writer.write_all(b"REJECTED EXTERNAL\r\n")?,
-            line if line.starts_with("AUTH EXTERNAL ") => {
-                writer.write_all(b"OK 0123456789abcdef0123456789abcdef\r\n")?
+            // Who one is may come at once or when asked for.
+            "AUTH EXTERNAL" => writer.write_all(b"DATA\r\n")?,
+            line if line.starts_with("AUTH EXTERNAL ") || line.starts_with("DATA") => {
+                writer.write_all(b"OK 0123456789abcdef0123456789abcdef\r\n")?;
             }
             _ => writer.write_all(b"ERROR\r\n")?,
         }

@@ -105,8 +105,8 @@ fn unescaped(name: &str) -> String {
 /// Returns whether it is worth while to look into a group. Services and scopes of systemd hold processes; only a user's own
 /// manager starts containers below itself.
 pub(super) fn may_hold_containers(group: &str) -> bool {
-    let is_leaf = group.ends_with(".scope") || group.ends_with(".service");
-    !is_leaf || group.starts_with("user@")
+    let kind = group.rsplit('.').next();
+    !matches!(kind, Some("scope" | "service")) || group.starts_with("user@")
 }
 
 #[cfg(test)]

@@ -78,7 +78,7 @@ impl Version {
 }
 
 /// Returns the number behind a word at the front of a line.
-fn field(file: &Option<ProcFile>, name: &str) -> Result<Option<f64>, CollectError> {
+fn field(file: Option<&ProcFile>, name: &str) -> Result<Option<f64>, CollectError> {
     let Some(file) = file else { return Ok(None) };
     for (number, line) in file.lines() {
         if let Some((word, value)) = line.split_once(' ')
@@ -102,15 +102,15 @@ fn limit(dir: &Dir, name: &str) -> Result<Option<f64>, CollectError> {
 fn version_2(group: &Dir) -> Result<Usage, CollectError> {
     let cpu = group.file("cpu.stat")?;
     let memory_bytes = group.number("memory.current")?;
-    let cached = field(&group.file("memory.stat")?, "inactive_file")?;
+    let cached = field(group.file("memory.stat")?.as_ref(), "inactive_file")?;
     let micros = |value: Option<f64>| value.map(|value| value / 1e6);
     Ok(Usage {
-        cpu_seconds: micros(field(&cpu, "usage_usec")?),
-        throttled_seconds: micros(field(&cpu, "throttled_usec")?),
+        cpu_seconds: micros(field(cpu.as_ref(), "usage_usec")?),
+        throttled_seconds: micros(field(cpu.as_ref(), "throttled_usec")?),
         memory_bytes,
         working_set_bytes: working_set(memory_bytes, cached),
         memory_limit_bytes: limit(group, "memory.max")?,
-        oom_kills: field(&group.file("memory.events")?, "oom_kill")?,
+        oom_kills: field(group.file("memory.events")?.as_ref(), "oom_kill")?,
         io: group.file("io.stat")?.map(|file| io_stat(&file)).transpose()?,
         pids: group.number("pids.current")?,
         pids_limit: limit(group, "pids.max")?,
@@ -130,14 +130,14 @@ fn version_1(
         usage.cpu_seconds = nanos(group.number("cpuacct.usage")?);
     }
     if let Some(group) = cpu {
-        usage.throttled_seconds = nanos(field(&group.file("cpu.stat")?, "throttled_time")?);
+        usage.throttled_seconds = nanos(field(group.file("cpu.stat")?.as_ref(), "throttled_time")?);
     }
     if let Some(group) = memory {
         usage.memory_bytes = group.number("memory.usage_in_bytes")?;
-        let cached = field(&group.file("memory.stat")?, "total_inactive_file")?;
+        let cached = field(group.file("memory.stat")?.as_ref(), "total_inactive_file")?;
         usage.working_set_bytes = working_set(usage.memory_bytes, cached);
         usage.memory_limit_bytes = limit(&group, "memory.limit_in_bytes")?;
-        usage.oom_kills = field(&group.file("memory.oom_control")?, "oom_kill")?;
+        usage.oom_kills = field(group.file("memory.oom_control")?.as_ref(), "oom_kill")?;
     }
     if let Some(group) = blkio {
         let bytes = group.file("blkio.throttle.io_service_bytes")?;
