@@ -10,6 +10,7 @@ mod promql;
 mod pushes;
 mod remote_write;
 mod restart;
+mod rules;
 mod scrape;
 mod storage;
 
@@ -21,12 +22,14 @@ pub(crate) fn run(args: &[&str]) -> Result<()> {
         ["parser", rest @ ..] => parser::run(rest),
         ["remote-write", rest @ ..] => remote_write::run(rest),
         ["restart", rest @ ..] => restart::run(rest),
+        ["rules", rest @ ..] => rules::run(rest),
         ["storage", rest @ ..] => storage::run(rest),
         ["promql", rest @ ..] => promql::run(rest),
         ["node", rest @ ..] => node::run(rest),
         _ => bail!(
             "bench: say what: scrape [--series N] [--page N] [--interval SECONDS] [--seconds N] [--gzip] [--alone] [--save], parser [--rounds N] [--save], remote-write \
              [--series N] [--rounds N] [--save], restart [--series N] [--samples N] [--only SERVER] [--again] [--save], \
+             rules [--rules N] [--groups N] [--interval SECONDS] [--seconds N] [--alone] [--save], \
              storage [--parts held,churn,blocks,compaction] [--series N] [--curve N,N] \
              [--curve-samples N] [--curve-peer-to N] [--alone] [--save], promql [--queries] [--filter NAME,NAME] [--cores 1,2] \
              [--cpu-seconds N] [--alone] [--keep] [--save], or node [--scrapes N] [--rounds N] [--alone] [--save]"

@@ -1,15 +1,18 @@
-//! Ten heavy range queries in a loop, and not one scrape is missed.
+//! Ten heavy range queries in a loop, and not one scrape and not one evaluation of rules is missed.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use firesteel_go_compat::Instant;
 use firesteel_testkit::{Page, PageServer, Server};
 
 use crate::server;
 
 const TARGETS: usize = 40;
-/// Seconds from scrape to scrape.
+const GROUPS: usize = 10;
+/// Seconds from scrape to scrape, and from evaluation to evaluation.
 const INTERVAL: usize = 2;
 /// How long a stretch without a gap has to be.
 const CLEAN_SECONDS: usize = 10;
@@ -23,7 +26,7 @@ const HEAVY: [&str; 2] = [
 ];
 
 #[test]
-fn heavy_queries_do_not_hold_up_scrapes() {
+fn heavy_queries_do_not_hold_up_scrapes_and_rules() {
     let dir = tempfile::tempdir().unwrap();
     let target = PageServer::start(|_| {
         let mut page = String::new();
@@ -31,7 +34,12 @@ fn heavy_queries_do_not_hold_up_scrapes() {
         Page::metrics(page)
     });
     let target = target.unwrap();
-    let mut config = "global:\n  scrape_interval: 2s\nscrape_configs:\n- job_name: t\n  static_configs:\n".to_owned();
+    let mut rules = "groups:\n".to_owned();
+    for n in 0..GROUPS {
+        writeln!(rules, "- name: g{n}\n  rules:\n  - {{record: 'n:m:rate{n}', expr: 'sum by (n) (rate({{__name__=~\"m_.+\"}}[1m]))'}}\n  - {{alert: A, expr: 'up{{n=\"{n}\"}} == 0'}}").unwrap();
+    }
+    std::fs::write(dir.path().join("rules.yml"), rules).unwrap();
+    let mut config = "rule_files: [rules.yml]\nglobal:\n  scrape_interval: 2s\n  evaluation_interval: 2s\nscrape_configs:\n- job_name: t\n  static_configs:\n".to_owned();
     for n in 0..TARGETS {
         let address = target.address();
         writeln!(config, "  - targets: ['{address}']\n    labels: {{n: '{n}', __metrics_path__: /m/{n}}}").unwrap();
@@ -50,25 +58,31 @@ fn heavy_queries_do_not_hold_up_scrapes() {
         }
         // Whatever happens, the queries are to end.
         let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-            let began = Instant::now();
+            let began = std::time::Instant::now();
             let before = done.load(Ordering::Relaxed);
+            let mut evaluations = BTreeMap::new();
             loop {
-                let starts = starts(&server);
-                let clean = starts.len() == TARGETS && starts.iter().all(|of_target| is_clean(of_target));
+                let mut starts = starts(&server);
+                note_evaluations(&server, &mut evaluations);
+                starts.extend(evaluations.values().cloned());
+                let clean = starts.len() == TARGETS + GROUPS && starts.iter().all(|one| is_clean(one));
                 if clean && done.load(Ordering::Relaxed) >= before + 10 {
                     return starts;
                 }
-                assert!(began.elapsed() < PATIENCE, "scrapes are missed: {starts:?}\n{}", server.log());
+                assert!(began.elapsed() < PATIENCE, "scrapes or evaluations are missed: {starts:?}\n{}", server.log());
                 std::thread::sleep(Duration::from_millis(200));
             }
         }));
         stop.store(true, Ordering::Relaxed);
         let starts = outcome.unwrap_or_else(|why| std::panic::resume_unwind(why));
         if std::env::var_os("FIRESTEEL_FIGURES").is_some() {
-            let mut delays: Vec<i64> = starts.iter().flat_map(|of_target| delays(of_target)).collect();
-            delays.sort_unstable();
-            let at = |q: usize| delays[(delays.len() - 1) * q / 100];
-            println!("start delays of {} scrapes: p50 {} ms, p99 {} ms", delays.len(), at(50), at(99));
+            let (scrapes, evaluations) = starts.split_at(TARGETS);
+            for (what, starts) in [("scrapes", scrapes), ("evaluations", evaluations)] {
+                let mut delays: Vec<i64> = starts.iter().flat_map(|one| delays(one)).collect();
+                delays.sort_unstable();
+                let at = |q: usize| delays[(delays.len() - 1) * q / 100];
+                println!("start delays of {} {what}: p50 {} ms, p99 {} ms", delays.len(), at(50), at(99));
+            }
         }
     });
 }
@@ -90,6 +104,20 @@ fn starts(server: &Server) -> Vec<Vec<i64>> {
         points.iter().map(|point| (point[0].as_f64().unwrap() * 1000.0).round() as i64).collect()
     };
     found.as_array().unwrap().iter().map(times).collect()
+}
+
+/// Notes when each group's last evaluation began, and forgets those that were long ago.
+fn note_evaluations(server: &Server, seen: &mut BTreeMap<String, Vec<i64>>) {
+    let answer = server.json("/api/v1/rules", &[("exclude_alerts", "true")]).unwrap();
+    for group in answer["data"]["groups"].as_array().unwrap() {
+        let began = Instant::parse_rfc3339(group["lastEvaluation"].as_str().unwrap()).unwrap().unix_ms();
+        let of_group = seen.entry(group["name"].to_string()).or_default();
+        if began > 0 && of_group.last() != Some(&began) {
+            of_group.push(began);
+        }
+        let long_ago = began - ((CLEAN_SECONDS + INTERVAL) * 1000) as i64;
+        of_group.retain(|t| *t > long_ago);
+    }
 }
 
 /// No slot was left out for long enough.

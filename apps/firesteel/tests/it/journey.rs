@@ -233,6 +233,30 @@ fn rules_are_evaluated_and_their_alerts_sent() {
     assert_eq!(alerts[0]["labels"], serde_json::json!({"alertname": "A", "severity": "page"}));
     assert_eq!(alerts[0]["annotations"], serde_json::json!({"summary": "r is 2"}));
     assert_eq!(alerts[0]["generatorURL"], "http://here/graph?g0.expr=r+%3E+1&g0.tab=1");
+    // What rules tell of themselves, as upstream names it.
+    let (_, page) = server.get("/metrics").unwrap();
+    for name in [
+        "evaluation_duration_seconds",
+        "evaluation_duration_histogram_seconds",
+        "group_duration_seconds",
+        "group_duration_histogram_seconds",
+        "evaluations_total",
+        "evaluation_failures_total",
+        "group_iterations_total",
+        "group_iterations_missed_total",
+        "group_interval_seconds",
+        "group_last_evaluation_timestamp_seconds",
+        "group_last_duration_seconds",
+        "group_last_rule_duration_sum_seconds",
+        "group_last_restore_duration_seconds",
+        "group_rules",
+        "group_last_evaluation_samples",
+    ] {
+        assert!(page.contains(&format!("# TYPE prometheus_rule_{name} ")), "{name} is missing: {page}");
+    }
+    let of_group =
+        format!("prometheus_rule_group_rules{{rule_group=\"{};g\"}} 2\n", dir.path().join("rules.yml").display());
+    assert!(page.contains(&of_group), "{page}");
     // A file that is refused leaves the rules of before in force.
     rules("vector(");
     let refused = exchange(server.address(), "POST", "/-/reload", &[], None).unwrap();

@@ -14,6 +14,7 @@ use crate::{AlertingRule, RecordingRule};
 
 /// A rule of a group.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "made once per load, and most rules of the world are alerts")]
 pub enum Rule {
     Recording(RecordingRule),
     Alerting(AlertingRule),

@@ -1,5 +1,6 @@
 //! Groups over a database of their own, by a clock that tests set.
 
+mod corpus;
 mod evaluation;
 mod reload;
 mod restart;
