@@ -6,6 +6,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod alertmanager;
 mod builtins;
 mod compare;
 mod error;
@@ -13,7 +14,9 @@ mod escape;
 mod exec;
 mod func;
 mod gofmt;
+mod gojson;
 pub mod gotime;
+mod html;
 mod limits;
 mod parse;
 pub mod prometheus;
@@ -23,6 +26,7 @@ mod value;
 
 pub use error::TemplateError;
 pub use func::{Func, FuncMap};
+pub use html::HtmlTemplate;
 pub use limits::Limits;
 pub use template::{MissingKey, Template};
 pub use types::{Kind, Type};

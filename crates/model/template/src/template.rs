@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::builtins;
 use crate::error::TemplateError;
-use crate::exec::{self, Setting, Trees};
+use crate::exec::{self, Setting, Spent, Trees};
 use crate::func::FuncMap;
 use crate::limits::Limits;
 use crate::parse;
@@ -25,9 +25,9 @@ pub enum MissingKey {
 /// Parsed templates: the main one, and those it defines or that were added.
 #[derive(Clone, Debug)]
 pub struct Template {
-    name: String,
-    missing_key: MissingKey,
-    trees: Trees,
+    pub(crate) name: String,
+    pub(crate) missing_key: MissingKey,
+    pub(crate) trees: Trees,
 }
 
 impl Template {
@@ -81,7 +81,8 @@ impl Template {
         funcs: &FuncMap<'_>,
         limits: Limits,
     ) -> Result<String, TemplateError> {
-        let setting = Setting { trees: &self.trees, funcs, missing_key: self.missing_key, limits };
+        let spent = Spent::new();
+        let setting = Setting { trees: &self.trees, funcs, missing_key: self.missing_key, limits, spent: &spent };
         exec::execute(setting, name, data)
     }
 }

@@ -38,11 +38,25 @@ pub struct Type {
     pub comparable: bool,
     /// Of structs the fields that hold any type, which errors call by that name.
     pub any_fields: &'static [&'static str],
+    /// The type without a name that this one may stand for.
+    pub under: &'static str,
+    /// Names of fields in JSON, where they differ.
+    pub json_names: &'static [(&'static str, &'static str)],
 }
 
 impl Type {
     const fn basic(name: &'static str, kind: Kind) -> Self {
-        Self { name, kind, elem: None, method: None, text: None, comparable: true, any_fields: &[] }
+        Self {
+            name,
+            kind,
+            elem: None,
+            method: None,
+            text: None,
+            comparable: true,
+            any_fields: &[],
+            under: "",
+            json_names: &[],
+        }
     }
 
     /// A slice.
@@ -70,6 +84,16 @@ impl Type {
         Self { any_fields, ..self }
     }
 
+    /// The same type, which may stand for another one.
+    pub const fn also(self, under: &'static str) -> Self {
+        Self { under, ..self }
+    }
+
+    /// The same struct with other names in JSON.
+    pub const fn with_json_names(self, json_names: &'static [(&'static str, &'static str)]) -> Self {
+        Self { json_names, ..self }
+    }
+
     /// The same type with methods.
     pub const fn with_methods(self, method: fn(&Value, &str) -> Option<Func<'static>>) -> Self {
         Self { method: Some(method), ..self }
@@ -87,7 +111,9 @@ impl Type {
 
     /// Whether a value of this type may stand where `wanted` is asked for.
     pub fn fits(&self, wanted: &Self) -> bool {
-        matches!(wanted.kind, Kind::Interface | Kind::Any) || self.name == wanted.name
+        matches!(wanted.kind, Kind::Interface | Kind::Any)
+            || self.name == wanted.name
+            || (!wanted.name.is_empty() && self.under == wanted.name)
     }
 
     /// Whether there is a `nil` of this type.
@@ -138,3 +164,5 @@ pub static ANY_MAP: Type = Type::map("map[string]interface {}", &ANY);
 pub static FUNC: Type = Type { comparable: false, ..Type::basic("func()", Kind::Func) };
 /// `template.HTML` of html/template: markup that is not escaped again.
 pub static HTML: Type = Type::basic("template.HTML", Kind::String);
+/// `template.URL` of html/template: a URL that is not filtered.
+pub static URL: Type = Type::basic("template.URL", Kind::String);

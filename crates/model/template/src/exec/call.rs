@@ -23,6 +23,9 @@ impl<'t> Exec<'t> {
         if let Some(func) = funcs.get(name) {
             return self.eval_call(dot, func, None, at, name, args, last);
         }
+        if let Some(escaper) = crate::html::escaper(name) {
+            return self.eval_call(dot, escaper, None, at, name, args, last);
+        }
         let Some(builtin) = builtins::find(name) else {
             return self.error(format!("{} is not a defined function", quote(name)));
         };

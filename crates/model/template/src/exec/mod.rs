@@ -7,6 +7,7 @@ mod walk;
 use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Instant;
 
 use firesteel_go_compat::quote;
@@ -29,6 +30,21 @@ pub(crate) struct Setting<'t> {
     pub(crate) funcs: &'t FuncMap<'t>,
     pub(crate) missing_key: MissingKey,
     pub(crate) limits: Limits,
+    pub(crate) spent: &'t Spent,
+}
+
+/// What runs that call each other took together.
+#[derive(Debug)]
+pub(crate) struct Spent {
+    depth: AtomicUsize,
+    steps: AtomicU64,
+    began: Instant,
+}
+
+impl Spent {
+    pub(crate) fn new() -> Self {
+        Self { depth: AtomicUsize::new(0), steps: AtomicU64::new(0), began: Instant::now() }
+    }
 }
 
 /// A run.
@@ -40,9 +56,6 @@ pub(crate) struct Exec<'t> {
     out: String,
     /// What is at hand, for errors.
     at: Option<(usize, &'t dyn Display)>,
-    depth: usize,
-    steps: u64,
-    began: Instant,
 }
 
 type Done<T> = Result<T, TemplateError>;
@@ -54,16 +67,7 @@ pub(crate) fn execute(setting: Setting<'_>, name: &str, data: &Value) -> Done<St
         let text = format!("template: {name}: {message}");
         return Err(TemplateError { name: name.to_owned(), line: 0, offset: 0, message, text });
     };
-    let mut exec = Exec {
-        setting,
-        tree,
-        vars: vec![("$", data.clone())],
-        out: String::new(),
-        at: None,
-        depth: 0,
-        steps: 0,
-        began: Instant::now(),
-    };
+    let mut exec = Exec { setting, tree, vars: vec![("$", data.clone())], out: String::new(), at: None };
     exec.walk_list(data, &tree.root)?;
     Ok(exec.out)
 }
@@ -86,23 +90,24 @@ impl Exec<'_> {
 
     /// Counts a step, and now and then looks at the clock.
     fn step(&mut self) -> Done<()> {
-        self.steps += 1;
-        if self.steps > self.setting.limits.steps {
+        let steps = self.setting.spent.steps.fetch_add(1, Ordering::Relaxed) + 1;
+        if steps > self.setting.limits.steps {
             return self.error("too many steps");
         }
-        if self.steps.is_multiple_of(4096) && self.began.elapsed() > self.setting.limits.time {
+        if steps.is_multiple_of(4096) && self.setting.spent.began.elapsed() > self.setting.limits.time {
             return self.error("takes too long");
         }
         Ok(())
     }
 
     fn deeper<T>(&mut self, inner: impl FnOnce(&mut Self) -> Done<T>) -> Done<T> {
-        if self.depth >= MAX_DEPTH {
+        let depth = &self.setting.spent.depth;
+        if depth.load(Ordering::Relaxed) >= MAX_DEPTH {
             return self.error(format!("exceeded maximum template depth ({MAX_DEPTH})"));
         }
-        self.depth += 1;
+        depth.fetch_add(1, Ordering::Relaxed);
         let out = inner(self);
-        self.depth -= 1;
+        self.setting.spent.depth.fetch_sub(1, Ordering::Relaxed);
         out
     }
 

@@ -24,7 +24,7 @@ pub(super) const DAYS: [&str; 7] = ["Sunday", "Monday", "Tuesday", "Wednesday", 
 
 /// What a part of a layout stands for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Part {
+pub(super) enum Part {
     LongMonth,
     Month,
     NumMonth,
@@ -101,7 +101,7 @@ const FIXED: [(&str, Part); 34] = [
 ];
 
 /// The part at the beginning of a layout, and its length.
-fn part_at(layout: &str) -> Option<(Part, usize)> {
+pub(super) fn part_at(layout: &str) -> Option<(Part, usize)> {
     if let Some(fraction) = fraction_at(layout) {
         return Some(fraction);
     }

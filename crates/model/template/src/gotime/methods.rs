@@ -25,7 +25,7 @@ static WEEKDAY: Type = Type::named("time.Weekday", Kind::Int).with_methods(name_
 });
 
 /// The seconds of the year 1, which is Go's zero time.
-const ZERO_TIME_SECS: i64 = -62_135_596_800;
+pub(super) const ZERO_TIME_SECS: i64 = -62_135_596_800;
 
 fn name_of(value: &Value, name: &str) -> Option<Func<'static>> {
     if name != "String" {

@@ -3,6 +3,7 @@
 mod duration;
 mod layout;
 mod methods;
+mod parse;
 mod zone;
 
 use std::sync::Arc;
@@ -11,6 +12,7 @@ use firesteel_go_compat::{CivilDate, Instant};
 
 pub use duration::{DURATION, DURATION_POINTER, duration};
 pub use methods::{TIME, TIME_POINTER};
+pub(crate) use parse::parse;
 pub(crate) use zone::Zone;
 
 use crate::value::{Record, Value};
@@ -28,6 +30,11 @@ pub fn time(unix_secs: i64, nanos: u32) -> Value {
     Time { unix_secs, nanos, zone: Zone::Utc }.into_value()
 }
 
+/// Go's zero `time.Time`, the beginning of the year 1.
+pub fn zero() -> Value {
+    time(methods::ZERO_TIME_SECS, 0)
+}
+
 /// The seconds and nanoseconds of a `time.Time`.
 pub fn as_time(value: &Value) -> Option<(i64, u32)> {
     Time::of(value).map(|time| (time.unix_secs, time.nanos))
@@ -43,6 +50,11 @@ impl Time {
 
     pub(crate) fn into_value(self) -> Value {
         Value::Record(Arc::new(Record { type_: &TIME, fields: Vec::new(), inner: Some(Arc::new(self)) }))
+    }
+
+    /// `Format`
+    pub(crate) fn format(&self, layout: &str) -> String {
+        layout::format(self, layout)
     }
 
     fn offset_secs(&self) -> i32 {

@@ -11,6 +11,14 @@ pub(crate) enum Zone {
 }
 
 impl Zone {
+    /// So many seconds east of UTC, without a name.
+    pub(crate) fn fixed(offset_secs: i32) -> Self {
+        match jiff::tz::Offset::from_seconds(offset_secs) {
+            Ok(offset) => Self::Named("".into(), jiff::tz::TimeZone::fixed(offset)),
+            Err(_) => Self::Utc,
+        }
+    }
+
     /// `time.LoadLocation`: `UTC`, `Local`, or a name of the IANA table.
     pub(crate) fn load(name: &str) -> Result<Self, String> {
         match name {

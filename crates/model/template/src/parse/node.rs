@@ -15,14 +15,14 @@ pub(crate) struct Source {
 }
 
 /// One template.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Tree {
     pub(crate) name: String,
     pub(crate) source: Arc<Source>,
     pub(crate) root: Vec<Node>,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) enum Node {
     Text { pos: usize, text: String },
     Action { pos: usize, pipe: Pipe },
@@ -35,7 +35,7 @@ pub(crate) enum Node {
 }
 
 /// An `if`, `with` or `range`.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Branch {
     pub(crate) pos: usize,
     pub(crate) pipe: Pipe,
@@ -43,7 +43,7 @@ pub(crate) struct Branch {
     pub(crate) else_list: Option<Vec<Node>>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Pipe {
     pub(crate) pos: usize,
     /// `=` and not `:=`
@@ -54,19 +54,19 @@ pub(crate) struct Pipe {
 }
 
 /// A function, field or value with its arguments; there is at least one of `args`.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Command {
     pub(crate) pos: usize,
     pub(crate) args: Vec<Operand>,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Operand {
     pub(crate) pos: usize,
     pub(crate) kind: OperandKind,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) enum OperandKind {
     Bool(bool),
     Number(Number),

@@ -59,6 +59,7 @@ pub struct AlertTemplate {
     /// None if the text has no action.
     parsed: Option<Result<Box<Template>, String>>,
     name: String,
+    limits: Limits,
 }
 
 impl AlertTemplate {
@@ -69,7 +70,13 @@ impl AlertTemplate {
             Ok(template) => Ok(Box::new(template)),
             Err(error) => Err(format!("error parsing template {name}: {error}")),
         });
-        Self { text: text.to_owned(), parsed, name }
+        Self { text: text.to_owned(), parsed, name, limits: Limits::default() }
+    }
+
+    /// Sets what one expansion may take.
+    #[must_use]
+    pub fn with_limits(self, limits: Limits) -> Self {
+        Self { limits, ..self }
     }
 
     /// The text as it was given.
@@ -83,7 +90,7 @@ impl AlertTemplate {
             None => Ok(self.text.clone()),
             Some(Err(error)) => Err(error.clone()),
             Some(Ok(template)) => template
-                .execute(data, &functions(with), Limits::default())
+                .execute(data, &functions(with), self.limits)
                 .map_err(|error| format!("error executing template {}: {error}", self.name)),
         }
     }

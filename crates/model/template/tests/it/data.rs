@@ -1,6 +1,9 @@
 //! What the templates of the golden tables see; the Go program that answered them had the same.
 
+use std::collections::BTreeMap;
+
 use firesteel_model::{FloatHistogram, Labels, Span};
+use firesteel_template::alertmanager::{Alert, Data, Status};
 use firesteel_template::prometheus::{QuerySource, Sample, SampleValue};
 use firesteel_template::types::{ANYS, INT, INT32, INT64, STRING, UINT8, UINT64};
 use firesteel_template::{Func, Value, gotime};
@@ -96,5 +99,45 @@ fn histogram() -> FloatHistogram {
         positive_spans: vec![Span { offset: 0, length: 2 }],
         positive_buckets: vec![1.0, 1.0],
         ..FloatHistogram::default()
+    }
+}
+
+fn pairs(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
+    pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+}
+
+/// What notification templates see.
+pub(crate) fn notification_data() -> Data {
+    let alert = |status, instance, annotations: &[(&str, &str)], from: i64, to: Option<i64>, url: &str, last| Alert {
+        status,
+        labels: pairs(&[("alertname", "Down"), ("instance", instance)]),
+        annotations: pairs(annotations),
+        starts_at_ns: Some(from * 1_000_000),
+        ends_at_ns: to.map(|to| to * 1_000_000),
+        generator_url: url.to_owned(),
+        fingerprint: format!("00000000000000{last}"),
+    };
+    let a_url = "http://p/graph?g0.expr=up+%3D%3D+0";
+    let (firing, resolved) = (Status::Firing, Status::Resolved);
+    Data {
+        receiver: "team\\.x".to_owned(),
+        status: firing,
+        notification_reason: "first".to_owned(),
+        external_url: "http://am.example:9093/x".to_owned(),
+        group_labels: pairs(&[("alertname", "Down"), ("cluster", "eu")]),
+        route_labels: pairs(&[
+            ("team", "core"),
+            ("greeting", "hi {{ routeLabels \"team\" }} {{ .Status }}"),
+            ("loop", "{{ routeLabels \"pool\" }}"),
+            ("pool", "{{ routeLabels \"loop\" }}"),
+            ("bad", "{{ .Nope }}"),
+        ]),
+        common_labels: pairs(&[("alertname", "Down"), ("cluster", "eu"), ("Zone", "z"), ("severity", "page")]),
+        common_annotations: pairs(&[("summary", "it's <down> & out"), ("runbook", "http://r/x?a=b&c=d")]),
+        alerts: vec![
+            alert(firing, "a:1", &[("summary", "a \"is\" down")], 1_700_000_000_123, None, a_url, "aa"),
+            alert(resolved, "b:2", &[], 1_700_000_060_000, Some(1_700_003_660_000), "http://p/y", "bb"),
+            alert(firing, "c:3", &[("summary", "c")], 1_700_000_120_000, Some(1_700_003_720_000), "", "cc"),
+        ],
     }
 }

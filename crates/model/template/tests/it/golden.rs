@@ -1,14 +1,32 @@
 //! Tables of what Go (1.26) and the template packages of Prometheus 3.14 and Alertmanager answered.
 
 use firesteel_go_compat::unquote;
+use firesteel_template::alertmanager::Templates;
 use firesteel_template::prometheus::{AlertTemplate, Expander, SampleValue, alert_data, functions};
-use firesteel_template::{FuncMap, Limits, MissingKey, Template, Value};
+use firesteel_template::{FuncMap, HtmlTemplate, Limits, MissingKey, Template, Value};
 
-use crate::data::{Answers, EXTERNAL_URL, NOW_MS, data};
+use crate::data::{Answers, EXTERNAL_URL, NOW_MS, data, notification_data};
 
 fn plain(text: &str, missing_key: MissingKey) -> Result<String, String> {
     let funcs = FuncMap::new();
     let template = Template::parse("t", text, &funcs).map_err(|error| error.to_string())?.missing_key(missing_key);
+    template.execute(&data(), &funcs, Limits::default()).map_err(|error| error.to_string())
+}
+
+fn notification(text: &str, is_html: bool) -> Result<String, String> {
+    let mut templates = Templates::new();
+    let own = "{{ define \"own\" }}[{{ .Status }}{{ range .Alerts.Firing }} {{ .Labels.instance }}{{ end }}]{{ end }}";
+    templates.add("", own).map_err(|error| error.to_string())?;
+    let (data, now_ns) = (notification_data(), NOW_MS * 1_000_000);
+    let rendered =
+        if is_html { templates.render_html(text, &data, now_ns) } else { templates.render_text(text, &data, now_ns) };
+    rendered.map_err(|error| error.to_string())
+}
+
+fn html(text: &str) -> Result<String, String> {
+    let funcs = FuncMap::new();
+    let mut template = HtmlTemplate::new("t");
+    template.add("t", text, &funcs).map_err(|error| error.to_string())?;
     template.execute(&data(), &funcs, Limits::default()).map_err(|error| error.to_string())
 }
 
@@ -35,6 +53,9 @@ fn run(mode: &str, text: &str) -> Result<String, String> {
         "plain" => plain(text, MissingKey::Invalid),
         "zero" => plain(text, MissingKey::Zero),
         "error" => plain(text, MissingKey::Error),
+        "html" => html(text),
+        "amtext" => notification(text, false),
+        "amhtml" => notification(text, true),
         "prom" => prometheus(text),
         "alert" => alert(text),
         other => Err(format!("no such mode: {other}")),
@@ -77,4 +98,14 @@ fn check(table: &str) {
 #[test]
 fn text_templates_answer_as_go() {
     check(include_str!("../../testdata/text_golden.tsv"));
+}
+
+#[test]
+fn pages_are_escaped_as_go_does() {
+    check(include_str!("../../testdata/html_golden.tsv"));
+}
+
+#[test]
+fn notifications_are_rendered_as_alertmanager_does() {
+    check(include_str!("../../testdata/alertmanager_golden.tsv"));
 }
