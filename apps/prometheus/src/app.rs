@@ -319,6 +319,9 @@ impl App {
             cors: self.options.cors.clone(),
             external_scheme: self.external.scheme.clone(),
             external_host: self.external.host.clone(),
+            external_url: self.external.to_string(),
+            console_templates: self.options.console_templates.clone(),
+            console_libraries: self.options.console_libraries.clone(),
             own_port: self.listeners.first().map_or(0, |l| l.address().port()),
             allowed_hosts: self.options.allowed_hosts.clone(),
         }

@@ -13,7 +13,6 @@ pub(crate) enum Fate {
 }
 
 const GO: &str = "the Go runtime's; shown, and nothing here needs it";
-const CONSOLES: &str = "there are no console templates, and installations without them lack nothing";
 const AGENT: &str = "only with --agent, which is refused";
 
 /// Every flag of the table in `flags.rs`, in its order.
@@ -38,8 +37,8 @@ pub(crate) const FATES: &[(&str, Fate)] = &[
     ("web.enable-remote-write-receiver", Acts),
     ("web.remote-write-receiver.accepted-protobuf-messages", Acts),
     ("web.enable-otlp-receiver", Refused("the OTLP receiver is not built yet")),
-    ("web.console.templates", Accepted(CONSOLES)),
-    ("web.console.libraries", Accepted(CONSOLES)),
+    ("web.console.templates", Acts),
+    ("web.console.libraries", Acts),
     ("web.page-title", Acts),
     ("web.cors.origin", Acts),
     ("storage.tsdb.path", Acts),

@@ -18,6 +18,9 @@ pub(crate) async fn go_paths(State(prefix): State<Arc<str>>, request: Request, n
         None if path.strip_prefix(bare) == Some("/api/v1") => {
             Some((StatusCode::TEMPORARY_REDIRECT, format!("{path}/")))
         }
+        None if path.strip_prefix(bare) == Some("/consoles") => {
+            Some((StatusCode::MOVED_PERMANENTLY, format!("{path}/")))
+        }
         None if !bare.is_empty() && path == bare => Some((StatusCode::MOVED_PERMANENTLY, format!("{path}/"))),
         None if !bare.is_empty() && path == "/" => Some((StatusCode::FOUND, bare.to_owned())),
         None => None,

@@ -11,6 +11,7 @@
 
 mod admin;
 mod alertmanagers;
+mod consoles;
 mod detail;
 mod diagnose;
 mod error;

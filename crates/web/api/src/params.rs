@@ -92,6 +92,11 @@ impl Params {
         self.pairs[self.url_from..].iter().find(|(n, _)| n == name).map_or("", |(_, v)| v.as_str())
     }
 
+    /// Returns the pairs of the query string.
+    pub(crate) fn url_pairs(&self) -> &[(String, String)] {
+        &self.pairs[self.url_from..]
+    }
+
     /// Returns all values.
     pub(crate) fn values<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
         self.pairs.iter().filter(move |(n, _)| n == name).map(|(_, v)| v.as_str())

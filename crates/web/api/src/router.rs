@@ -14,8 +14,8 @@ use crate::go_paths::go_paths;
 use crate::readiness::when_ready;
 use crate::respond::{not_found, plain, wrong_method};
 use crate::{
-    Api, admin, alertmanagers, diagnose, exemplars, federate, labels, manage, metadata, notifications, query, rules,
-    running, status, targets,
+    Api, admin, alertmanagers, consoles, diagnose, exemplars, federate, labels, manage, metadata, notifications, query,
+    rules, running, status, targets,
 };
 
 /// Builds the routes below `prefix` (`/` or `/some/path`). `page` serves everything that is not an endpoint; `remote` has the
@@ -86,6 +86,8 @@ pub fn router(api: Arc<Api>, prefix: &str, page: Option<Router>, remote: Router,
     let all = Router::new()
         .nest("/api/v1", v1)
         .route("/federate", only(bare(ready(packed(get(federate::federate))), get_only), get_only))
+        .route("/consoles/{*path}", only(bare(ready(get(consoles::console)), get_only), get_only))
+        .route("/consoles/", only(bare(ready(get(consoles::console)), get_only), get_only))
         .route(
             "/-/ready",
             bare(ready(get(manage::ready).head(manage::head)), health).fallback(|| async { wrong_method(health) }),

@@ -1,5 +1,6 @@
 //! What all handlers share.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -52,6 +53,11 @@ pub struct ApiOptions {
     /// Scheme and `host:port` of the external URL, for `globalUrl`.
     pub external_scheme: String,
     pub external_host: String,
+    /// The external URL without a slash at its end.
+    pub external_url: String,
+    /// `--web.console.templates` and `--web.console.libraries`.
+    pub console_templates: PathBuf,
+    pub console_libraries: PathBuf,
     /// The port of the first listener.
     pub own_port: u16,
     /// Only requests whose `Host` names this machine are answered; `None` answers all.
@@ -92,6 +98,9 @@ pub(crate) mod tests {
             cors: Cors::Any,
             external_scheme: "https".to_owned(),
             external_host: "mon.example.org:8443".to_owned(),
+            external_url: "https://mon.example.org:8443".to_owned(),
+            console_templates: "consoles".into(),
+            console_libraries: "console_libraries".into(),
             own_port: 9090,
             allowed_hosts: None,
         }
