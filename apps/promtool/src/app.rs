@@ -10,7 +10,7 @@ use crate::{
     Console, check_config, check_metrics, check_rules, check_server, check_service_discovery,
     debug::{self, What},
     flags::PROGRAM,
-    format, push_metrics, query, query_analyze, script, test_rules, tsdb,
+    format, push_metrics, query, query_analyze, rules_try, script, test_rules, tsdb,
 };
 
 pub(crate) const SUCCESS: u8 = 0;
@@ -54,6 +54,7 @@ pub fn run_on(args: impl IntoIterator<Item = String>, console: &mut Console<'_>)
         "debug pprof" => debug::run(What::Profiles, &matches, console),
         "debug metrics" => debug::run(What::Metrics, &matches, console),
         "debug all" => debug::run(What::All, &matches, console),
+        "rules try" => rules_try::run(&matches, options, console),
         "test rules" => test_rules::run(&matches, options, console),
         "test promql" => script::run(&matches, console),
         "tsdb bench write" => tsdb::bench_write(&matches, console),

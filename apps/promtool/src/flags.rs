@@ -316,6 +316,26 @@ pub(crate) static PROGRAM: ProgramDef = ProgramDef {
             hidden: false,
         },
         CommandDef {
+            name: "rules try",
+            help: "Replay rules over stored data: what would have fired, and what did.",
+            flags: &[
+                FlagDef::new("data-dir", FlagKind::Text, "The data directory; it is only read, beside a server or without.")
+                    .default(&["data/"]),
+                FlagDef::new("since", FlagKind::Text, "How far back, or when: a duration, RFC 3339 or seconds.")
+                    .default(&["30d"]),
+                FlagDef::new("until", FlagKind::Text, "When to end: RFC 3339 or seconds. Default: the newest sample."),
+                FlagDef::new("eval-interval", FlagKind::Duration, "The interval of groups that name none.")
+                    .default(&["1m"]),
+                FlagDef::new("external-url", FlagKind::Text, "The URL that templates of the rules see."),
+                FlagDef::new("limit", FlagKind::Int, "Spans of time to show for each rule; 0: all.").default(&["20"]),
+                FlagDef::new("ignore-unknown-fields", FlagKind::Bool, RULES_IGNORE_UNKNOWN_HELP).default(&["false"]),
+                FlagDef::new("format", FlagKind::Enum(&["text", "json"]), "For a person, or for a machine.")
+                    .default(&["text"]),
+            ],
+            args: &[ArgDef::required("rule-files", "The rules to try.").repeatable()],
+            hidden: false,
+        },
+        CommandDef {
             name: "test promql",
             help: "Run PromQL test scripts.",
             flags: &[],

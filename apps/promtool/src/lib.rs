@@ -25,6 +25,8 @@ mod query_time;
 mod rule_expression;
 mod rule_file;
 mod rule_template;
+mod rules_try;
+mod scratch_db;
 mod script;
 mod show_value;
 mod test_rules;

@@ -314,6 +314,9 @@ impl<'a> Running<'a> {
             }
             Ok(Value::Matrix(series)) => {
                 console.complain(format_args!("DEBUG: Dump of all data (input_series and rules) at {window}:"));
+                if series.is_empty() {
+                    console.complain("");
+                }
                 for one in series {
                     console.complain(format_args!("{} =>", shown::pairs(&to_pairs(&one.labels))));
                     for (t, v) in one.t.iter().zip(&one.v) {
@@ -352,10 +355,15 @@ fn expected_sample(sample: &ExpectedSample) -> Result<Sample, String> {
         let (_, values) = parse_input_series(&format!("{{}} {}", sample.histogram.text))?;
         histogram = match values.as_slice() {
             [Some(InputValue::Histogram(h))] => h.test_expression(),
-            [Some(InputValue::Float(v))] => return Err(format!("expected histogram, got {v}")),
+            [Some(InputValue::Float(v))] => return Err(format!("expected histogram, got {}", six_digits(*v))),
             [None] => return Err("expected histogram, got _".to_owned()),
             more => return Err(format!("expected 1 value, got {}", more.len())),
         };
     }
     Ok(Sample { labels: to_pairs(&labels), value: if histogram.is_empty() { sample.value } else { 0.0 }, histogram })
+}
+
+/// `%f`
+fn six_digits(v: f64) -> String {
+    if v.is_finite() { format!("{v:.6}") } else { firesteel_go_compat::format_float(v).to_string() }
 }

@@ -1,8 +1,6 @@
 //! The store of one test: input series become visible as the time goes on.
 
-use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use firesteel_base::TimestampMs;
@@ -10,30 +8,10 @@ use firesteel_config::InputSeries;
 use firesteel_model::Labels;
 use firesteel_promql::testscript::{InputValue, parse_input_series};
 use firesteel_storage::{AppendOptions, Appendable, HistogramSample, HistogramValue, SampleBatch, SeriesMeta};
-use firesteel_tsdb::{Db, DbOptions};
+use firesteel_tsdb::Db;
 
 use super::Fault;
-
-/// A directory that goes when it is dropped.
-#[derive(Debug)]
-struct Scratch(PathBuf);
-
-impl Scratch {
-    fn new() -> std::io::Result<Self> {
-        static NEXT: AtomicU64 = AtomicU64::new(0);
-        let name = format!("promtool-test-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
-        let dir = std::env::temp_dir().join(name);
-        std::fs::create_dir(&dir)?;
-        Ok(Self(dir))
-    }
-}
-
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        // What cannot be removed is the system's to clean.
-        let _ = std::fs::remove_dir_all(&self.0);
-    }
-}
+use crate::scratch_db::ScratchDb;
 
 /// A series and how much of it is stored.
 #[derive(Debug)]
@@ -45,8 +23,7 @@ struct Input {
 
 /// A database of its own, and what is still to be stored.
 pub(super) struct Store {
-    db: Option<Arc<Db>>,
-    _dir: Scratch,
+    db: ScratchDb,
     inputs: Vec<Input>,
     start: TimestampMs,
     interval: Duration,
@@ -56,30 +33,25 @@ impl Store {
     /// Reads the series. Values are `interval` apart, the first at `start`.
     pub(super) fn new(series: &[InputSeries], start: TimestampMs, interval: Duration) -> Result<Self, Fault> {
         let mut inputs: Vec<Input> = Vec::with_capacity(series.len());
-        for (at, one) in series.iter().enumerate() {
-            let line = format!("{} {}", one.series.text, one.values.text);
-            let (labels, values) = parse_input_series(line.trim())
-                .map_err(|error| Fault::at(format!("error in line {}: {error}", at + 2), &one.series))?;
+        let lines = series.iter().flat_map(|one| {
+            let text = format!("{} {}", one.series.text, one.values.text);
+            text.split('\n').map(|line| (line.trim().to_owned(), one)).collect::<Vec<_>>()
+        });
+        // Upstream makes a script of all series, which ends at the first blank line or comment.
+        let lines = lines.take_while(|(line, _)| !line.is_empty() && !line.starts_with('#'));
+        for (at, (line, one)) in lines.enumerate() {
+            let (labels, values) =
+                parse_input_series(&line).map_err(|error| Fault::at(placed(&error, at + 2), &one.series))?;
             // A line for a series that was there replaces the earlier one.
             inputs.retain(|known| known.labels != labels);
             inputs.push(Input { labels, values, next: 0 });
         }
-        let failed = |error: &dyn std::fmt::Display| Fault::new(format!("opening the storage: {error}"));
-        let dir = Scratch::new().map_err(|error| failed(&error))?;
-        const DAY: Duration = Duration::from_hours(24);
-        let options = DbOptions {
-            background: false,
-            no_lockfile: true,
-            min_block_duration: DAY,
-            max_block_duration: DAY,
-            ..DbOptions::new(&dir.0)
-        };
-        let db = Db::open(options).map_err(|error| failed(&error))?;
-        Ok(Self { db: Some(db), _dir: dir, inputs, start, interval })
+        let db = ScratchDb::open().map_err(|error| Fault::new(format!("opening the storage: {error}")))?;
+        Ok(Self { db, inputs, start, interval })
     }
 
     pub(super) fn db(&self) -> &Arc<Db> {
-        self.db.as_ref().expect("it is there until the store is dropped")
+        self.db.db()
     }
 
     /// Stores what is not later than `until`.
@@ -128,11 +100,10 @@ impl Store {
     }
 }
 
-impl Drop for Store {
-    fn drop(&mut self) {
-        // The files go with the directory; whatever closing finds wrong with them does not matter.
-        if let Some(db) = self.db.take() {
-            let _ = db.close();
-        }
+/// A fault of the parser in the line of the script that upstream makes of the series, `load` being the first.
+fn placed(error: &str, line: usize) -> String {
+    match error.strip_prefix("1:") {
+        Some(rest) => format!("{line}:{rest}"),
+        None => error.to_owned(),
     }
 }

@@ -5,9 +5,12 @@ mod bench_write;
 mod check_config;
 mod check_metrics;
 mod check_service_discovery;
+mod corpus_templates;
 mod differential;
 mod dump;
 mod rule_table;
+mod rules_try;
+mod test_rules;
 mod tsdb;
 
 use std::fs;

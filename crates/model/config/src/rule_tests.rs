@@ -110,6 +110,7 @@ pub fn load_rule_tests(path: &Path, text: &str) -> LoadedRuleTests {
     }
     let refused = reader.error_count() > 0;
     let mut found = reader.into_found();
+    found.sort_by_key(|fault| (fault.line, fault.column));
     let texts: Vec<&str> = found.iter().filter(|f| f.is_error()).filter_map(|f| f.upstream.as_deref()).collect();
     let upstream = match texts.iter().find(|text| !text.starts_with("line ")) {
         // What a type of its own refuses ends the reading at once.
@@ -117,6 +118,5 @@ pub fn load_rule_tests(path: &Path, text: &str) -> LoadedRuleTests {
         None if texts.is_empty() => String::new(),
         None => format!("yaml: unmarshal errors:\n  {}", texts.join("\n  ")),
     };
-    found.sort_by_key(|fault| (fault.line, fault.column));
     LoadedRuleTests { tests: (!refused).then_some(tests), diagnostics: found, upstream }
 }

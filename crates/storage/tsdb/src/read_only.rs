@@ -5,8 +5,8 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
-use firesteel_base::TimeRange;
 use firesteel_base::vfs::{DirEntry, Mapped, OsVfs, Vfs, VfsFile};
+use firesteel_base::{TimeRange, TimestampMs};
 use firesteel_storage::{MergeQuerier, Querier, Queryable, StorageError};
 use firesteel_tsdb_block::{Block, Hint, Ulid};
 use firesteel_tsdb_head::{Head, HeadQuerier, Log};
@@ -49,6 +49,15 @@ impl ReadOnlyDb {
             replay::replay(&head, &vfs, &log, false)?;
         }
         Ok(Self { blocks, head })
+    }
+
+    /// Returns the times of the oldest and the newest sample, ends included, as far as blocks and head tell; `None` for an
+    /// empty directory.
+    pub fn time_range(&self) -> Option<TimeRange> {
+        let of_head =
+            self.head.time_range().map(|(min, max)| TimeRange { min: TimestampMs(min), max: TimestampMs(max) });
+        let ranges = self.blocks.iter().map(|block| block.range()).chain(of_head);
+        ranges.reduce(|a, b| TimeRange { min: a.min.min(b.min), max: a.max.max(b.max) })
     }
 }
 

@@ -1,0 +1,133 @@
+//! Every label, annotation and notification template of the corpus renders.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use firesteel_config::ValidationScheme;
+use firesteel_model::Labels;
+use firesteel_promql_syntax::ParserOptions;
+use firesteel_rules::{Group, LoadOptions, Rule, load_groups};
+use firesteel_template::Value;
+use firesteel_template::alertmanager::{Alert, Data, Templates};
+use firesteel_template::prometheus::{AlertTemplate, Expander, QuerySource, Sample, SampleValue, alert_data};
+use firesteel_testkit::corpus;
+
+/// Whatever is asked for is there.
+struct Answers;
+
+impl QuerySource for Answers {
+    fn query(&self, expr: &str, _: i64) -> Result<Vec<Sample>, String> {
+        firesteel_promql_syntax::parse(expr, ParserOptions::default()).map_err(|errors| errors.to_string())?;
+        let sample = |instance, v| Sample {
+            labels: Labels::from_pairs([("instance", instance), ("job", "node")]),
+            value: SampleValue::Float(v),
+        };
+        Ok(vec![sample("a:1", 1_234.5), sample("b:2", 0.25)])
+    }
+}
+
+fn files_below(dir: &Path, found: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(dir).expect("a directory") {
+        let path = entry.expect("readable").path();
+        if path.is_dir() {
+            files_below(&path, found);
+        } else {
+            found.push(path);
+        }
+    }
+    found.sort();
+}
+
+#[test]
+fn labels_and_annotations_of_alerts() {
+    let Some(corpus) = corpus("rules") else { return };
+    let mut files = Vec::new();
+    files_below(&corpus.join("good"), &mut files);
+    let load = LoadOptions {
+        interval: Duration::from_mins(1),
+        external_labels: Labels::empty(),
+        external_url: "http://prom.example".to_owned(),
+        scheme: ValidationScheme::Utf8,
+        parser: ParserOptions::default(),
+        ignore_unknown_fields: true,
+    };
+    let labels = ["instance", "job", "namespace", "pod", "node", "device", "cluster"].map(|name| (name, "x"));
+    let external = Value::string_map([("dc", "eu")]);
+    let data = alert_data(labels, &external, "http://prom.example", &SampleValue::Float(1_700_000_000.5));
+    let with = Expander { now_ms: 1_700_000_000_123, external_url: "http://prom.example", source: &Answers };
+    let (mut rendered, mut with_actions, mut wrong) = (0, 0, Vec::new());
+    for file in files {
+        // Files in the dialects of others are refused as a whole.
+        let Ok(groups) = load_groups(std::slice::from_ref(&file), &load) else { continue };
+        for rule in groups.iter().flat_map(Group::rules) {
+            let Rule::Alerting(alerting) = rule else { continue };
+            let core = rule.core();
+            for (name, text) in alerting.annotations().iter().chain(core.labels()) {
+                rendered += 1;
+                with_actions += usize::from(text.contains("{{"));
+                if let Err(error) = AlertTemplate::new(core.name(), text).expand(&data, &with) {
+                    wrong.push(format!("{} {name}: {error}", file.display()));
+                }
+            }
+        }
+    }
+    assert!(rendered > 1_000 && with_actions > 500, "{rendered}, {with_actions} with actions");
+    assert!(wrong.is_empty(), "{} of {rendered}:\n{}", wrong.len(), wrong.join("\n"));
+}
+
+/// What looks like a template in a file of Alertmanager: scalars with actions, as they stand on a line.
+fn templates(text: &str) -> impl Iterator<Item = &str> {
+    text.lines().filter(|line| line.contains("{{") && line.contains("}}")).map(|line| {
+        let value = line.split_once(": ").map_or(line, |(_, value)| value).trim();
+        value.trim_matches(['\'', '"'])
+    })
+}
+
+#[test]
+fn notifications() {
+    let Some(corpus) = corpus("alertmanager") else { return };
+    let mut files = Vec::new();
+    files_below(&corpus, &mut files);
+    let pairs = |pairs: &[(&str, &str)]| -> BTreeMap<String, String> {
+        pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+    };
+    let labels = pairs(&[("alertname", "Down"), ("severity", "page")]);
+    let annotations = pairs(&[("summary", "it is down")]);
+    let alert = Alert {
+        labels: labels.clone(),
+        annotations: annotations.clone(),
+        starts_at_ns: Some(1_700_000_000_000_000_000),
+        ..Alert::default()
+    };
+    let data = Data {
+        receiver: "team".to_owned(),
+        alerts: vec![alert],
+        group_labels: labels.clone(),
+        common_labels: labels,
+        common_annotations: annotations,
+        external_url: "http://am.example".to_owned(),
+        ..Data::default()
+    };
+    let mut wrong = Vec::new();
+    for file in files {
+        let Ok(text) = fs::read_to_string(&file) else { continue };
+        let mut set = Templates::new();
+        let is_set = file.extension().is_some_and(|ending| ending == "tmpl");
+        if is_set && let Err(error) = set.add("file.tmpl", &text) {
+            wrong.push(format!("{}: {error}", file.display()));
+        }
+        for template in templates(&text).filter(|_| !is_set) {
+            for rendered in [set.render_text(template, &data, 0), set.render_html(template, &data, 0)] {
+                match rendered {
+                    // Files of templates are beside the configuration, and Alertmanager has some of its own.
+                    Err(error) if error.text.contains("not defined") || error.text.contains("no such template") => {}
+                    Err(error) => wrong.push(format!("{}: {template}: {error}", file.display())),
+                    Ok(_) => {}
+                }
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
