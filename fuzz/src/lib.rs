@@ -11,6 +11,7 @@ mod promql_eval;
 mod relabel;
 mod remote;
 mod sample_chunk;
+mod template;
 mod wal_records;
 mod wal_segment;
 mod xor_chunk;
@@ -26,6 +27,7 @@ pub use promql_eval::promql_eval;
 pub use relabel::relabel;
 pub use remote::{remote_wrapping, remote_write_v1, remote_write_v2};
 pub use sample_chunk::sample_chunk;
+pub use template::template;
 pub use wal_records::wal_records;
 pub use wal_segment::wal_segment;
 pub use xor_chunk::xor_chunk;
@@ -34,7 +36,7 @@ pub use xor_chunk::xor_chunk;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// All targets.
-pub const TARGETS: [Target; 24] = [
+pub const TARGETS: [Target; 25] = [
     ("block_chunks", block_chunks),
     ("block_index", block_index),
     ("block_meta", block_meta),
@@ -54,6 +56,7 @@ pub const TARGETS: [Target; 24] = [
     ("remote_write_v2", remote_write_v2),
     ("rich_lines", rich_lines),
     ("sample_chunk", sample_chunk),
+    ("template", template),
     ("text", text),
     ("text_families", text_families),
     ("wal_records", wal_records),
