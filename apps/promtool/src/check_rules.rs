@@ -13,6 +13,7 @@ use crate::{
     Console,
     app::FAILURE,
     check_config::missing_file,
+    never_firing,
     rule_file::{self, Reading},
     verdict::Verdict,
 };
@@ -50,6 +51,18 @@ pub(crate) struct Outcome {
 
 impl Outcome {
     pub(crate) const REFUSED: Self = Self { has_errors: true, has_lints: false };
+
+    /// This and what comparing with stored data gave.
+    fn and(mut self, found: Result<bool, String>, verdict: &mut Verdict<'_, '_>) -> Self {
+        match found {
+            Ok(found) => self.has_lints |= found,
+            Err(error) => {
+                verdict.complain(format_args!("  FAILED: {error}"));
+                self.has_errors = true;
+            }
+        }
+        self
+    }
 
     pub(crate) fn merge(&mut self, other: Self) {
         self.has_errors |= other.has_errors;
@@ -89,7 +102,21 @@ pub(crate) fn run(matches: &Matches, options: ParserOptions, console: &mut Conso
         }
     } else {
         let files: Vec<String> = files.into_iter().map(str::to_owned).collect();
-        check_files(&files, manner, &mut verdict)
+        let outcome = check_files(&files, manner, &mut verdict);
+        let dir = matches.text("data-dir");
+        if dir.is_empty() || outcome.has_errors {
+            outcome
+        } else {
+            outcome.and(
+                never_firing::warn(
+                    &files,
+                    Path::new(dir),
+                    (options, manner.reading.ignore_unknown_fields),
+                    &mut verdict,
+                ),
+                &mut verdict,
+            )
+        }
     };
     verdict.finish();
     outcome.exit_code(matches.bool("lint-fatal"))

@@ -166,6 +166,11 @@ pub(crate) static PROGRAM: ProgramDef = ProgramDef {
                 FlagDef::new("lint", FlagKind::Text, RULES_LINT_HELP).default(&["duplicate-rules"]),
                 LINT_FATAL,
                 FlagDef::new("ignore-unknown-fields", FlagKind::Bool, RULES_IGNORE_UNKNOWN_HELP).default(&["false"]),
+                FlagDef::new(
+                    "data-dir",
+                    FlagKind::Text,
+                    "A data directory, which is only read: rules that can never yield anything over it are lint errors.",
+                ),
                 FIX,
                 REPORT,
             ],

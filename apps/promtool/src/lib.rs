@@ -18,6 +18,7 @@ mod format;
 mod http_call;
 mod metric_families;
 mod metrics_lint;
+mod never_firing;
 mod push_metrics;
 mod query;
 mod query_analyze;

@@ -26,6 +26,7 @@ use firesteel_tsdb::ReadOnlyDb;
 
 use crate::Console;
 use crate::app::{FAILURE, SUCCESS};
+use crate::never_firing::open_data;
 use crate::query_time::QueryTime;
 use crate::scratch_db::ScratchDb;
 use overlay::Overlay;
@@ -76,11 +77,7 @@ impl Trial {
         let files: Vec<PathBuf> = matches.args("rule-files").into_iter().map(PathBuf::from).collect();
         let groups = load_groups(&files, &load).map_err(|error| error.to_string())?;
         let dir = Path::new(matches.text("data-dir"));
-        std::fs::metadata(dir).map_err(|error| {
-            let why = error.to_string().split(" (os error").next().unwrap_or_default().to_lowercase();
-            format!("opening the data directory: stat {}: {why}", dir.display())
-        })?;
-        let stored = Arc::new(ReadOnlyDb::open(dir).map_err(|error| error.to_string())?);
+        let stored = open_data(dir)?;
         let newest = stored.time_range().ok_or_else(|| format!("{}: there is no data", dir.display()))?.max;
         let newest = QueryTime::read(Some(&(newest.0 as f64 / 1000.0).to_string()), "time", QueryTime::now())?;
         let until = QueryTime::read(matches.text_opt("until"), "until", newest)?;

@@ -12,7 +12,9 @@ use firesteel_model::Labels;
 use firesteel_promql::testscript::{InputValue, parse_input_series};
 use firesteel_promql::{Engine, EngineFeatures, EngineOptions, QueryOptions, Value, VectorSample};
 use firesteel_promql_syntax::{parse, parse_metric};
-use firesteel_rules::{AlertState, EngineQueries, EvalContext, Group, LoadOptions, Rule, RuleSettings, load_groups};
+use firesteel_rules::{
+    AlertState, AlertingRule, EngineQueries, EvalContext, Group, LoadOptions, Rule, RuleSettings, load_groups,
+};
 
 use super::coverage::Coverage;
 use super::shown::{self, Alert, Pairs, Sample, indented};
@@ -216,7 +218,7 @@ impl<'a> Running<'a> {
         let named = |rule: &&Rule| rule.core().name() == name;
         let rules = self.groups.iter().flat_map(Group::rules).filter(named).filter_map(Rule::alerting);
         let mut alerts: Vec<Alert> = rules
-            .flat_map(|rule| rule.active_alerts())
+            .flat_map(AlertingRule::active_alerts)
             .filter(|(_, alert)| alert.state == AlertState::Firing)
             .map(|(labels, alert)| Alert { labels: to_pairs(&labels), annotations: to_pairs(&alert.annotations) })
             .collect();

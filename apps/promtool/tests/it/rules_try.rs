@@ -163,3 +163,33 @@ fn faults_of_a_trial_are_told() {
         ran.out
     );
 }
+
+const NEVER: &str = "\
+groups:
+  - name: g
+    rules:
+      - {record: instance:down, expr: 1 - up}
+      - {alert: Fine, expr: up == 0}
+      - {alert: OverRecorded, expr: 'instance:down > 0'}
+      - {alert: Renamed, expr: upp == 0}
+      - {alert: NoSuchValue, expr: 'up{instance=\"aa\"} == 0'}
+      - {alert: Gone, expr: absent(upp)}
+";
+
+#[test]
+fn rules_that_can_never_fire_are_lint() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let data = stored(dir.path());
+    let rules = write(dir.path(), "rules.yml", NEVER);
+    let data_flag = format!("--data-dir={data}");
+    let ran = promtool(&["check", "rules", &data_flag, &rules]);
+    assert_eq!(ran.code, 0, "{}", ran.err);
+    let lines: Vec<&str> = ran.err.lines().filter(|line| line.contains("WARNING")).collect();
+    assert_eq!(lines.len(), 2, "{}", ran.err);
+    let begin = format!("  WARNING: {rules}: group \"g\", rule 4, \"Renamed\": can never yield anything: ");
+    assert!(lines[0].starts_with(&begin) && lines[0].contains("nearest: up"), "{}", lines[0]);
+    assert!(lines[1].contains("rule 5, \"NoSuchValue\"") && lines[1].contains("nearest: a"), "{}", lines[1]);
+    assert_eq!(promtool(&["check", "rules", "--lint-fatal", &data_flag, &rules]).code, 3);
+    let ran = promtool(&["check", "rules", "--data-dir=no-such-directory", &rules]);
+    assert!(ran.code == 1 && ran.err.contains("opening the data directory"), "{}", ran.err);
+}

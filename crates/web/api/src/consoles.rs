@@ -88,7 +88,8 @@ fn told(what: &str, path: &Path, error: &std::io::Error) -> String {
 fn libraries(folder: &Path) -> Result<Vec<(String, String)>, String> {
     let Ok(entries) = fs::read_dir(folder) else { return Ok(Vec::new()) };
     let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
-    let mut names: Vec<String> = names.filter(|name| name.ends_with(".lib")).collect();
+    let mut names: Vec<String> =
+        names.filter(|name| Path::new(name).extension().is_some_and(|ending| ending == "lib")).collect();
     names.sort();
     let read = |name: String| {
         let path = folder.join(&name);

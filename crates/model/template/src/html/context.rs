@@ -3,6 +3,7 @@
 use std::fmt;
 
 /// What kind of text the place is in.
+#[expect(clippy::upper_case_acronyms, reason = "errors show the names as Go spells them")]
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub(super) enum State {
     #[default]
@@ -137,6 +138,7 @@ impl Element {
     }
 }
 
+#[expect(clippy::upper_case_acronyms, reason = "errors show the names as Go spells them")]
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub(super) enum Attr {
     #[default]
@@ -174,6 +176,7 @@ pub(super) struct Fault {
 }
 
 impl Fault {
+    #[expect(clippy::unnecessary_box_returns, reason = "contexts hold it boxed")]
     pub(super) fn new(words: impl Into<String>) -> Box<Self> {
         Box::new(Self { words: words.into(), ..Self::default() })
     }

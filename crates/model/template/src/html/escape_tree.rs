@@ -16,10 +16,12 @@ use crate::parse::{Branch, Node, Pipe, Tree, position};
 
 /// How many templates, each for a context of its own, may be made of those there are.
 const MAX_TREES: usize = 10_000;
+/// How many nodes may be looked at. Each loop is walked twice, and loops in it twice as often; Go has no bound.
+const MAX_VISITS: usize = 200_000;
 
 /// Escapes a template and all that it calls.
 pub(super) fn escaped(trees: &Trees, name: &str) -> Result<Trees, TemplateError> {
-    let mut escaper = Escaper { trees, known: Known::default(), loops: Vec::new(), source: None };
+    let mut escaper = Escaper { trees, known: Known::default(), loops: Vec::new(), source: None, visits: 0 };
     let (c, _) = escaper.tree(Context::default(), name, None);
     let fault = match c.fault {
         Some(fault) => fault,
@@ -53,10 +55,12 @@ struct Escaper<'a> {
     loops: Vec<Loop>,
     /// The template at hand, for places of faults.
     source: Option<&'a Tree>,
+    visits: usize,
 }
 
 impl<'a> Escaper<'a> {
     /// A fault of the node there.
+    #[expect(clippy::unnecessary_box_returns, reason = "contexts hold it boxed")]
     fn fault(&self, pos: usize, words: impl Into<String>) -> Box<Fault> {
         let mut fault = Fault::new(words);
         if let Some(tree) = self.source {
@@ -83,6 +87,11 @@ impl<'a> Escaper<'a> {
     }
 
     fn node(&mut self, c: Context, node: &Node) -> (Context, Node) {
+        self.visits += 1;
+        if self.visits > MAX_VISITS {
+            let fault = self.fault(node.pos(), "loops lie too deep in each other");
+            return (Context::failed(fault), node.clone());
+        }
         match node {
             Node::Text { pos, text } => {
                 let (c, text) = text_of(c, text);
@@ -207,6 +216,7 @@ impl<'a> Escaper<'a> {
             // The second turn must begin and end as the first one did.
             self.loops.push(Loop::default());
             let known = self.known.clone();
+            self.visits += known.trees.len();
             let (again, _) = self.list(first.clone(), &branch.list);
             self.known = known;
             first = self.joined(first, again, branch.pos, name);
@@ -331,6 +341,7 @@ impl<'a> Escaper<'a> {
     fn body(&mut self, c: Context, tree: &'a Arc<Tree>, mangled: &str) -> (Context, bool) {
         self.known.ends.insert(mangled.to_owned(), c.clone());
         let known = self.known.clone();
+        self.visits += known.trees.len();
         self.known.called = BTreeSet::new();
         let before = self.source.replace(tree);
         let (end, root) = self.list(c.clone(), &tree.root);

@@ -8,6 +8,7 @@ use super::functions::{functions, names_only};
 use crate::func::{Func, FuncMap};
 use crate::html::HtmlTemplate;
 use crate::limits::Limits;
+use crate::template::MissingKey;
 use crate::types::{ANY, STRING, STRINGS, Type};
 use crate::value::Value;
 
@@ -106,7 +107,7 @@ pub fn expand_console(
 ) -> Result<String, String> {
     let mut names = FuncMap::above(names_only());
     names.add("tmpl", Func::variadic(&[&ANY], |_| Ok(Value::Nil)));
-    let mut set = HtmlTemplate::new(name);
+    let mut set = HtmlTemplate::new(name).missing_key(MissingKey::Zero);
     set.add(name, &format!("{VARIABLES}{text}"), &names)
         .map_err(|error| format!("error parsing template {name}: {error}"))?;
     for (file, text) in libraries {
