@@ -41,7 +41,11 @@ const PROGRAMS: &[Program] = &[
     },
     Program { names: &["alertmanager"], help: "Route alerts.", main: None },
     Program { names: &["amtool"], help: "Talk to the alert router.", main: None },
-    Program { names: &["pushgateway"], help: "Take pushed metrics.", main: None },
+    Program {
+        names: &["pushgateway", "prometheus-pushgateway"],
+        help: "Take pushed metrics and show them to scrapers, with the Pushgateway's flags.",
+        main: Some(firesteel_pushgateway::run),
+    },
     Program {
         names: &["node_exporter", "prometheus-node-exporter"],
         help: "Host metrics over HTTP, with node_exporter's flags and names.",

@@ -9,6 +9,7 @@ use axum::routing::get;
 use firesteel_cli::{Version, version};
 use firesteel_client::{BuildInfo, Collect, Registry};
 use firesteel_collectors::{NodeCollector, SelectError};
+use firesteel_expfmt::Exposition;
 use firesteel_frame::{LandingLink, LandingPage, MetricsPage, MetricsPageOptions};
 use http::{HeaderMap, StatusCode};
 
@@ -33,7 +34,11 @@ struct Exporter {
 
 /// Returns the routes over `node`.
 pub fn routes(node: NodeCollector, options: &ExporterOptions) -> Router {
-    let page_options = MetricsPageOptions { max_requests: options.max_requests, own_metrics: options.own_metrics };
+    let page_options = MetricsPageOptions {
+        max_requests: options.max_requests,
+        own_metrics: options.own_metrics,
+        formats: &[Exposition::OpenMetrics],
+    };
     let build = Registry::new();
     let stamp = version();
     BuildInfo {

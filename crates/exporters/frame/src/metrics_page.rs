@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use axum::response::{IntoResponse, Response};
 use firesteel_client::{Counter, Family, Gauge, ProcessCollector, Registry};
-use firesteel_expfmt::{write_openmetrics, write_text};
+use firesteel_expfmt::{Exposition, negotiate};
 use firesteel_model::MetricFamily;
 use http::{HeaderMap, StatusCode, header};
 
@@ -20,6 +20,8 @@ pub struct MetricsPageOptions {
     pub max_requests: usize,
     /// Whether metrics of the exporter's own process are shown too.
     pub own_metrics: bool,
+    /// The formats beside text that a scraper may have.
+    pub formats: &'static [Exposition],
 }
 
 /// The page of metrics of an exporter. Shared by all its requests.
@@ -31,9 +33,6 @@ pub struct MetricsPage {
     in_flight: Gauge,
     running: AtomicUsize,
 }
-
-const TEXT: &str = "text/plain; version=0.0.4; charset=utf-8; escaping=underscores";
-const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8; escaping=underscores";
 
 impl MetricsPage {
     /// Registers `process_*` and `promhttp_*` on `own`, whose metrics are shown behind what each scrape gathers.
@@ -64,10 +63,8 @@ impl MetricsPage {
             let text = format!("Limit of concurrent requests reached ({max}), try again later.\n");
             return (StatusCode::SERVICE_UNAVAILABLE, text).into_response();
         };
-        let openmetrics = headers
-            .get(header::ACCEPT)
-            .and_then(|v| v.to_str().ok())
-            .is_some_and(|accept| accept.contains("application/openmetrics-text"));
+        let accept = headers.get(header::ACCEPT).and_then(|v| v.to_str().ok()).unwrap_or_default();
+        let (format, escaping) = negotiate(accept, self.options.formats);
         // Reading /proc blocks, a hanging mount for seconds.
         let body = tokio::task::spawn_blocking(move || {
             let mut families = gather()?;
@@ -77,17 +74,12 @@ impl MetricsPage {
                 families.extend(page.own.gather());
             }
             let mut body = Vec::with_capacity(64 << 10);
-            if openmetrics {
-                write_openmetrics(&families, &mut body);
-            } else {
-                write_text(&families, &mut body);
-            }
+            format.write(&families, escaping, &mut body);
             Ok::<_, String>(body)
         });
         let why = match body.await {
             Ok(Ok(body)) => {
-                let content_type = if openmetrics { OPENMETRICS } else { TEXT };
-                return ([(header::CONTENT_TYPE, content_type)], body).into_response();
+                return ([(header::CONTENT_TYPE, format.content_type(escaping))], body).into_response();
             }
             Ok(Err(why)) => why,
             Err(panic) => panic.to_string(),
@@ -138,19 +130,32 @@ mod tests {
     }
 
     fn page(max_requests: usize, own_metrics: bool) -> Arc<MetricsPage> {
-        MetricsPage::new(Registry::new(), MetricsPageOptions { max_requests, own_metrics })
+        MetricsPage::new(
+            Registry::new(),
+            MetricsPageOptions { max_requests, own_metrics, formats: &[Exposition::OpenMetrics] },
+        )
+    }
+
+    fn content_type(headers: &HeaderMap) -> &str {
+        headers[header::CONTENT_TYPE].to_str().expect("text")
     }
 
     #[tokio::test]
     async fn formats_and_own_metrics() {
         let mut headers = HeaderMap::new();
         let (status, got, body) = read(page(0, true).answer(&headers, up).await).await;
-        assert_eq!((status, got[header::CONTENT_TYPE].as_bytes()), (StatusCode::OK, TEXT.as_bytes()));
+        assert_eq!(
+            (status, content_type(&got)),
+            (StatusCode::OK, "text/plain; version=0.0.4; charset=utf-8; escaping=underscores")
+        );
         let own = "promhttp_metric_handler_requests_total{code=\"200\"} 1\n";
         assert!(body.starts_with("# TYPE up gauge\nup 1\n") && body.contains(own), "{body}");
         headers.insert(header::ACCEPT, "application/openmetrics-text;version=1.0.0".parse().expect("a header"));
         let (_, got, body) = read(page(0, false).answer(&headers, up).await).await;
-        assert_eq!(got[header::CONTENT_TYPE], OPENMETRICS);
+        assert_eq!(
+            content_type(&got),
+            "application/openmetrics-text; version=1.0.0; charset=utf-8; escaping=underscores"
+        );
         assert_eq!(body, "# TYPE up gauge\nup 1.0\n# EOF\n");
     }
 
