@@ -4,6 +4,7 @@ mod block;
 mod chunks_head;
 mod config;
 mod exposition;
+mod gateway;
 mod head;
 mod node_files;
 mod promql;
@@ -20,6 +21,7 @@ pub use block::{block_chunks, block_index, block_meta, block_tombstones};
 pub use chunks_head::chunks_head;
 pub use config::config;
 pub use exposition::{openmetrics, protobuf, rich_lines, text};
+pub use gateway::{push_body, pushgateway_file};
 pub use head::{chunk_snapshot, head_snapshot};
 pub use node_files::{READERS, node_files, text_families};
 pub use promql::promql;
@@ -36,7 +38,7 @@ pub use xor_chunk::xor_chunk;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// All targets.
-pub const TARGETS: [Target; 25] = [
+pub const TARGETS: [Target; 27] = [
     ("block_chunks", block_chunks),
     ("block_index", block_index),
     ("block_meta", block_meta),
@@ -50,6 +52,8 @@ pub const TARGETS: [Target; 25] = [
     ("promql", promql),
     ("promql_eval", promql_eval),
     ("protobuf", protobuf),
+    ("push_body", push_body),
+    ("pushgateway_file", pushgateway_file),
     ("relabel", relabel),
     ("remote_wrapping", remote_wrapping),
     ("remote_write_v1", remote_write_v1),

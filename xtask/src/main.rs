@@ -4,6 +4,7 @@
 mod bench;
 mod hot;
 mod peers;
+mod python;
 mod shell;
 mod test;
 mod tidy;
@@ -21,7 +22,7 @@ usage: cargo xtask <chore>
   ui [--check]    build the page into crates/web/ui/dist; --check only proves that it matches its source
   hot [--update]  instruction counts of the hot functions against docs/figures/hot.json (needs valgrind)
   bench <what>    the server under load, beside a `prometheus` on PATH; what: scrape,
-                  remote-write, storage, promql, rules
+                  remote-write, pushgateway, storage, promql, rules
 ";
 
 /// Runs cargo-deny over the workspace.

@@ -12,6 +12,7 @@ use crate::shell;
 const PACKAGES: &[(&str, &str)] = &[
     ("prometheus", "usr/bin/prometheus"),
     ("prometheus-node-exporter", "usr/bin/prometheus-node-exporter"),
+    ("prometheus-pushgateway", "usr/bin/prometheus-pushgateway"),
     ("victoria-metrics", "usr/bin/vmagent"),
     ("etcd-server", "usr/bin/etcd"),
 ];

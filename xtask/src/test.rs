@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
 
-use crate::{hot, peers, shell, tidy, ui};
+use crate::{hot, peers, python, shell, tidy, ui};
 
 pub(crate) fn run(_args: &[&str]) -> Result<()> {
     let ci = std::env::var("CI").is_ok_and(|v| v == "true");
@@ -22,7 +22,13 @@ pub(crate) fn run(_args: &[&str]) -> Result<()> {
         done
     };
     part("what the tests need", &mut || {
-        shell::need(&[("chromium", "chromium"), ("valgrind", "valgrind"), ("npm", "npm")])?;
+        shell::need(&[
+            ("chromium", "chromium"),
+            ("valgrind", "valgrind"),
+            ("npm", "npm"),
+            ("python3", "python3-venv"),
+        ])?;
+        python::prepare()?;
         peers::unpack().map(|_| ())
     })?;
     part("fmt", &mut || shell::run(shell::command(&["cargo", "fmt", "--all", "--check"])))?;
@@ -35,6 +41,7 @@ pub(crate) fn run(_args: &[&str]) -> Result<()> {
     part("tests", &mut || {
         let mut tests = cargo(&["test", "--workspace", "--no-fail-fast"]);
         tests.env("FIRESTEEL_PEERS", shell::target_dir().join("peers/usr/bin"));
+        tests.env("FIRESTEEL_PYTHON", shell::target_dir().join("python"));
         shell::run(tests)
     })?;
     part("fuzz corpora", &mut || shell::run(cargo(&["test", "--quiet", "--manifest-path", "fuzz/Cargo.toml"])))?;

@@ -1,6 +1,7 @@
 //! The one binary: picks the program by subcommand or link name; `up`.
 #![forbid(unsafe_code)]
 
+mod beside;
 mod explain;
 mod host_metrics;
 mod machine;

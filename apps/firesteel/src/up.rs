@@ -1,6 +1,6 @@
 //! `firesteel up`: server and page on this machine without any configuration.
 //!
-//! One process, one listener on loopback. Its own metrics and this machine's are scraped
+//! One process on loopback: server, pushes and host metrics. All of it is scraped
 //! at once and then every 5 s. Pages elsewhere cannot
 //! read it: no cross-origin headers, and only requests that name this machine as their host are answered.
 
@@ -15,6 +15,7 @@ use firesteel_cli::{ErrorStyle, FlagDef, FlagKind, Halt, ProgramDef, version};
 use firesteel_net::server::{Cors, Listener};
 use firesteel_prometheus::{App, ConfigSource, Options};
 
+use crate::beside::{Beside, GATEWAY};
 use crate::host_metrics;
 use crate::machine::{check_data_dir, default_data_dir, summary};
 use crate::port_holder::holder_of;
@@ -34,6 +35,10 @@ static UP: ProgramDef = ProgramDef {
             "Address to listen on; only addresses of this machine itself (127.0.0.1, ::1) are allowed. With a + behind the port, the next free port will do.",
         )
         .default(&["127.0.0.1:9090+"]),
+        FlagDef::new("pushgateway.listen", FlagKind::Text, "Where pushes are taken as well, if it is free; empty: nowhere.")
+            .default(&["127.0.0.1:9091"]),
+        FlagDef::new("node.listen", FlagKind::Text, "Where host metrics are shown as well, if it is free; empty: nowhere.")
+            .default(&["127.0.0.1:9100"]),
         FlagDef::new("data", FlagKind::Text, "Directory that keeps the data between runs.").placeholder("DIR"),
         LOG_FLAGS[0].default(&["warn"]),
         LOG_FLAGS[1],
@@ -57,10 +62,23 @@ fn up(words: Vec<String>) -> Result<ExitCode, Halt> {
     check_data_dir(&data).map_err(|why| Halt::error(why.0, 2))?;
     let (listener, taken) = listen(m.text("listen"))?;
     let address = listener.address();
-    let app = App::new(options(&data, listener, address)?).map_err(|e| Halt::error(e.text, e.code))?;
+    for name in ["pushgateway.listen", "node.listen"] {
+        if !m.text(name).is_empty() && !is_local(m.text(name)) {
+            return Err(not_local(m.text(name)));
+        }
+    }
+    let hosts: Arc<[String]> = Arc::new(["localhost", "127.0.0.1", "[::1]"].map(str::to_owned));
+    let failed = |e: String| Halt::error(format!("error: {e}\n"), 1);
+    let mut beside =
+        Beside::open(&data, m.text("pushgateway.listen"), m.text("node.listen"), hosts.clone()).map_err(failed)?;
+    let mut options = options(&data, listener, address, hosts)?;
+    options.extra = Some(host_metrics::routes().map_err(|e| failed(e.to_string()))?.merge(beside.routes()));
+    let said = std::mem::take(&mut beside.said);
+    let app = App::new(options).map_err(|e| Halt::error(e.text, e.code))?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
-    let runtime = runtime.map_err(|e| Halt::error(format!("error: cannot start threads: {e}\n"), 1))?;
-    Ok(runtime.block_on(app.run(|| announce(address, &data, taken.as_deref(), began))))
+    let runtime = runtime.map_err(|e| failed(format!("cannot start threads: {e}")))?;
+    let running = app.run(|| announce(address, &data, taken.as_deref(), &said, began));
+    runtime.block_on(beside.serve_while(running)).map_err(failed)
 }
 
 /// About a gigabyte of memory: what somebody tries out must not take the machine along.
@@ -69,13 +87,8 @@ const HEAD_SERIES_LIMIT: u64 = 1_000_000;
 /// Binds the wanted address, or the next free port when there is a `+` behind it; returns what to say about it.
 fn listen(wanted: &str) -> Result<(Listener, Option<String>), Halt> {
     let (wanted, next_will_do) = wanted.strip_suffix('+').map_or((wanted, false), |bare| (bare, true));
-    let is_local = wanted.rsplit_once(':').is_some_and(|(host, _)| matches!(host, "127.0.0.1" | "localhost" | "[::1]"));
-    if !is_local {
-        let text = format!(
-            "error[FS0303]: `up` has no passwords yet and listens on this machine itself only, not on {wanted}\n  \
-             = fix: firesteel up --listen=127.0.0.1:9090, and reach it through an SSH tunnel\n"
-        );
-        return Err(Halt::error(text, 2));
+    if !is_local(wanted) {
+        return Err(not_local(wanted));
     }
     let error = match Listener::bind(wanted) {
         Ok(listener) => return Ok((listener, None)),
@@ -99,20 +112,30 @@ fn listen(wanted: &str) -> Result<(Listener, Option<String>), Halt> {
     Err(Halt::error(text, 2))
 }
 
-fn options(data: &Path, listener: Listener, address: SocketAddr) -> Result<Options, Halt> {
+fn is_local(address: &str) -> bool {
+    address.rsplit_once(':').is_some_and(|(host, _)| matches!(host, "127.0.0.1" | "localhost" | "[::1]"))
+}
+
+fn not_local(wanted: &str) -> Halt {
+    let text = format!(
+        "error[FS0303]: `up` has no passwords yet and listens on this machine itself only, not on {wanted}\n  \
+         = fix: firesteel up --listen=127.0.0.1:9090, and reach it through an SSH tunnel\n"
+    );
+    Halt::error(text, 2)
+}
+
+fn options(data: &Path, listener: Listener, address: SocketAddr, hosts: Arc<[String]>) -> Result<Options, Halt> {
     let flags = [format!("--storage.tsdb.path={}", data.display()), format!("--web.listen-address={address}")];
     let (mut options, _) = Options::parse(flags)?;
-    let hosts = ["localhost", "127.0.0.1", "[::1]"].map(str::to_owned);
     options.config = ConfigSource::Text { name: "firesteel-up.yml".to_owned(), text: config(address) };
     options.listeners = vec![listener];
-    options.allowed_hosts = Some(Arc::new(hosts));
+    options.allowed_hosts = Some(hosts);
     options.cors = Cors::Off;
     options.external_url = format!("http://{address}/");
     "Firesteel".clone_into(&mut options.page_title);
     options.scrape.scrape_at_once = true;
     options.head_series_limit = HEAD_SERIES_LIMIT;
     options.embedded_rules = vec![("firesteel-up.rules.yml".to_owned(), RULES.to_owned())];
-    options.extra = Some(host_metrics::routes().map_err(|e| Halt::error(format!("error: {e}\n"), 1))?);
     Ok(options)
 }
 
@@ -126,13 +149,14 @@ fn config(address: SocketAddr) -> String {
     format!(
         "global:\n  scrape_interval: 5s\n  scrape_timeout: 5s\nscrape_configs:\n\
          - job_name: firesteel\n  static_configs:\n  - targets: ['{address}']\n    labels: {{instance: '{host}'}}\n\
-         - job_name: node\n  metrics_path: {path}\n  static_configs:\n  - targets: ['{address}']\n    labels: {{instance: '{host}'}}\n",
+         - job_name: node\n  metrics_path: {path}\n  static_configs:\n  - targets: ['{address}']\n    labels: {{instance: '{host}'}}\n\
+         - job_name: pushgateway\n  honor_labels: true\n  metrics_path: {GATEWAY}/metrics\n  static_configs:\n  - targets: ['{address}']\n    labels: {{instance: '{host}'}}\n",
         path = host_metrics::PATH,
     )
 }
 
 #[expect(clippy::print_stdout, reason = "what `up` tells the person who started it")]
-fn announce(address: SocketAddr, data: &Path, taken: Option<&str>, began: Instant) {
+fn announce(address: SocketAddr, data: &Path, taken: Option<&str>, beside: &[String], began: Instant) {
     println!("Firesteel {}  ({})\n", version().firesteel, summary());
     if let Some(taken) = taken {
         println!("  ! {taken}\n");
@@ -142,6 +166,10 @@ fn announce(address: SocketAddr, data: &Path, taken: Option<&str>, began: Instan
     println!("  Config      none: defaults in use\n");
     println!("  ✓ this machine        every 5 s   (job \"node\": the names of node_exporter)");
     println!("  ✓ firesteel itself    every 5 s   (job \"firesteel\")");
+    println!("  ✓ pushes              http://{address}{GATEWAY}/   (job \"pushgateway\")");
+    for line in beside {
+        println!("  {line}");
+    }
     let rules = RULES.matches("- alert:").count();
     println!("  ✓ {rules} alert rules on    (Watchdog always fires: it shows that they work)");
     println!("\nReady in {:.2} s.  Ctrl-C stops; data stays.", began.elapsed().as_secs_f64());

@@ -74,7 +74,7 @@ impl Default for SiteOptions {
 }
 
 /// A gateway with its site. Shared by all requests.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Site {
     gateway: Arc<Gateway>,
     rules: PathRules,
@@ -151,6 +151,14 @@ pub fn open(options: &SiteOptions) -> std::io::Result<(Arc<Site>, Option<Saver>)
 }
 
 impl Site {
+    /// Returns the same gateway as a site without a prefix.
+    pub fn at_root(&self) -> Arc<Self> {
+        let mut site = self.clone();
+        site.places.prefix.clear();
+        site.about.external_prefix.clear();
+        Arc::new(site)
+    }
+
     /// Returns a router that answers everything.
     pub fn router(self: &Arc<Self>) -> Router {
         Router::new().fallback(routing::any(serve)).with_state(self.clone())
@@ -265,6 +273,7 @@ impl Site {
     }
 
     fn api(&self, json: String) -> Response {
+        let has_content = !json.is_empty();
         let mut response = json.into_response();
         let headers = response.headers_mut();
         headers.remove(header::CONTENT_TYPE);
@@ -278,7 +287,9 @@ impl Site {
             set(header::ACCESS_CONTROL_EXPOSE_HEADERS, "Date");
         }
         set(header::CACHE_CONTROL, "no-cache, no-store, must-revalidate");
-        set(header::CONTENT_TYPE, "application/json");
+        if has_content {
+            set(header::CONTENT_TYPE, "application/json");
+        }
         response
     }
 }

@@ -8,6 +8,7 @@ mod parser;
 mod process;
 mod promql;
 mod pushes;
+mod pushgateway;
 mod remote_write;
 mod restart;
 mod rules;
@@ -21,6 +22,7 @@ pub(crate) fn run(args: &[&str]) -> Result<()> {
         ["scrape", rest @ ..] => scrape::run(rest),
         ["parser", rest @ ..] => parser::run(rest),
         ["remote-write", rest @ ..] => remote_write::run(rest),
+        ["pushgateway", rest @ ..] => pushgateway::run(rest),
         ["restart", rest @ ..] => restart::run(rest),
         ["rules", rest @ ..] => rules::run(rest),
         ["storage", rest @ ..] => storage::run(rest),
@@ -28,7 +30,7 @@ pub(crate) fn run(args: &[&str]) -> Result<()> {
         ["node", rest @ ..] => node::run(rest),
         _ => bail!(
             "bench: say what: scrape [--series N] [--page N] [--interval SECONDS] [--seconds N] [--gzip] [--alone] [--save], parser [--rounds N] [--save], remote-write \
-             [--series N] [--rounds N] [--save], restart [--series N] [--samples N] [--only SERVER] [--again] [--save], \
+             [--series N] [--rounds N] [--save], pushgateway [--rate N] [--seconds N] [--alone] [--save], restart [--series N] [--samples N] [--only SERVER] [--again] [--save], \
              rules [--rules N] [--groups N] [--interval SECONDS] [--seconds N] [--alone] [--save], \
              storage [--parts held,churn,blocks,compaction] [--series N] [--curve N,N] \
              [--curve-samples N] [--curve-peer-to N] [--alone] [--save], promql [--queries] [--filter NAME,NAME] [--cores 1,2] \

@@ -19,6 +19,8 @@ mod notifications;
 mod oauth2;
 mod promtool;
 mod promtool_push;
+mod pushgateway;
+mod python;
 mod query_data;
 mod query_limits;
 mod query_log;

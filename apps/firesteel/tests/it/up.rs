@@ -34,7 +34,7 @@ fn started(mut command: Command) -> (Up, String, String) {
         let line = line.expect("it prints text");
         said += &line;
         said.push('\n');
-        if let Some((_, url)) = line.split_once("http://") {
+        if let Some((_, url)) = line.split_once("Open        http://") {
             address = url.split('/').next().map(str::to_owned);
         }
         if line.starts_with("Ready in") {
@@ -57,8 +57,8 @@ fn get(address: &str, host: &str, path: &str) -> String {
 fn watches_this_machine_and_nobody_else_can_read_it() {
     let dir = tempfile::tempdir().expect("temp dir");
     let (mut up, address, _) = start(&dir.path().join("data"), "127.0.0.1:0");
-    let deadline = Instant::now() + Duration::from_secs(15);
-    let query = "/api/v1/query?query=count(node_cpu_seconds_total)%20and%20on()%20count(up==1)==2";
+    let deadline = Instant::now() + Duration::from_secs(60);
+    let query = "/api/v1/query?query=count(node_cpu_seconds_total)%20and%20on()%20count(up==1)==3";
     while !get(&address, &address, query).contains("\"value\"") {
         assert!(Instant::now() < deadline, "no host metrics: {}", get(&address, &address, "/api/v1/targets"));
         std::thread::sleep(Duration::from_millis(20));
@@ -75,11 +75,62 @@ fn watches_this_machine_and_nobody_else_can_read_it() {
     assert!(dir.path().join("data/wal").is_dir(), "data stays");
 }
 
+/// Returns the address of a line such as `✓ pushes … also at http://127.0.0.1:1234/`.
+fn beside(said: &str, what: &str) -> String {
+    let line = said.lines().find(|l| l.contains(what) && l.contains("also at")).unwrap_or_else(|| panic!("{said}"));
+    let url = line.split_once("http://").expect("a URL").1;
+    url.split('/').next().expect("an address").to_owned()
+}
+
+#[test]
+fn takes_pushes_and_shows_host_metrics_on_their_own_ports() {
+    let dir = tempfile::tempdir().expect("temp dir");
+    let begin = || {
+        let mut command = Command::new(firesteel());
+        command.args(["up", "--listen=127.0.0.1:0", "--pushgateway.listen=127.0.0.1:0", "--node.listen=127.0.0.1:0"]);
+        command.arg(format!("--data={}", dir.path().join("data").display()));
+        started(command)
+    };
+    let (mut up, address, said) = begin();
+    let (pushes, node) = (beside(&said, "pushes"), beside(&said, "host metrics"));
+    let push = |address: &str, path: &str, headers: &[(&str, &str)], body: &str| {
+        firesteel_testkit::exchange(address, "PUT", path, headers, Some(body.as_bytes())).expect("it answers").status
+    };
+    assert_eq!(push(&address, "/pushgateway/metrics/job/main", &[], "a_push 1\n"), 200);
+    assert_eq!(push(&pushes, "/metrics/job/port", &[], "a_push 2\n"), 200);
+    let evil = [("Origin", "http://evil.example")];
+    assert_eq!(push(&address, "/pushgateway/metrics/job/evil", &evil, "a_push 3\n"), 403);
+    assert_eq!(push(&pushes, "/metrics/job/evil", &evil, "a_push 3\n"), 403);
+    assert_eq!(push(&pushes, "/metrics/job/own", &[("Origin", "http://localhost:9091")], "a_push 4\n"), 200);
+    let ask = |address: &str, path: &str| {
+        let answer = firesteel_testkit::exchange(address, "GET", path, &[], None).expect("it answers");
+        String::from_utf8_lossy(&answer.body).into_owned()
+    };
+    assert!(ask(&node, "/metrics").contains("\nnode_load1 "));
+    assert!(ask(&address, "/pushgateway/").contains("Delete Group"));
+    let wait = |address: &str, path: &str, wanted: &str| {
+        let deadline = Instant::now() + Duration::from_secs(60);
+        while !ask(address, path).contains(wanted) {
+            assert!(Instant::now() < deadline, "{path}: no {wanted}: {}", ask(address, path));
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    };
+    wait(&address, "/api/v1/query?query=count(a_push{instance=%22%22})", "\"3\"]");
+    wait(&address, "/api/v1/query?query=a_push{job=%22port%22}", "\"2\"]");
+    wait(&address, "/api/v1/query?query=ALERTS{alertname=%22Watchdog%22,alertstate=%22firing%22}", "\"1\"]");
+    let rules = ask(&address, "/api/v1/rules");
+    assert!(rules.contains("JobWentQuiet") && !rules.contains("\"health\":\"err\""), "{rules}");
+    Command::new("kill").args(["-INT", &up.0.id().to_string()]).status().expect("kill runs");
+    assert!(up.0.wait().expect("it ends").success());
+    let (_up, address, _) = begin();
+    assert!(ask(&address, "/pushgateway/metrics").contains("a_push{instance=\"\",job=\"port\"} 2\n"), "pushes stay");
+}
+
 #[test]
 fn rules_for_this_machine_are_on() {
     let dir = tempfile::tempdir().expect("temp dir");
     let (_up, address, said) = start(&dir.path().join("data"), "127.0.0.1:0");
-    assert!(said.contains("14 alert rules on"), "{said}");
+    assert!(said.contains("16 alert rules on"), "{said}");
     let rules = || {
         let answer = get(&address, &address, "/api/v1/rules");
         answer[answer.find("{\"status\"").unwrap_or(0)..].to_owned()

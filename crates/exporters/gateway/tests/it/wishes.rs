@@ -54,7 +54,7 @@ fn counts_add_up_and_gauges_do_not() {
     assert!(bench.page().contains("f_bucket{instance=\"\",job=\"f\",le=\"1\"} 2.5\n"), "{}", bench.page());
     // Without the mode the last push counts, as ever.
     bench.post("j", "# TYPE c counter\nc{x=\"1\"} 1\n").unwrap();
-    assert!(bench.page().starts_with(&format!("c{{{l},x=\"1\"}} 1\ng")));
+    assert!(bench.page().starts_with(&format!("c{{{l},x=\"1\"}} 1\nf_")), "{}", bench.page());
 }
 
 #[test]

@@ -1,3 +1,5 @@
+//! What is written is read again; what contradicts itself is told.
+
 use firesteel_model::histogram::{FloatHistogram, Histogram, Span};
 use firesteel_proto::encode::{put_bytes_field, put_message, put_some_double, put_some_varint};
 
