@@ -91,7 +91,7 @@ impl Ruling {
 
 /// Checks the rule files that a configuration names.
 pub(crate) fn check(config: &Config, parser: ParserOptions) -> Result<(), RulesError> {
-    let patterns: Vec<&Path> = config.rule_files.iter().map(|pattern| pattern.as_path()).collect();
+    let patterns: Vec<&Path> = config.rule_files.iter().map(firesteel_config::FilePath::as_path).collect();
     check_files(&patterns, config.global.metric_name_validation_scheme, parser)
 }
 

@@ -382,13 +382,13 @@ const RULES: [(&str, &str); 2] = [
     ),
     (
         "b.rules",
-        r#"groups:
+        r"groups:
 - name: zeta
   query_offset: 1s
   rules:
   - {alert: Firing, expr: 'vector(-0.5) < 0', labels: {severity: info}}
   - {record: 'demo:pages', expr: 'sum by (nothing) (page_was_given offset 1s)'}
-"#,
+",
     ),
 ];
 

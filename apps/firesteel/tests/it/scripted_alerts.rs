@@ -142,7 +142,9 @@ impl Alertmanager {
         let server = FakeTarget::start(move |request, out| {
             let alerts: Vec<Value> = serde_json::from_slice(&request.body).unwrap();
             let mut told = own.lock().unwrap();
-            alerts.iter().for_each(|alert| note(&mut told, alert));
+            for alert in &alerts {
+                note(&mut told, alert);
+            }
             drop(told);
             write_answer(out, "200 OK", &[], b"")
         });
@@ -339,7 +341,9 @@ fn notifications_are_the_references_and_outlive_kills() {
     let script = Arc::new(Script { began: Mutex::default(), length_secs });
     let target = targets(&script, &scrapes);
     let address = target.address();
-    actors.iter_mut().for_each(|actor| actor.start(&address, 0, length_secs));
+    for actor in &mut actors {
+        actor.start(&address, 0, length_secs);
+    }
     let deadline = Instant::now() + LIMIT;
     // Three servers, four targets.
     while scrapes.lock().unwrap().len() < 12 {
@@ -376,7 +380,9 @@ fn notifications_are_the_references_and_outlive_kills() {
     while !actors.iter().all(|actor| ended(&actor.told())) && Instant::now() < deadline {
         std::thread::sleep(Duration::from_millis(100));
     }
-    actors.iter_mut().for_each(Actor::note_missed);
+    for actor in &mut actors {
+        actor.note_missed();
+    }
     let held_up = actors.each_ref().map(|actor| actor.held_up(&scrapes));
     let [ours, theirs, killed] = actors.each_ref().map(Actor::told);
     if std::env::var_os("FIRESTEEL_FIGURES").is_some() {
