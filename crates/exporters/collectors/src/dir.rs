@@ -4,7 +4,10 @@ use std::io;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{CWD, Mode, OFlags, openat, readlinkat};
+use hashbrown::HashMap;
+use parking_lot::Mutex;
+use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, openat, readlinkat};
+use rustix::io::Errno;
 
 use crate::CollectError;
 use crate::host::ProcFile;
@@ -16,7 +19,12 @@ const PAGE_BYTES: usize = 4096;
 pub(crate) struct Dir {
     fd: OwnedFd,
     path: PathBuf,
+    /// Files that stay open, by name; `None` where each is opened when it is read.
+    kept: Option<Mutex<HashMap<String, OwnedFd>>>,
 }
+
+/// `SYSFS_MAGIC`, linux/magic.h.
+const SYSFS: u64 = 0x6265_6572;
 
 /// Returns whether the error says that the machine has no such thing, or does not show it.
 pub(crate) fn is_absent(error: &io::Error) -> bool {
@@ -24,8 +32,7 @@ pub(crate) fn is_absent(error: &io::Error) -> bool {
 }
 
 /// What a driver answers for an attribute that it knows but has no value for now; the reference skips these.
-fn has_no_value(error: rustix::io::Errno) -> bool {
-    use rustix::io::Errno;
+fn has_no_value(error: Errno) -> bool {
     matches!(
         error,
         Errno::NOENT
@@ -54,7 +61,7 @@ impl Dir {
     /// Opens a directory; `None` where there is none.
     pub(crate) fn open(path: PathBuf) -> Result<Option<Self>, CollectError> {
         match openat(CWD, &path, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty()) {
-            Ok(fd) => Ok(Some(Self { fd, path })),
+            Ok(fd) => Ok(Some(Self { fd, path, kept: None })),
             Err(error) if is_absent(&error.into()) => Ok(None),
             Err(error) => Err(CollectError::Io { path, source: error.into() }),
         }
@@ -68,7 +75,26 @@ impl Dir {
     pub(crate) fn dir(&self, name: &str) -> Option<Self> {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let fd = openat(&self.fd, name, flags, Mode::empty()).ok()?;
-        Some(Self { fd, path: self.path.join(name) })
+        Some(Self { fd, path: self.path.join(name), kept: None })
+    }
+
+    /// Lets the files that are read from now on stay open: the kernel makes their text anew whenever it is read from its
+    /// start. Only of a real sysfs; a file of any other could be replaced behind our back.
+    pub(crate) fn keep_open(mut self) -> Self {
+        if rustix::fs::fstatfs(&self.fd).is_ok_and(|stat| stat.f_type as u64 == SYSFS) {
+            self.kept = Some(Mutex::default());
+        }
+        self
+    }
+
+    pub(crate) fn is_kept_open(&self) -> bool {
+        self.kept.is_some()
+    }
+
+    /// Returns what tells a directory within from any other that had its name before; `None` where there is none.
+    pub(crate) fn identity(&self, name: &str) -> Option<u64> {
+        let stat = rustix::fs::statat(&self.fd, name, AtFlags::empty()).ok()?;
+        (FileType::from_raw_mode(stat.st_mode) == FileType::Directory).then_some(stat.st_ino)
     }
 
     /// Returns the names of all that is within, sorted.
@@ -168,33 +194,54 @@ impl Dir {
     }
 
     fn with_bytes<T>(&self, name: &str, make: impl FnOnce(&[u8]) -> T) -> Result<Option<T>, CollectError> {
-        let failed = |error: rustix::io::Errno| {
+        let failed = |error: Errno| {
             if has_no_value(error) {
                 return Ok(None);
             }
             Err(CollectError::Io { path: self.path.join(name), source: error.into() })
         };
-        // A fake tree or a wrong root could hold a pipe, which must not stop the scrape.
-        let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK;
-        let file = match openat(&self.fd, name, flags, Mode::empty()) {
-            Ok(file) => file,
-            Err(error) => return failed(error),
-        };
         let mut page = [0; PAGE_BYTES];
-        match rustix::io::read(&file, &mut page) {
-            Ok(n) if n < PAGE_BYTES => Ok(Some(make(&page[..n]))),
-            Ok(_) => {
-                // A whole page: there may be more.
-                let mut bytes = page.to_vec();
-                loop {
-                    match rustix::io::read(&file, &mut page) {
-                        Ok(0) => return Ok(Some(make(&bytes))),
-                        Ok(n) => bytes.extend_from_slice(&page[..n]),
-                        Err(error) => return failed(error),
-                    }
-                }
+        let Some(kept) = &self.kept else {
+            return match self.open_file(name) {
+                Ok(file) => Self::read_whole(&file, &mut page, make).or_else(failed),
+                Err(error) => failed(error),
+            };
+        };
+        let mut kept = kept.lock();
+        if let Some(file) = kept.get(name) {
+            return Self::read_whole(file, &mut page, make).or_else(failed);
+        }
+        match self.open_file(name) {
+            Ok(file) => {
+                let read = Self::read_whole(&file, &mut page, make).or_else(failed);
+                kept.insert(name.to_owned(), file);
+                read
             }
             Err(error) => failed(error),
         }
+    }
+
+    fn open_file(&self, name: &str) -> Result<OwnedFd, Errno> {
+        // A fake tree or a wrong root could hold a pipe, which must not stop the scrape.
+        openat(&self.fd, name, OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK, Mode::empty())
+    }
+
+    /// Reads from the start; a file of `/sys` comes at once.
+    fn read_whole<T>(
+        file: &OwnedFd,
+        page: &mut [u8; PAGE_BYTES],
+        make: impl FnOnce(&[u8]) -> T,
+    ) -> Result<Option<T>, Errno> {
+        let mut read = rustix::io::pread(file, &mut page[..], 0)?;
+        if read < PAGE_BYTES {
+            return Ok(Some(make(&page[..read])));
+        }
+        // A whole page: there may be more.
+        let mut bytes = page.to_vec();
+        while read > 0 {
+            read = rustix::io::pread(file, &mut page[..], bytes.len() as u64)?;
+            bytes.extend_from_slice(&page[..read]);
+        }
+        Ok(Some(make(&bytes)))
     }
 }

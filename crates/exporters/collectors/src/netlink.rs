@@ -153,6 +153,7 @@ impl<'a> Attributes<'a> {
     }
 }
 
+#[expect(clippy::copy_iterator, reason = "a cursor over bytes: who looks twice starts with a copy")]
 impl<'a> Iterator for Attributes<'a> {
     type Item = (u16, &'a [u8]);
 

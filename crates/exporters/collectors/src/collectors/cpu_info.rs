@@ -58,16 +58,16 @@ impl CpuInfo {
             if std::mem::take(&mut first) {
                 let flags = [value("flags"), value("Features")].concat();
                 let help = "The `flags` field of CPU information from /proc/cpuinfo taken from the first core.";
-                put_words(out, &self.flags, "cpu_flag_info", help, "flag", &flags);
+                put_words(out, self.flags.as_ref(), "cpu_flag_info", help, "flag", &flags);
                 let help = "The `bugs` field of CPU information from /proc/cpuinfo taken from the first core.";
-                put_words(out, &self.bugs, "cpu_bug_info", help, "bug", value("bugs"));
+                put_words(out, self.bugs.as_ref(), "cpu_bug_info", help, "bug", value("bugs"));
             }
         }
         Ok(())
     }
 }
 
-fn put_words(out: &mut MetricSink, shown: &Option<DeviceFilter>, name: &str, help: &str, label: &str, words: &str) {
+fn put_words(out: &mut MetricSink, shown: Option<&DeviceFilter>, name: &str, help: &str, label: &str, words: &str) {
     let Some(shown) = shown else { return };
     for word in words.split_ascii_whitespace().filter(|word| !shown.ignores(word)) {
         out.info(name, help, &[(label, word)]);

@@ -1,7 +1,11 @@
 //! Properties of network devices, from `/sys/class/net` or over netlink.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
 use firesteel_cli::FlagDef;
 use firesteel_cli::FlagKind::{Bool, Text};
+use parking_lot::Mutex;
 
 use super::netlink_links;
 use crate::dir::Dir;
@@ -29,7 +33,12 @@ pub(crate) struct Netclass {
     ignore_invalid_speed: bool,
     netlink: bool,
     with_stats: bool,
+    /// Directories of the first devices, with what they are told apart by: twenty files of each are read at every scrape.
+    kept: Mutex<BTreeMap<String, (u64, Arc<Dir>)>>,
 }
+
+/// Each takes some twenty of the process' open files.
+const MOST_KEPT: usize = 8;
 
 impl Netclass {
     pub(crate) fn new(settings: &Settings) -> Result<Self, FilterError> {
@@ -38,6 +47,7 @@ impl Netclass {
             ignore_invalid_speed: settings.bool("collector.netclass.ignore-invalid-speed"),
             netlink: settings.bool("collector.netclass.netlink"),
             with_stats: settings.bool("collector.netclass_rtnl.with-stats"),
+            kept: Mutex::default(),
         })
     }
 }
@@ -72,17 +82,39 @@ impl Collector for Netclass {
         if self.netlink {
             return self.collect_links(&class, out);
         }
-        // Files such as bonding_masters are no devices.
-        for (device, dir) in class.dirs() {
-            if !self.devices.ignores(&device) {
-                self.collect_device(&device, &dir, out);
+        let names = class.names();
+        for device in names.iter().filter(|device| !self.devices.ignores(device)) {
+            // Files such as bonding_masters are no devices.
+            if let Some(dir) = self.device(&class, device) {
+                self.collect_device(device, &dir, out);
             }
         }
+        self.kept.lock().retain(|device, _| names.contains(device));
         Ok(())
     }
 }
 
 impl Netclass {
+    fn device(&self, class: &Dir, device: &str) -> Option<Arc<Dir>> {
+        let identity = class.identity(device)?;
+        let mut kept = self.kept.lock();
+        match kept.get(device) {
+            Some((known, dir)) if *known == identity => return Some(Arc::clone(dir)),
+            // Another device took the name.
+            Some(_) => drop(kept.remove(device)),
+            None => {}
+        }
+        let dir = class.dir(device)?;
+        if kept.len() >= MOST_KEPT {
+            return Some(Arc::new(dir));
+        }
+        let dir = Arc::new(dir.keep_open());
+        if dir.is_kept_open() {
+            kept.insert(device.to_owned(), (identity, Arc::clone(&dir)));
+        }
+        Some(dir)
+    }
+
     /// Drivers differ in what they answer; what cannot be read or understood is left out.
     fn collect_device(&self, device: &str, dir: &Dir, out: &mut MetricSink) {
         let mut flags = None;

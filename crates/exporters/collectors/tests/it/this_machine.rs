@@ -61,3 +61,41 @@ fn a_choice_of_collectors_is_checked() {
     assert_eq!(node.only(&["uname".into()]).unwrap_err().to_string(), "disabled collector: uname");
     assert_eq!(node.only(&["nope".into()]).unwrap_err().to_string(), "missing collector: nope");
 }
+
+#[test]
+fn files_that_stay_open_are_read_anew() {
+    let enabled = ["netclass", "loadavg", "stat", "entropy"].map(str::to_owned).to_vec();
+    let node = NodeCollector::new(&NodeOptions { enabled: enabled.clone(), ..NodeOptions::default() }).unwrap();
+    let scrape = |node: &NodeCollector| {
+        let mut families = Vec::new();
+        node.collect(&mut families);
+        families
+    };
+    let series = |families: &[firesteel_model::MetricFamily]| -> BTreeSet<_> {
+        let of = |family: &firesteel_model::MetricFamily| {
+            let name = family.name.clone();
+            family.metrics.iter().map(|metric| (name.clone(), metric.labels.clone())).collect::<Vec<_>>()
+        };
+        families.iter().flat_map(of).collect()
+    };
+    let value = |families: &[firesteel_model::MetricFamily], name: &str| {
+        let family = families.iter().find(|family| family.name == name).unwrap();
+        match family.metrics[0].value {
+            MetricValue::Counter { value, .. } | MetricValue::Gauge(value) => value,
+            ref other => panic!("{other:?}"),
+        }
+    };
+    let first = scrape(&node);
+    // A device may come or go while tests run: then all is compared once more.
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(60);
+    loop {
+        let again = scrape(&node);
+        let fresh = NodeCollector::new(&NodeOptions { enabled: enabled.clone(), ..NodeOptions::default() }).unwrap();
+        let same = series(&again) == series(&scrape(&fresh));
+        let grown = value(&again, "node_context_switches_total") > value(&first, "node_context_switches_total");
+        if same && grown {
+            break;
+        }
+        assert!(std::time::Instant::now() < deadline, "same series: {same}, grown: {grown}");
+    }
+}
