@@ -1,6 +1,7 @@
 //! The one binary: picks the program by subcommand or link name; `up`.
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)]
 
+mod allocator;
 mod beside;
 mod explain;
 mod host_metrics;
@@ -11,10 +12,7 @@ mod up;
 
 use std::process::ExitCode;
 
-/// The system's allocator keeps pages that a server no longer needs; this one gives them back, and is faster.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 fn main() -> ExitCode {
+    allocator::give_back_soon();
     programs::run(std::env::args_os().map(|word| word.to_string_lossy().into_owned()).collect())
 }
