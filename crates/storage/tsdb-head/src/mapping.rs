@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use firesteel_base::vfs::Vfs;
 use parking_lot::{Condvar, Mutex};
@@ -19,6 +19,8 @@ pub(crate) const SLICE_BYTES: usize = 512 << 10;
 /// The mapper does not wait for its time when this much is sealed.
 const HURRY_BYTES: usize = 4 << 20;
 const EVERY: Duration = Duration::from_secs(60);
+/// After a start that read a log: who waits for the first answers has the disk and the cores first.
+const AFTER_START: Duration = Duration::from_secs(15);
 
 /// What mapping shares between committers and the mapper.
 #[derive(Debug, Default)]
@@ -271,16 +273,20 @@ impl Mapper {
     pub fn start(head: &Arc<Head>, snapshots: Option<(Arc<dyn Vfs>, PathBuf)>) -> io::Result<Self> {
         head.mapping.wanted.lock().stop = false;
         let roll_at = if snapshots.is_some() { ROLL_BYTES } else { u64::MAX };
-        head.mapping.roll_at_bytes.store(roll_at, Ordering::Relaxed);
+        let replayed = head.mapping.logged_bytes.load(Ordering::Relaxed) > 0;
+        let quiet_until = Instant::now() + if replayed { AFTER_START } else { Duration::ZERO };
+        head.mapping.roll_at_bytes.store(if replayed { u64::MAX } else { roll_at }, Ordering::Relaxed);
         let of_thread = Arc::clone(head);
         let mut rolling = snapshots.map(|(vfs, dir)| Rolling::new(vfs, dir));
         let kept = rolling.clone();
         let thread = std::thread::Builder::new().name("fs-mapper".to_owned()).spawn(move || {
+            let mut quiet = replayed;
             loop {
                 {
                     let mut wanted = of_thread.mapping.wanted.lock();
                     if !wanted.now && !wanted.stop {
-                        of_thread.mapping.wake.wait_for(&mut wanted, EVERY);
+                        let every = if quiet { AFTER_START } else { EVERY };
+                        of_thread.mapping.wake.wait_for(&mut wanted, every);
                     }
                     if wanted.stop {
                         return;
@@ -289,6 +295,12 @@ impl Mapper {
                     of_thread.mapping.hurried.store(false, Ordering::Relaxed);
                 }
                 of_thread.map_chunks_or_say();
+                if quiet && Instant::now() < quiet_until {
+                    continue;
+                }
+                if std::mem::take(&mut quiet) {
+                    of_thread.mapping.roll_at_bytes.store(roll_at, Ordering::Relaxed);
+                }
                 if let Some(rolling) = &mut rolling {
                     rolling.write_if_due(&of_thread, ROLL_BYTES);
                 }
