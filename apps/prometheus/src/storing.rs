@@ -9,7 +9,7 @@ use firesteel_go_compat::{format_byte_size, format_duration};
 use firesteel_model::Matcher;
 use firesteel_remote::StoreSource;
 use firesteel_storage::{Appendable, ExemplarQueryable, Querier, Queryable, SeriesExemplars, StorageError};
-use firesteel_tsdb::{Db, DbError, DbOptions, Retention};
+use firesteel_tsdb::{Db, DbError, DbOptions, ReplayProgress, ReplayedSegments, Retention};
 use tracing::warn;
 
 use crate::Options;
@@ -22,20 +22,28 @@ const LEAST_RELOAD_INTERVAL: Duration = Duration::from_secs(1);
 
 /// A place for the database; set once.
 #[derive(Debug, Default)]
-pub(crate) struct LateDb(OnceLock<Arc<Db>>);
+pub(crate) struct LateDb {
+    db: OnceLock<Arc<Db>>,
+    replay: ReplayProgress,
+}
 
 impl LateDb {
     /// Opens the database; blocks while its log is replayed.
     pub(crate) fn open(&self, options: DbOptions) -> Result<Arc<Db>, DbError> {
-        let db = Db::open(options)?;
+        let db = Db::open(DbOptions { replay_progress: self.replay.clone(), ..options })?;
         // A second open would be a mistake of the caller; the first database stays.
-        let _ = self.0.set(db.clone());
+        let _ = self.db.set(db.clone());
         Ok(db)
     }
 
     /// Returns the database once it is open.
     pub(crate) fn get(&self) -> Option<&Arc<Db>> {
-        self.0.get()
+        self.db.get()
+    }
+
+    /// Returns how far the replay of its log is.
+    pub(crate) fn replayed(&self) -> ReplayedSegments {
+        self.replay.read()
     }
 }
 

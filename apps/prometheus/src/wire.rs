@@ -136,6 +136,11 @@ impl StatusSource for Status {
         serde_json::to_string(&metas).map_err(|e| e.to_string())
     }
 
+    fn wal_replay(&self) -> [u64; 3] {
+        let replayed = self.db.replayed();
+        [replayed.min, replayed.max, replayed.current]
+    }
+
     fn storage_fault(&self) -> Option<&'static str> {
         self.db.get().and_then(|db| db.health().refuses_pushes())
     }

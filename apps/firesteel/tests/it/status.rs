@@ -6,7 +6,7 @@ use std::process::Command;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use firesteel_testkit::{Page, PageServer, Server, peer, tool};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 fn config(target: &PageServer) -> String {
     format!(
@@ -99,6 +99,18 @@ fn status_tsdb_is_the_references() {
     let keys = |v: &Value| v.as_object().unwrap().keys().cloned().collect::<BTreeSet<_>>();
     assert_eq!(keys(&status["data"]), keys(&reference["data"]));
     assert_eq!(keys(head), keys(&reference["data"]["headStats"]));
+}
+
+/// The numbers are what 3.14 answered: the first segment, the one that is written now, and the last that was read.
+#[test]
+fn walreplay_tells_of_the_segments_that_were_replayed() {
+    let dir = tempfile::tempdir().unwrap();
+    for segments in 0..3 {
+        let server = Server::start(crate::firesteel(), &["prometheus"], dir.path(), "").unwrap();
+        let status = server.json("/api/v1/status/walreplay", &[]).unwrap();
+        assert_eq!(status["data"], json!({"min": 0, "max": segments, "current": segments}));
+        server.stop().unwrap();
+    }
 }
 
 #[test]

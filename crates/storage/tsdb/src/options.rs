@@ -9,7 +9,7 @@ use firesteel_base::vfs::{OsVfs, Vfs};
 use firesteel_tsdb_head::{Head, HeadOptions};
 use firesteel_tsdb_wal::{Compression, WalOptions};
 
-use crate::Retention;
+use crate::{ReplayProgress, Retention};
 
 /// Settings of one database.
 #[derive(Clone, Debug)]
@@ -65,6 +65,8 @@ pub struct DbOptions {
     pub memory_snapshot: bool,
     /// With less free space than this, samples that must be durable are refused; 0 = never.
     pub low_space_bytes: u64,
+    /// Shows how far the replay is while the database opens.
+    pub replay_progress: ReplayProgress,
     /// Compact, map and reload by threads of its own; otherwise only when asked to.
     pub background: bool,
     /// The file system that all but the lock file is kept in: a test's may fail on demand.
@@ -105,6 +107,7 @@ impl DbOptions {
             starts: false,
             zero_at_start: false,
             low_space_bytes: 64 << 20,
+            replay_progress: ReplayProgress::default(),
             background: true,
             vfs: Arc::new(OsVfs),
         }

@@ -11,7 +11,7 @@ use firesteel_storage::{MergeQuerier, Querier, Queryable, StorageError};
 use firesteel_tsdb_block::{Block, Hint, Ulid};
 use firesteel_tsdb_head::{Head, HeadQuerier, Log};
 
-use crate::{DbError, DbOptions, head_begin, replay};
+use crate::{DbError, DbOptions, ReplayProgress, head_begin, replay};
 
 /// The blocks and the replayed head of a directory, as they were when it was opened.
 #[derive(Debug)]
@@ -46,7 +46,7 @@ impl ReadOnlyDb {
         }
         let log = dir.join("wal");
         if log.is_dir() {
-            replay::replay(&head, &vfs, &log, false)?;
+            replay::replay(&head, &vfs, &log, false, &ReplayProgress::default())?;
         }
         Ok(Self { blocks, head })
     }

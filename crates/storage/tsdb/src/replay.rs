@@ -7,7 +7,7 @@ use std::time::Instant;
 use firesteel_base::vfs::Vfs;
 use firesteel_model::SeriesRef;
 
-use crate::{DbError, late_log};
+use crate::{DbError, ReplayProgress, late_log};
 use firesteel_tsdb_head::ReplayStats;
 use firesteel_tsdb_head::{ChunkSnapshot, Head, Replay, Snapshot, delete_chunk_snapshots, last_chunk_snapshot};
 use firesteel_tsdb_wal::{self as wal, WalError, WalReader};
@@ -19,6 +19,7 @@ pub(super) fn replay(
     vfs: &Arc<dyn Vfs>,
     dir: &Path,
     chunk_snapshots: bool,
+    progress: &ReplayProgress,
 ) -> Result<(ReplayStats, Vec<SeriesRef>), DbError> {
     let start = Instant::now();
     let snapshot = Snapshot::open(vfs.as_ref(), &dir.with_file_name("firesteel"), dir, head);
@@ -43,6 +44,13 @@ pub(super) fn replay(
         failed = taken.is_err();
         !failed
     });
+    let there = wal::list_segments(vfs.as_ref(), dir)?;
+    let first = match (&begun, own) {
+        (Some(theirs), _) => Some(theirs.segment),
+        (None, Some((segment, _))) => Some(segment),
+        (None, None) => wal::last_checkpoint(vfs.as_ref(), dir)?.or(there.first().cloned()).map(|s| s.index),
+    };
+    progress.begin(first.unwrap_or(0), there.last().map(|s| s.index));
     let mut reader = match (&begun, own) {
         (Some(theirs), _) => reader_behind(vfs, dir, theirs)?,
         (None, Some((segment, offset))) => WalReader::open_at(Arc::clone(vfs), dir, segment, offset)?,
@@ -61,6 +69,7 @@ pub(super) fn replay(
                 if last_segment != Some(record.segment) {
                     last_segment = Some(record.segment);
                     segments += 1;
+                    progress.reached(record.segment);
                 }
                 if let Err(e) = replay.record(record.bytes) {
                     not_understood += 1;
@@ -82,7 +91,8 @@ pub(super) fn replay(
             Err(e) => return Err(e.into()),
         }
     }
-    repaired |= replay_late(&mut replay, vfs, &dir.with_file_name(late_log::DIR))?;
+    repaired |= replay_late(&mut replay, vfs, &dir.with_file_name(late_log::DIR), progress)?;
+    progress.end();
     let (mut stats, aliases) = replay.finish();
     stats.segments = segments;
     stats.undecodable_records = not_understood;
@@ -139,12 +149,22 @@ fn reader_behind(vfs: &Arc<dyn Vfs>, dir: &Path, snapshot: &ChunkSnapshot) -> Re
 }
 
 /// Reads the log of out-of-order samples; returns whether it was cut at a fault.
-fn replay_late(replay: &mut Replay<'_>, vfs: &Arc<dyn Vfs>, dir: &Path) -> Result<bool, DbError> {
+fn replay_late(
+    replay: &mut Replay<'_>,
+    vfs: &Arc<dyn Vfs>,
+    dir: &Path,
+    progress: &ReplayProgress,
+) -> Result<bool, DbError> {
+    let there = wal::list_segments(vfs.as_ref(), dir)?;
+    if let (Some(first), Some(last)) = (there.first(), there.last()) {
+        progress.begin(first.index, Some(last.index));
+    }
     let mut reader = WalReader::open(Arc::clone(vfs), dir)?;
     let mut not_understood = false;
     loop {
         match reader.next_record() {
             Ok(Some(record)) => {
+                progress.reached(record.segment);
                 if let Err(e) = replay.late_record(record.bytes)
                     && !std::mem::replace(&mut not_understood, true)
                 {

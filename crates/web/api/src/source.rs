@@ -206,6 +206,10 @@ pub trait StatusSource: Send + Sync {
     fn tsdb(&self, limit: usize) -> TsdbStatus;
     /// Returns the `meta.json` of each loaded block, as a JSON list.
     fn blocks(&self) -> Result<String, String>;
+    /// Returns how far the replay of the logs is, in segments: the first, the last, and the one that was read.
+    fn wal_replay(&self) -> [u64; 3] {
+        [0; 3]
+    }
     /// Returns why samples cannot be made durable now; `None` when they can.
     fn storage_fault(&self) -> Option<&'static str>;
     /// Appends the server's own metrics in the form that `accept` asks for; returns the content type.

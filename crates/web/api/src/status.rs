@@ -130,9 +130,10 @@ pub(crate) async fn blocks(State(api): State<Arc<Api>>) -> Response {
     }
 }
 
-/// Replay is measured in segments; before the head reports progress here, all of it is either to come or done.
-pub(crate) async fn wal_replay() -> Response {
+/// Served before the server is ready, which is when it is of use.
+pub(crate) async fn wal_replay(State(api): State<Arc<Api>>) -> Response {
+    let [min, max, current] = api.status.wal_replay();
     success(&[], |json| {
-        json.raw(r#"{"min":0,"max":0,"current":0}"#);
+        json.raw(&format!(r#"{{"min":{min},"max":{max},"current":{current}}}"#));
     })
 }

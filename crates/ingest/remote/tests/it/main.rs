@@ -5,3 +5,4 @@ mod endpoint;
 mod histograms;
 mod pushes;
 mod reads;
+mod starts;

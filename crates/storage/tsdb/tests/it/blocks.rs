@@ -37,6 +37,24 @@ pub(crate) fn fill(db: &Db, model: &mut Model, from: i64, to: i64) {
     }
 }
 
+#[test]
+fn a_head_that_is_due_waits_as_long_as_it_is_told() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let options = options(dir.path());
+    let mut model = Model::default();
+    for (delay, blocks) in [(Duration::from_hours(1), false), (Duration::ZERO, true)] {
+        let db = Db::open(DbOptions { compaction_delay: delay, background: false, ..options.clone() }).expect("opens");
+        if model.0.is_empty() {
+            fill(&db, &mut model, 1_700_000_100_000, 1_700_000_100_000 + 10 * MINUTE);
+        }
+        for _turn in 0..2 {
+            db.compact().expect("compacts");
+        }
+        assert_eq!((!db.blocks().is_empty(), answer(&db) == model.0), (blocks, true), "{delay:?}");
+        db.close().expect("closes");
+    }
+}
+
 fn block_names(dir: &Path) -> BTreeSet<String> {
     let names = std::fs::read_dir(dir).expect("lists").flatten().map(|e| e.file_name().to_string_lossy().into_owned());
     names.filter(|n| n.len() >= 26).collect()
