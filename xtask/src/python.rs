@@ -14,9 +14,16 @@ pub(crate) fn prepare() -> Result<()> {
     if std::fs::read_to_string(&mark).is_ok_and(|have| have == wanted) {
         return Ok(());
     }
-    let mut make = shell::command(&["python3", "-m", "venv", "--clear"]);
-    make.arg(&home);
-    shell::run(make)?;
+    let make = || {
+        let mut make = shell::command(&["python3", "-m", "venv", "--clear"]);
+        make.arg(&home);
+        shell::run(make)
+    };
+    // Debian's Python comes without.
+    if make().is_err() {
+        shell::install(&["python3-venv"])?;
+        make()?;
+    }
     let mut install = shell::command(&[&home.join("bin/pip").display().to_string(), "install", "--quiet"]);
     install.args(PACKAGES);
     shell::run(install)?;

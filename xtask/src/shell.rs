@@ -61,14 +61,16 @@ pub(crate) fn step(name: &str, body: impl FnOnce() -> Result<()>) -> Result<()> 
 /// Installs Debian packages that a test needs and the machine lacks; only as root, else says what to install.
 pub(crate) fn need(programs: &[(&str, &str)]) -> Result<()> {
     let missing: Vec<&str> = programs.iter().filter(|(p, _)| which(p).is_none()).map(|(_, package)| *package).collect();
-    if missing.is_empty() {
-        return Ok(());
-    }
+    if missing.is_empty() { Ok(()) } else { install(&missing) }
+}
+
+/// Installs Debian packages; only as root, else says what to install.
+pub(crate) fn install(missing: &[&str]) -> Result<()> {
     if output(command(&["id", "-u"]))?.trim() != "0" {
         bail!("missing programs; as root: apt-get install {}", missing.join(" "));
     }
     run(command(&["apt-get", "update", "-qq"]))?;
     let mut install = command(&["apt-get", "install", "-y", "-qq", "--no-install-recommends"]);
-    install.args(&missing).env("DEBIAN_FRONTEND", "noninteractive").stdout(std::process::Stdio::null());
+    install.args(missing).env("DEBIAN_FRONTEND", "noninteractive").stdout(std::process::Stdio::null());
     run(install)
 }

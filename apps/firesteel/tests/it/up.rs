@@ -142,7 +142,7 @@ fn rules_for_this_machine_are_on() {
         std::thread::sleep(Duration::from_millis(100));
     }
     let answer = rules();
-    assert_eq!(answer.matches("\"health\":\"ok\"").count(), 14, "{answer}");
+    assert_eq!(answer.matches("\"health\":\"ok\"").count(), 16, "{answer}");
     let watchdog = answer.find("\"name\":\"Watchdog\"").expect("it is there");
     assert!(answer[..watchdog].ends_with("\"state\":\"firing\","), "{answer}");
 }
