@@ -12,6 +12,8 @@ use serde_json::{Value, json};
 use super::process::Usage;
 use crate::{peers, shell};
 
+/// Between scrapes an exporter rests; so does the memory that is measured.
+const REST: Duration = Duration::from_secs(5);
 /// Scrapes before measuring: caches are filled, threads are there.
 const WARM_UP: u64 = 50;
 
@@ -132,30 +134,33 @@ fn parse(args: &[&str]) -> Result<Options> {
 
 fn report(options: &Options, exporters: &[Exporter]) -> Result<()> {
     let scrapes = options.scrapes * options.rounds;
+    std::thread::sleep(REST);
     println!("\n{scrapes} scrapes of each, default flags\n");
     println!(
-        "{:<14} {:>8} {:>10} {:>14} {:>9} {:>9}",
-        "server", "series", "page kB", "CPU ms/scrape", "RSS MB", "anon MB"
+        "{:<14} {:>8} {:>10} {:>14} {:>12} {:>9} {:>9}",
+        "server", "series", "page kB", "CPU ms/scrape", "RSS MB, rest", "anon MB", "peak MB"
     );
     let mut rows = Vec::new();
     for e in exporters {
         let usage = Usage::of(e.child.id())?;
         let cpu_ms = e.cpu_seconds * 1e3 / scrapes as f64;
         println!(
-            "{:<14} {:>8} {:>10.1} {cpu_ms:>14.3} {:>9.1} {:>9.1}",
+            "{:<14} {:>8} {:>10.1} {cpu_ms:>14.3} {:>12.1} {:>9.1} {:>9.1}",
             e.name,
             e.series,
             e.page_bytes as f64 / 1e3,
             usage.rss_bytes as f64 / 1e6,
-            usage.rss_anon_bytes as f64 / 1e6
+            usage.rss_anon_bytes as f64 / 1e6,
+            usage.rss_peak_bytes as f64 / 1e6
         );
         rows.push((e, cpu_ms, usage));
     }
     if let [ours, theirs] = rows.as_slice() {
         println!(
-            "\nratio ours/theirs: CPU per scrape 1/{:.1}, RSS 1/{:.1}",
+            "\nratio ours/theirs: CPU per scrape 1/{:.2}, RSS at rest 1/{:.2}, at its peak 1/{:.2}",
             theirs.1 / ours.1,
-            theirs.2.rss_bytes as f64 / ours.2.rss_bytes as f64
+            theirs.2.rss_bytes as f64 / ours.2.rss_bytes as f64,
+            theirs.2.rss_peak_bytes as f64 / ours.2.rss_peak_bytes as f64
         );
     }
     if options.save {
@@ -165,7 +170,8 @@ fn report(options: &Options, exporters: &[Exporter]) -> Result<()> {
             .map(|(e, cpu_ms, usage)| {
                 json!({
                     "server": e.name, "series": e.series, "page_bytes": e.page_bytes, "cpu_ms_per_scrape": cpu_ms,
-                    "rss_bytes": usage.rss_bytes, "rss_anon_bytes": usage.rss_anon_bytes,
+                    "rss_at_rest_bytes": usage.rss_bytes, "rss_anon_bytes": usage.rss_anon_bytes,
+                    "rss_peak_bytes": usage.rss_peak_bytes,
                 })
             })
             .collect();
