@@ -200,7 +200,7 @@ impl Connection {
         );
         self.stream.write_all(request.as_bytes())?;
         let mut got = Vec::new();
-        let mut buffer = [0; 64 << 10];
+        let mut buffer = [0; 16 << 10];
         loop {
             let n = self.stream.read(&mut buffer)?;
             if n == 0 {
