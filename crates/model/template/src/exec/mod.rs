@@ -21,6 +21,8 @@ use crate::value::Value;
 
 /// How many templates, blocks and pipelines may be under way inside each other. Go allows 100,000 templates.
 const MAX_DEPTH: usize = 250;
+/// What a run that a function of another run begins (`tmpl`) counts for: it takes so much more of the stack.
+const RUN_DEPTH: usize = 25;
 
 pub(crate) type Trees = BTreeMap<String, Arc<Tree>>;
 
@@ -68,7 +70,18 @@ pub(crate) fn execute(setting: Setting<'_>, name: &str, data: &Value) -> Done<St
         return Err(TemplateError { name: name.to_owned(), line: 0, offset: 0, message, text });
     };
     let mut exec = Exec { setting, tree, vars: vec![("$", data.clone())], out: String::new(), at: None };
-    exec.walk_list(data, &tree.root)?;
+    let depth = &exec.setting.spent.depth;
+    if depth.load(Ordering::Relaxed) + RUN_DEPTH > MAX_DEPTH {
+        return exec.error(format!("exceeded maximum template depth ({MAX_DEPTH})"));
+    }
+    let before = depth.fetch_add(RUN_DEPTH, Ordering::Relaxed);
+    // The first run is the whole depth's.
+    if before == 0 {
+        depth.fetch_sub(RUN_DEPTH, Ordering::Relaxed);
+    }
+    let walked = exec.walk_list(data, &tree.root);
+    exec.setting.spent.depth.store(before, Ordering::Relaxed);
+    walked?;
     Ok(exec.out)
 }
 
