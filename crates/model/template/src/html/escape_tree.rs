@@ -17,11 +17,13 @@ use crate::parse::{Branch, Node, Pipe, Tree, position};
 /// How many templates, each for a context of its own, may be made of those there are.
 const MAX_TREES: usize = 10_000;
 /// How many nodes may be looked at. Each loop is walked twice, and loops in it twice as often; Go has no bound.
-const MAX_VISITS: usize = 200_000;
+const MAX_VISITS: usize = 20_000;
+/// How deep templates may call each other, each for a context of its own.
+const MAX_CALLS: usize = 40;
 
 /// Escapes a template and all that it calls.
 pub(super) fn escaped(trees: &Trees, name: &str) -> Result<Trees, TemplateError> {
-    let mut escaper = Escaper { trees, known: Known::default(), loops: Vec::new(), source: None, visits: 0 };
+    let mut escaper = Escaper { trees, known: Known::default(), loops: Vec::new(), source: None, visits: 0, calls: 0 };
     let (c, _) = escaper.tree(Context::default(), name, None);
     let fault = match c.fault {
         Some(fault) => fault,
@@ -56,6 +58,7 @@ struct Escaper<'a> {
     /// The template at hand, for places of faults.
     source: Option<&'a Tree>,
     visits: usize,
+    calls: usize,
 }
 
 impl<'a> Escaper<'a> {
@@ -308,10 +311,12 @@ impl<'a> Escaper<'a> {
             let fault = pos.map_or_else(|| Fault::new(words.clone()), |pos| self.fault(pos, words.clone()));
             return (Context::failed(fault), mangled);
         };
-        if self.known.ends.len() >= MAX_TREES {
+        if self.known.ends.len() >= MAX_TREES || self.calls >= MAX_CALLS {
             return (Context::failed(Fault::new("too many contexts for templates")), mangled);
         }
+        self.calls += 1;
         let end = self.end_of(c, tree, &mangled);
+        self.calls -= 1;
         (end, mangled)
     }
 
