@@ -90,6 +90,8 @@ pub struct Ingester {
     pub(crate) labels: SampleLabels,
     pub(crate) exemplar_labels: SampleLabels,
     pub(crate) builder: LabelsBuilder,
+    /// The bytes of a label set under way.
+    pub(crate) packed: Vec<u8>,
     pub(crate) rebuild: Rebuild,
     pub(crate) vanished: Vec<SeriesRef>,
     pub(crate) alive: FastHashSet<SeriesRef>,

@@ -19,6 +19,7 @@ mod metadata_store;
 mod metrics;
 mod new_lines;
 mod page_order;
+mod plain_labels;
 mod pool;
 mod report;
 mod rows;

@@ -98,7 +98,11 @@ impl<'b, S: Source<'b>> Run<'_, 'b, S> {
         let keep = len <= LINE_MAX;
         self.counts.scraped += 1;
         self.source.labels(&mut self.s.labels)?;
-        let Some(labels) = self.rules.apply(&self.s.labels, &mut self.s.builder)? else {
+        let labels = match self.rules.plain(&self.s.labels, &mut self.s.packed) {
+            None => self.rules.apply(&self.s.labels, &mut self.s.builder)?,
+            plain => plain,
+        };
+        let Some(labels) = labels else {
             if keep {
                 self.push_new(Entry::new(fingerprint, len, Kind::Dropped, SeriesRef(0), false));
             }

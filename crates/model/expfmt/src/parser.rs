@@ -117,8 +117,10 @@ impl<'a> Parser<'a> {
     /// summaries in OpenMetrics' float format (upstream: `normalizeFloatsInLabelValues`).
     pub fn labels(&self, out: &mut SampleLabels) -> Result<(), LabelsError> {
         out.clear();
+        // Looked at once, then cut. A line that is no text somewhere may be some where it counts.
+        let line = std::str::from_utf8(self.lexer.range(self.line, self.lexer.i)).ok();
         let name = self.name.unwrap_or_default();
-        let name = self.text_of(name).ok_or_else(|| self.bad_name())?;
+        let name = self.text_of(line, name).ok_or_else(|| self.bad_name())?;
         out.push(firesteel_model::METRIC_NAME, &name);
         let with_type = self.options.type_and_unit_labels && self.metric_type != MetricType::Unknown;
         let unit = if self.options.type_and_unit_labels { self.unit } else { &[] };
@@ -130,7 +132,7 @@ impl<'a> Parser<'a> {
             out.push("__unit__", unit);
         }
         for &(label, value) in &self.labels {
-            let label = self.text_of(label).ok_or_else(|| self.bad_name())?;
+            let label = self.text_of(line, label).ok_or_else(|| self.bad_name())?;
             if self.options.type_and_unit_labels
                 && match &*label {
                     "__name__" => !name.is_empty(),
@@ -141,7 +143,7 @@ impl<'a> Parser<'a> {
             {
                 continue;
             }
-            let value = self.text_of(value).unwrap_or_default();
+            let value = self.text_of(line, value).unwrap_or_default();
             match normalise::label_value(self.metric_type, &label, &value) {
                 Some(normal) => out.push(&label, &normal),
                 None => out.push(&label, &value),
@@ -260,9 +262,13 @@ impl<'a> Parser<'a> {
         self.metric_type = other.metric_type;
     }
 
-    /// Returns the unescaped text of a name or value, `None` when it is not UTF-8.
-    fn text_of(&self, span: Span) -> Option<Cow<'a, str>> {
-        std::str::from_utf8(self.lexer.range(span.from, span.to)).ok().map(escape::label)
+    /// Returns the unescaped text of a name or value, `None` when it is not UTF-8. `line` is the present line, if that is.
+    #[inline]
+    fn text_of(&self, line: Option<&'a str>, span: Span) -> Option<Cow<'a, str>> {
+        let (from, to) = (span.from.checked_sub(self.line), span.to.checked_sub(self.line));
+        let cut = line.zip(from.zip(to)).and_then(|(line, (from, to))| line.get(from..to));
+        let text = cut.or_else(|| std::str::from_utf8(self.lexer.range(span.from, span.to)).ok());
+        text.map(escape::label)
     }
 
     #[cold]
