@@ -115,7 +115,9 @@ fn is_own(hosts: &[String], request: &Request) -> bool {
         let bare = authority.rsplit_once(':').filter(port).map_or(authority, |(host, _)| host);
         hosts.iter().any(|host| host.eq_ignore_ascii_case(bare))
     };
-    let host = text(header::HOST).or_else(|| request.uri().authority().map(|a| a.as_str())).unwrap_or_default();
+    let host = text(header::HOST)
+        .or_else(|| request.uri().authority().map(axum::http::uri::Authority::as_str))
+        .unwrap_or_default();
     let origin_is_ours = |origin: &str| origin.split_once("://").is_some_and(|(_, authority)| is_ours(authority));
     is_ours(host) && text(header::ORIGIN).is_none_or(origin_is_ours)
 }

@@ -219,7 +219,7 @@ fn slowest_of_corpus(ours: &Path, home: &Path) -> Result<Vec<Value>> {
     };
     let text = corpus.join("exposition/text");
     let mut files: Vec<_> =
-        fs::read_dir(&text)?.filter_map(|entry| Some(entry.ok()?.file_name().into_string().ok()?)).collect();
+        fs::read_dir(&text)?.filter_map(|entry| entry.ok()?.file_name().into_string().ok()).collect();
     files.sort();
     let served = text.clone();
     let pages = PageServer::start(move |path| {

@@ -25,7 +25,7 @@ impl<'l> Sorted<'l> {
         self.len += 1;
         // Lines mostly have their labels in order, and targets always.
         while let Some([before, here]) = at.checked_sub(1).and_then(|from| self.pairs.get_mut(from..=at)) {
-            match (*before).0.cmp(here.0) {
+            match before.0.cmp(here.0) {
                 std::cmp::Ordering::Less => return true,
                 std::cmp::Ordering::Equal => return false,
                 std::cmp::Ordering::Greater => std::mem::swap(before, here),

@@ -67,7 +67,8 @@ impl Db {
         let told = Snapshot::chunks_end(vfs.as_ref(), &options.dir.join("firesteel"));
         head.open_chunks_head(Arc::clone(vfs), &options.dir.join("chunks_head"), min_valid, told)?;
         let wal_dir = options.dir.join("wal");
-        let (replay, aliases) = replay::replay(&head, vfs, &wal_dir, options.memory_snapshot, &options.replay_progress)?;
+        let (replay, aliases) =
+            replay::replay(&head, vfs, &wal_dir, options.memory_snapshot, &options.replay_progress)?;
         let wal_options = options.wal_options();
         let wal = Wal::open(Arc::clone(vfs), &wal_dir, wal_options)?;
         vfs.sync_dir(&options.dir).map_err(DbError::io("sync", &options.dir))?;

@@ -22,7 +22,7 @@ pub struct UiOptions {
 }
 
 /// Addresses that the page's own router understands.
-const PAGES: &[&str] = 
+const PAGES: &[&str] =
     &["/query", "/graph", "/alerts", "/rules", "/targets", "/status", "/tsdb-status", "/flags", "/config"];
 
 const NO_PAGE: &str = "<!doctype html><title>Firesteel</title><p>This build carries no page. \

@@ -13,7 +13,9 @@ fn request(name: &str, samples: &[(i64, f64, i64)]) -> Vec<u8> {
     let mut encoder = v2::Encoder::default();
     let refs = [encoder.symbol("__name__"), encoder.symbol(name)];
     encoder.series(&refs, |out| {
-        samples.iter().for_each(|&(t, v, start)| v2::put_sample(out, T0 + t * 1000, v, T0 + start * 1000));
+        for &(t, v, start) in samples {
+            v2::put_sample(out, T0 + t * 1000, v, T0 + start * 1000);
+        }
     });
     encoder.finish()
 }

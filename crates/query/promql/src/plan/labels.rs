@@ -97,11 +97,15 @@ impl Plan {
             Self::Timestamp(selector) | Self::StartTimestamp(selector) => selector.want(wanted.renamed()),
             Self::RangeCall { source, params, .. } => {
                 source.want(wanted.renamed());
-                params.iter_mut().for_each(|param| param.want(ALL));
+                for param in params {
+                    param.want(ALL);
+                }
             }
             Self::Map { input, params, .. } => {
                 input.want(wanted.renamed());
-                params.iter_mut().for_each(|param| param.want(ALL));
+                for param in params {
+                    param.want(ALL);
+                }
             }
             Self::VectorScalar { vector, scalar, .. } => {
                 vector.want(wanted.renamed());
@@ -167,7 +171,9 @@ impl Plan {
             | Self::At(_, input)
             | Self::StepInvariant(input) => f(input),
             Self::HistogramQuantile { quantiles, input, .. } => {
-                quantiles.iter_mut().for_each(|(quantile, _)| f(quantile));
+                for (quantile, _) in quantiles {
+                    f(quantile);
+                }
                 f(input);
             }
             Self::HistogramFraction { lower, upper, input, .. } => [lower, upper, input].into_iter().for_each(|p| f(p)),

@@ -356,6 +356,12 @@ fn parse_whole(text: &str) -> Option<i64> {
     if text.starts_with('-') { 0i64.checked_sub_unsigned(magnitude) } else { i64::try_from(magnitude).ok() }
 }
 
+/// Compiles a pattern that may match anywhere.
+fn search(pattern: &str) -> Result<TextMatch, String> {
+    let regex = AnchoredRegex::new(&format!(".*(?:{pattern}).*")).map_err(|e| e.to_string())?;
+    Ok(TextMatch::Search(regex, pattern.to_owned()))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -383,10 +389,4 @@ mod tests {
             assert_eq!(parse_number(text), None, "{text}");
         }
     }
-}
-
-/// Compiles a pattern that may match anywhere.
-fn search(pattern: &str) -> Result<TextMatch, String> {
-    let regex = AnchoredRegex::new(&format!(".*(?:{pattern}).*")).map_err(|e| e.to_string())?;
-    Ok(TextMatch::Search(regex, pattern.to_owned()))
 }

@@ -7,6 +7,10 @@ use crate::{CollectError, MetricSink};
 
 /// The hierarchies of control groups. Version 1 has one for each controller.
 #[derive(Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "a handful for each container, most of them of the larger kind where it is used"
+)]
 pub(super) enum Version {
     Two(Dir),
     One {
