@@ -1,7 +1,6 @@
 //! promtool: check, query, test, tsdb.
 //!
-//! [`run`] is the program: what upstream's promtool 3.14 prints and exits with, plus our diagnostics. Commands of
-//! upstream's that are not built yet say so and exit with 2; the help does not list them.
+//! [`run`] is the program: what upstream's promtool 3.14 prints and exits with, plus our diagnostics and `rules try`.
 #![forbid(unsafe_code)]
 
 mod app;
