@@ -25,6 +25,7 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
+use crate::auto_reload::AutoReload;
 use crate::config_source::ConfigError;
 use crate::external_url::{ExternalUrl, route_prefix};
 use crate::metrics::ServerMetrics;
@@ -35,7 +36,7 @@ use crate::reload::{Refused, Reloader};
 use crate::ruling::{self, Ruling};
 use crate::scraping::Scraping;
 use crate::shutdown::Ending;
-use crate::storing::{LateDb, db_options, store_source};
+use crate::storing::{LateDb, db_options, retention, store_source};
 use crate::wire::{Admin, Lifecycle, Queries, ReloadRequest, Status};
 use crate::{Options, host};
 
@@ -50,6 +51,7 @@ pub struct StartError {
 pub struct App {
     options: Options,
     config: Config,
+    auto_reload: AutoReload,
     listeners: Vec<Listener>,
     external: ExternalUrl,
     web: Option<Arc<WebConfigFile>>,
@@ -79,6 +81,8 @@ impl App {
             StartError { text: e.faults, code: 2 }
         })?;
         refuse_unsupported(&options, &idle)?;
+        let auto_reload = AutoReload::new(options.auto_reload, &options.config, &config);
+        check_percentage(&options, &config)?;
         ruling::check(&config, options.parser).map_err(|e| {
             let file = options.config.name();
             error!(file, err = %e, "Error loading rule file patterns from config (--config.file={file:?})");
@@ -120,7 +124,7 @@ impl App {
         {
             external.host = format!("{}:{}", host::hostname(), first.address().port());
         }
-        Ok(Self { options, config, listeners, external, web: web.map(Arc::new), registry, metrics })
+        Ok(Self { options, config, auto_reload, listeners, external, web: web.map(Arc::new), registry, metrics })
     }
 
     /// Returns the addresses that are listened on.
@@ -282,6 +286,8 @@ impl App {
         info!("Server is ready to receive web requests.");
         when_ready();
 
+        let config_now = || reloader.config.load_full();
+        let mut auto = self.auto_reload;
         loop {
             tokio::select! {
                 name = signals.end() => {
@@ -293,12 +299,25 @@ impl App {
                     break;
                 }
                 _ = hangup.recv() => {
+                    let found = auto.now(&config_now());
                     // What went wrong is in the log; nobody else waits for it.
-                    let _ = reloader.reload().await;
+                    if reloader.reload().await.is_ok() {
+                        auto.applied(found);
+                    }
                 }
                 Some(done) = reload_requests.recv() => {
+                    let found = auto.now(&config_now());
+                    let outcome = reloader.reload().await;
+                    if outcome.is_ok() {
+                        auto.applied(found);
+                    }
                     // Whoever asked may be gone; the reload counts all the same.
-                    let _ = done.send(reloader.reload().await);
+                    let _ = done.send(outcome);
+                }
+                found = auto.changed(config_now) => {
+                    if reloader.reload().await.is_ok() {
+                        auto.applied(found);
+                    }
                 }
             }
         }
@@ -333,6 +352,19 @@ fn log_tls(web: Option<&WebConfigFile>, address: SocketAddr) {
         Some(web) if web.is_tls() => info!(component = "web", http2 = web.http2(), %address, "TLS is enabled."),
         _ => info!(component = "web", http2 = false, %address, "TLS is disabled."),
     }
+}
+
+/// Refuses a retention by percentage of a file system that does not tell its size.
+fn check_percentage(options: &Options, config: &Config) -> Result<(), StartError> {
+    let percentage = retention(config).percentage;
+    if percentage > 0.0 && host::capacity_bytes(&options.data_dir) == 0 {
+        let dir = options.data_dir.display();
+        let text = format!(
+            "unable to detect total capacity of metric storage at {dir}, please disable retention percentage ({percentage}%)\n"
+        );
+        return Err(StartError { text, code: 2 });
+    }
+    Ok(())
 }
 
 /// Refuses flags and sections that do not act, all of them at once, unless told to go on.

@@ -18,8 +18,8 @@ const AGENT: &str = "only with --agent, which is refused";
 /// Every flag of the table in `flags.rs`, in its order.
 pub(crate) const FATES: &[(&str, Fate)] = &[
     ("config.file", Acts),
-    ("config.auto-reload", Refused("reloading by itself is not built yet; send SIGHUP or POST /-/reload")),
-    ("config.auto-reload-interval", Accepted("only with --config.auto-reload, which is refused")),
+    ("config.auto-reload", Acts),
+    ("config.auto-reload-interval", Accepted("only with --config.auto-reload")),
     ("web.listen-address", Acts),
     ("auto-gomaxprocs", Accepted(GO)),
     ("auto-gomemlimit", Accepted(GO)),

@@ -120,3 +120,10 @@ mod tests {
         assert!(spare < all, "{spare} of {all}");
     }
 }
+
+/// Returns the bytes of the file system that `dir` is on or will be made on; 0 when they cannot be told.
+pub(crate) fn capacity_bytes(dir: &Path) -> u64 {
+    let absolute = std::path::absolute(dir).unwrap_or_else(|_| dir.to_owned());
+    let there = absolute.ancestors().find(|path| path.exists()).unwrap_or(&absolute);
+    rustix::fs::statvfs(there).map_or(0, |fs| fs.f_blocks.saturating_mul(fs.f_frsize))
+}

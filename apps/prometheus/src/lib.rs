@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 mod app;
+mod auto_reload;
 mod config_source;
 mod external_url;
 mod flag_fate;

@@ -33,6 +33,8 @@ const LONGEST_RETENTION: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
 #[derive(Debug)]
 pub struct Options {
     pub config: ConfigSource,
+    /// How often the files of the configuration are looked at; `None`: only when told to.
+    pub auto_reload: Option<Duration>,
     pub data_dir: PathBuf,
     /// Addresses to listen on; not used for what `listeners` holds already.
     pub listen: Vec<String>,
@@ -116,6 +118,8 @@ impl Options {
         let parse_starts = has("st-storage") || has("created-timestamp-zero-ingestion");
         Ok(Self {
             config: ConfigSource::File(m.text("config.file").into()),
+            auto_reload: (m.bool("config.auto-reload") || has("auto-reload-config"))
+                .then(|| m.duration("config.auto-reload-interval")),
             data_dir: m.text("storage.tsdb.path").into(),
             listen: m.texts("web.listen-address").into_iter().map(str::to_owned).collect(),
             listeners: Vec::new(),

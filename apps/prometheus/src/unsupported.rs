@@ -28,8 +28,7 @@ pub(crate) fn features(m: &Matches) -> impl Iterator<Item = String> {
 }
 
 /// Features of 3.14 that change what is stored, answered or sent and that this server does not have.
-const IDLE_FEATURES: [&str; 7] = [
-    "auto-reload-config",
+const IDLE_FEATURES: [&str; 6] = [
     "fast-startup",
     "otlp-deltatocumulative",
     "otlp-native-delta-ingestion",
@@ -39,7 +38,8 @@ const IDLE_FEATURES: [&str; 7] = [
 ];
 
 /// Features that act, or that have nothing left to switch.
-const KNOWN_FEATURES: [&str; 21] = [
+const KNOWN_FEATURES: [&str; 22] = [
+    "auto-reload-config",
     "concurrent-rule-eval",
     "created-timestamp-zero-ingestion",
     "delayed-compaction",

@@ -5,6 +5,7 @@
 mod admin;
 mod alertmanagers;
 mod answers;
+mod auto_reload;
 mod consoles;
 mod diagnose;
 mod differential;

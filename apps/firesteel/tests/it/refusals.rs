@@ -22,7 +22,20 @@ fn bad_command_lines_and_files() {
     std::fs::write(dir.path().join("idle.yml"), "remote_write:\n- url: http://127.0.0.1:1/w\n").expect("temp file");
     let stale = "storage:\n  tsdb:\n    stale_series_compaction_threshold: 0.5\n";
     std::fs::write(dir.path().join("stale.yml"), stale).expect("temp file");
-    let cases: [(&[&str], i32, &str); 7] = [
+    let share = "storage: {tsdb: {retention: {percentage: 50}}}\n";
+    std::fs::write(dir.path().join("share.yml"), share).expect("temp file");
+    let contradiction = "--enable-feature=otlp-deltatocumulative,otlp-native-delta-ingestion";
+    let cases: [(&[&str], i32, &str); 9] = [
+        (
+            &["--config.file=share.yml", "--storage.tsdb.path=/proc/data"],
+            2,
+            "unable to detect total capacity of metric storage at /proc/data, please disable retention percentage (50%)",
+        ),
+        (
+            &["--config.file=idle.yml", contradiction],
+            1,
+            "cannot enable otlp-deltatocumulative and otlp-native-delta-ingestion features at the same time",
+        ),
         (&["--config.file=stale.yml"], 2, "stale series would stay in memory"),
         (&["--web.user-assets=assets", "--config.file=idle.yml"], 2, "error[FS0310]: --web.user-assets"),
         (&["--nope"], 2, "Error parsing command line arguments: unknown long flag '--nope'"),

@@ -1,5 +1,7 @@
 //! Defaults, refusals and what does not act, from whole command lines.
 
+use std::time::Duration;
+
 use super::*;
 
 fn parse(line: &str) -> Result<Options, Halt> {
@@ -66,6 +68,14 @@ fn refusals() {
         let halt = parse(line).expect_err(line);
         assert_eq!((halt.code, halt.stderr.as_str()), (code, text), "{line}");
     }
+}
+
+#[test]
+fn only_the_switch_reloads_by_itself() {
+    let every = |words: &str| parse(words).expect("known flags").auto_reload;
+    assert_eq!(every("--config.auto-reload-interval=5s"), None);
+    assert_eq!(every("--config.auto-reload --config.auto-reload-interval=5s"), Some(Duration::from_secs(5)));
+    assert_eq!(every("--enable-feature=auto-reload-config"), Some(Duration::from_secs(30)), "its old name");
 }
 
 #[test]
