@@ -1,7 +1,8 @@
 //! Where `/proc`, `/sys` and the root of the host are found, and how their files are read.
 
 use std::fs::File;
-use std::io;
+use std::io::{self, Read};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -106,6 +107,14 @@ pub(crate) fn read(path: PathBuf) -> Result<ProcFile, CollectError> {
         Ok(text) => Ok(ProcFile { path, text }),
         Err(source) => Err(CollectError::Io { path, source }),
     }
+}
+
+/// Reads the beginning of a file of a few bytes, at once: a pipe in its place is not waited for.
+pub(crate) fn read_at_most(path: &Path, bytes: usize) -> io::Result<Vec<u8>> {
+    let file = File::options().read(true).custom_flags(libc::O_NONBLOCK).open(path)?;
+    let mut read = Vec::new();
+    file.take(bytes as u64).read_to_end(&mut read)?;
+    Ok(read)
 }
 
 impl ProcFile {

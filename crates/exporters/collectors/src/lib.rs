@@ -17,11 +17,12 @@ mod metric_name;
 mod netlink;
 mod node;
 mod open_files;
+mod perf_event;
 mod settings;
 mod sink;
 
 pub use collector::{CollectError, Collector};
-pub use collectors::{COLLECTORS, CollectorDef};
+pub use collectors::{COLLECTORS, CollectorDef, systemd_answers};
 pub use filter::{DeviceFilter, FilterError};
 pub use flags::{host_flags, switches};
 pub use host::HostRoots;

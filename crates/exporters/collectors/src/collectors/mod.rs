@@ -50,16 +50,19 @@ mod network_route;
 mod nfs;
 mod nfs_rpc;
 mod nfsd;
+mod ntp;
 mod nvme;
 mod nvmesubsystem;
 mod os;
 mod pcidevice;
+mod perf;
 mod powersupplyclass;
 mod pressure;
 mod proc_stat;
 mod processes;
 mod qdisc;
 mod rapl;
+mod runit;
 mod schedstat;
 mod selinux;
 mod slabinfo;
@@ -67,6 +70,7 @@ mod sockstat;
 mod softirqs;
 mod softnet;
 mod stat;
+mod supervisord;
 mod swap;
 mod sysctl;
 mod systemd;
@@ -91,6 +95,7 @@ use std::sync::Arc;
 
 use firesteel_cli::FlagDef;
 
+pub use self::systemd::systemd_answers;
 use crate::{Collector, FilterError, Settings};
 
 /// How a collector is made from its settings.
@@ -160,18 +165,18 @@ pub const COLLECTORS: &[CollectorDef] = &[
     row("network_route", OFF, &[], |_| Ok(Arc::new(network_route::NetworkRoute))),
     row("nfs", ON, &[], |_| Ok(Arc::new(nfs::Nfs))),
     row("nfsd", ON, &[], |_| Ok(Arc::new(nfsd::Nfsd))),
-    row("ntp", OFF, &[], |_| not_built("collector.ntp")),
+    row("ntp", OFF, ntp::FLAGS, |s| Ok(Arc::new(ntp::Ntp::new(s)?))),
     row("nvme", ON, &[], |_| Ok(Arc::new(nvme::Nvme))),
     row("nvmesubsystem", OFF, &[], |_| Ok(Arc::new(nvmesubsystem::Nvmesubsystem))),
     row("os", ON, &[], |_| Ok(Arc::new(os::Os))),
     row("pcidevice", OFF, pcidevice::FLAGS, |s| Ok(Arc::new(pcidevice::Pcidevice::new(s)))),
-    row("perf", OFF, &[], |_| not_built("collector.perf")),
+    row("perf", OFF, perf::FLAGS, |s| Ok(Arc::new(perf::Perf::new(s)?))),
     row("powersupplyclass", ON, powersupplyclass::FLAGS, |s| Ok(Arc::new(powersupplyclass::PowerSupplyClass::new(s)?))),
     row("pressure", ON, &[], |_| Ok(Arc::new(pressure::Pressure))),
     row("processes", OFF, &[], |_| Ok(Arc::new(processes::Processes))),
     row("qdisc", OFF, qdisc::FLAGS, |s| Ok(Arc::new(qdisc::Qdisc::new(s)?))),
     row("rapl", ON, rapl::FLAGS, |s| Ok(Arc::new(rapl::Rapl::new(s)))),
-    row("runit", OFF, &[], |_| not_built("collector.runit")),
+    row("runit", OFF, runit::FLAGS, |s| Ok(Arc::new(runit::Runit::new(s)))),
     row("schedstat", ON, &[], |_| Ok(Arc::new(schedstat::Schedstat))),
     row("selinux", ON, &[], |_| Ok(Arc::new(selinux::Selinux))),
     row("slabinfo", OFF, slabinfo::FLAGS, |s| Ok(Arc::new(slabinfo::Slabinfo::new(s)?))),
@@ -179,7 +184,7 @@ pub const COLLECTORS: &[CollectorDef] = &[
     row("softirqs", OFF, &[], |_| Ok(Arc::new(softirqs::Softirqs))),
     row("softnet", ON, &[], |_| Ok(Arc::new(softnet::Softnet))),
     row("stat", ON, stat::FLAGS, |s| Ok(Arc::new(stat::Stat::new(s)))),
-    row("supervisord", OFF, &[], |_| not_built("collector.supervisord")),
+    row("supervisord", OFF, supervisord::FLAGS, |s| Ok(Arc::new(supervisord::Supervisord::new(s)?))),
     row("swap", OFF, &[], |_| Ok(Arc::new(swap::Swap))),
     row("sysctl", OFF, sysctl::FLAGS, |s| Ok(Arc::new(sysctl::Sysctl::new(s)))),
     row("systemd", OFF, systemd::FLAGS, |s| Ok(Arc::new(systemd::Systemd::new(s)?))),
@@ -200,11 +205,6 @@ pub const COLLECTORS: &[CollectorDef] = &[
     row("zfs", ON, &[], |_| Ok(Arc::new(zfs::Zfs))),
     row("zoneinfo", OFF, &[], |_| Ok(Arc::new(zoneinfo::Zoneinfo))),
 ];
-
-/// Refuses a collector that the reference has and we have not. `--no-collector.<name>` stands on many command lines.
-fn not_built(flag: &'static str) -> Result<Arc<dyn Collector>, FilterError> {
-    Err(FilterError::Value { flag, what: "this collector is not built in".to_owned() })
-}
 
 const fn row(name: &'static str, default_enabled: bool, flags: &'static [FlagDef], make: Make) -> CollectorDef {
     CollectorDef { name, default_enabled, flags, make }

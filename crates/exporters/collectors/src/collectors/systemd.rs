@@ -15,6 +15,7 @@ const PRIVATE: &str = "collector.systemd.private";
 const TASKS: &str = "collector.systemd.enable-task-metrics";
 const RESTARTS: &str = "collector.systemd.enable-restarts-metrics";
 const START_TIMES: &str = "collector.systemd.enable-start-time-metrics";
+const FAILED_ONLY: &str = "collector.systemd.failed-only";
 
 #[rustfmt::skip]
 pub(super) const FLAGS: &[FlagDef] = &[
@@ -26,6 +27,7 @@ pub(super) const FLAGS: &[FlagDef] = &[
     FlagDef::new(TASKS, FlagKind::Bool, "Enables service unit tasks metrics unit_tasks_current and unit_tasks_max"),
     FlagDef::new(RESTARTS, FlagKind::Bool, "Enables service unit metric service_restart_total"),
     FlagDef::new(START_TIMES, FlagKind::Bool, "Enables service unit metric unit_start_time_seconds"),
+    FlagDef::new(FAILED_ONLY, FlagKind::Bool, "Show only units that have failed, at most 100, instead of all. Firesteel's own."),
 ];
 
 const SYSTEMD: &str = "org.freedesktop.systemd1";
@@ -35,6 +37,8 @@ const PRIVATE_SOCKET: &str = "/run/systemd/private";
 const STATES: [&str; 5] = ["active", "activating", "deactivating", "inactive", "failed"];
 /// The first version that tells the system's state and when timers fired.
 const STATE_VERSION: f64 = 212.0;
+/// More failed units than anybody reads.
+const FAILED_MAX: usize = 100;
 
 #[derive(Debug)]
 pub(crate) struct Systemd {
@@ -44,6 +48,7 @@ pub(crate) struct Systemd {
     tasks: bool,
     restarts: bool,
     start_times: bool,
+    failed_only: bool,
 }
 
 struct Unit {
@@ -72,6 +77,7 @@ impl Systemd {
             tasks: settings.bool(TASKS),
             restarts: settings.bool(RESTARTS),
             start_times: settings.bool(START_TIMES),
+            failed_only: settings.bool(FAILED_ONLY),
         })
     }
 }
@@ -96,10 +102,9 @@ impl Collector for Systemd {
             let count = units.iter().filter(|unit| unit.active_state == state).count();
             out.gauge("systemd_units", "Summary of systemd unit states", &[("state", state)], count as f64);
         }
-        for unit in &units {
-            if self.include.is_match(&unit.name) && !self.exclude.is_match(&unit.name) && unit.load_state == "loaded" {
-                self.unit(&mut bus, unit, version, out);
-            }
+        let most = if self.failed_only { FAILED_MAX } else { usize::MAX };
+        for unit in units.iter().filter(|unit| self.shows(unit)).take(most) {
+            self.unit(&mut bus, unit, version, out);
         }
         if version >= STATE_VERSION {
             let state = manager(&mut bus, "SystemState")?;
@@ -111,6 +116,14 @@ impl Collector for Systemd {
 }
 
 impl Systemd {
+    fn shows(&self, unit: &Unit) -> bool {
+        // A unit that failed and whose file was removed afterwards is not loaded any more, and the reference is silent.
+        unit.load_state == "loaded"
+            && (!self.failed_only || unit.active_state == "failed")
+            && self.include.is_match(&unit.name)
+            && !self.exclude.is_match(&unit.name)
+    }
+
     /// What a unit does not tell is left out: kinds and versions differ in what they know.
     fn unit(&self, bus: &mut Bus, unit: &Unit, version: f64, out: &mut MetricSink) {
         let name = unit.name.as_str();
@@ -191,6 +204,11 @@ impl Systemd {
             }
         }
     }
+}
+
+/// Returns whether there is a systemd on the host's bus to ask.
+pub fn systemd_answers(host: &HostRoots) -> bool {
+    Bus::system(&host.system_bus).and_then(|mut bus| manager(&mut bus, "Version")).is_ok()
 }
 
 /// Reads a text of the manager.

@@ -4,11 +4,11 @@
 mod broken;
 mod containers;
 mod dashboard;
-mod fake_bus;
 mod fake_host;
 mod off_tree;
 mod on_tree;
 mod reference;
+mod supervised;
 mod textfile;
 mod this_machine;
 mod topprocesses;

@@ -6,10 +6,9 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use firesteel_collectors::{HostRoots, NodeCollector, NodeOptions, Settings};
-use firesteel_testkit::{exchange, peer};
+use firesteel_collectors::{HostRoots, NodeCollector, NodeOptions, Settings, systemd_answers};
+use firesteel_testkit::{exchange, peer, serve_message_bus};
 
-use crate::fake_bus;
 use crate::tree::{node, page, unpack};
 
 /// How long a program may take to listen on a busy machine.
@@ -27,7 +26,7 @@ impl Drop for Reference {
 
 /// Returns the page of the reference that runs in `dir` with these flags, only the lines of `node_` and of text files, its
 /// own among them left out.
-fn reference(dir: &Path, collectors: &[&str], flags: &[String]) -> Option<String> {
+pub(crate) fn reference(dir: &Path, collectors: &[&str], flags: &[String]) -> Option<String> {
     let program = peer("prometheus-node-exporter")?;
     let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
     let mut command = Command::new(program);
@@ -51,7 +50,7 @@ fn reference(dir: &Path, collectors: &[&str], flags: &[String]) -> Option<String
 }
 
 /// Returns the lines of `got` that are not in `want`.
-fn surplus<'a>(got: &'a str, want: &str) -> Vec<&'a str> {
+pub(crate) fn surplus<'a>(got: &'a str, want: &str) -> Vec<&'a str> {
     let mut known: Vec<&str> = want.lines().collect();
     known.sort_unstable();
     got.lines().filter(|line| known.binary_search(line).is_err()).collect()
@@ -107,7 +106,7 @@ fn over_this_machine(dir: &Path, collectors: &[&str], settings: Settings) -> (St
 #[test]
 fn units_and_sessions_of_the_same_bus_are_equal() {
     let dir = tempfile::tempdir().unwrap();
-    fake_bus::listen(&dir.path().join("bus"));
+    serve_message_bus(&dir.path().join("bus"));
     let switches = ["enable-task-metrics", "enable-restarts-metrics", "enable-start-time-metrics"];
     let settings = switches
         .iter()
@@ -141,6 +140,30 @@ fn units_and_sessions_of_the_same_bus_are_equal() {
     let ours: String = ours.lines().filter(|l| !l.contains("virtualization")).map(|l| format!("{l}\n")).collect();
     let theirs: String = theirs.lines().filter(|l| !l.contains("virtualization")).map(|l| format!("{l}\n")).collect();
     assert_eq!((surplus(&ours, &theirs), surplus(&theirs, &ours)), (vec![], vec![]));
+}
+
+#[test]
+fn of_the_failed_units_alone_the_states_are_shown() {
+    let dir = tempfile::tempdir().unwrap();
+    serve_message_bus(&dir.path().join("bus"));
+    let settings = Settings::default().with("collector.systemd.failed-only", "true");
+    let (ours, failed) = over_this_machine(dir.path(), &["systemd"], settings);
+    assert!(failed.is_empty(), "{failed:?}");
+    let states: Vec<&str> = ours.lines().filter(|line| line.starts_with("node_systemd_unit_state{")).collect();
+    assert_eq!(states.len(), 5, "{ours}");
+    assert!(states.iter().all(|line| line.contains("broken.service")), "{ours}");
+    assert!(states.contains(&"node_systemd_unit_state{name=\"broken.service\",state=\"failed\",type=\"simple\"} 1"));
+    assert!(ours.contains("node_systemd_units{state=\"failed\"} 1\n"), "all are counted: {ours}");
+}
+
+#[test]
+fn systemd_answers_where_it_is() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut host = HostRoots::default();
+    host.system_bus = format!("unix:path={}", dir.path().join("bus").display());
+    assert!(!systemd_answers(&host));
+    serve_message_bus(&dir.path().join("bus"));
+    assert!(systemd_answers(&host));
 }
 
 #[test]

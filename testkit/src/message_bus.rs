@@ -74,9 +74,9 @@ const SESSIONS: &[Session] = &[
     ("4", "seat0", &[]),
 ];
 
-/// Listens at a path until the test is over.
-pub(crate) fn listen(path: &Path) {
-    let listener = UnixListener::bind(path).unwrap();
+/// Listens at a path until the test is over. One of the units, `broken.service`, has failed.
+pub fn serve_message_bus(path: &Path) {
+    let listener = UnixListener::bind(path).expect("the path is free");
     std::thread::spawn(move || {
         for stream in listener.incoming().flatten() {
             // Who asks may leave in the middle of a message.
@@ -108,7 +108,7 @@ fn serve(stream: UnixStream) -> std::io::Result<()> {
     loop {
         let mut fixed = [0; 16];
         reader.read_exact(&mut fixed)?;
-        let number = |at: usize| u32::from_le_bytes(fixed[at..at + 4].try_into().unwrap());
+        let number = |at: usize| u32::from_le_bytes(fixed[at..at + 4].try_into().expect("four bytes"));
         let (body, serial, fields) = (number(4) as usize, number(8), number(12) as usize);
         let mut rest = vec![0; fields.next_multiple_of(8) + body];
         reader.read_exact(&mut rest)?;
@@ -274,7 +274,7 @@ fn field(head: &[u8], wanted: u8) -> String {
         let length = if kind == b'g' {
             usize::from(head[at])
         } else {
-            u32::from_le_bytes(head[at..at + 4].try_into().unwrap()) as usize
+            u32::from_le_bytes(head[at..at + 4].try_into().expect("four bytes")) as usize
         };
         let start = if kind == b'g' { at + 1 } else { at + 4 };
         let is_text = matches!(kind, b's' | b'o' | b'g');
@@ -291,7 +291,7 @@ fn field(head: &[u8], wanted: u8) -> String {
 fn texts(body: &[u8]) -> Vec<String> {
     let (mut texts, mut at) = (Vec::new(), 0_usize);
     while at + 4 < body.len() {
-        let length = u32::from_le_bytes(body[at..at + 4].try_into().unwrap()) as usize;
+        let length = u32::from_le_bytes(body[at..at + 4].try_into().expect("four bytes")) as usize;
         texts.push(String::from_utf8_lossy(&body[at + 4..at + 4 + length]).into_owned());
         at = (at + 4 + length + 1).next_multiple_of(4);
     }
