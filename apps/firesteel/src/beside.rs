@@ -17,8 +17,14 @@ use firesteel_pushgateway::{Site, SiteOptions, open};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use crate::neighbour::{NodeExporter, node_exporter_at};
+use crate::port_holder::holder_of;
+
 /// Where pushes go on the server's own port.
 pub(crate) const GATEWAY: &str = "/pushgateway";
+
+/// What the listener for host metrics is called.
+const HOST: &str = "host metrics";
 
 /// Pushes are written so often at most; less than upstream's five minutes, for the file is small.
 const PERSISTENCE_INTERVAL: Duration = Duration::from_secs(15);
@@ -31,14 +37,16 @@ pub(crate) struct Beside {
     saver: Saver,
     listeners: Vec<(Listener, Router)>,
     hosts: Arc<[String]>,
+    /// A node_exporter that holds the port of ours.
+    pub(crate) neighbour: Option<NodeExporter>,
     /// What to tell whoever started it.
     pub(crate) said: Vec<String>,
 }
 
 impl Beside {
     /// Opens the gateway's file below `data` and binds `gateway` and `node`, each where it is free; an empty address is
-    /// none.
-    pub(crate) fn open(data: &Path, gateway: &str, node: &str, hosts: Arc<[String]>) -> Result<Self, String> {
+    /// none. Who holds the port of `node` is asked whether it is a node_exporter.
+    pub(crate) async fn open(data: &Path, gateway: &str, node: &str, hosts: Arc<[String]>) -> Result<Self, String> {
         let dir = data.join("firesteel");
         std::fs::create_dir_all(&dir).map_err(|e| format!("create {}: {e}", dir.display()))?;
         let options = SiteOptions {
@@ -51,27 +59,48 @@ impl Beside {
         };
         let (site, saver) = open(&options).map_err(|e| e.to_string())?;
         let saver = saver.ok_or("the gateway has no file")?;
-        let mut beside = Self { site, saver, listeners: Vec::new(), hosts, said: Vec::new() };
+        let (listeners, said) = (Vec::new(), Vec::new());
+        let mut beside = Self { site, saver, listeners, hosts, neighbour: None, said };
         let pushes = beside.site.at_root().router();
-        beside.listen("pushes", gateway, pushes);
+        if beside.listen("pushes", gateway, pushes) == Port::Taken {
+            beside.say_not("pushes", gateway, &format!("the port is held by {}", holder(gateway)));
+        }
         let collectors = NodeCollector::new(&NodeOptions::default()).map_err(|e| e.to_string())?;
         let exporter = ExporterOptions { telemetry_path: "/metrics".to_owned(), max_requests: 40, own_metrics: true };
-        beside.listen("host metrics", node, routes(collectors, &exporter));
+        if beside.listen(HOST, node, routes(collectors, &exporter)) == Port::Taken {
+            beside.neighbour = node_exporter_at(node).await;
+            match &beside.neighbour {
+                Some(found) => {
+                    beside
+                        .said
+                        .push(format!("! {HOST:<19} a node_exporter already runs at {}: using it", found.address));
+                }
+                None => {
+                    let why = format!("the port is held by {}, which is no node_exporter", holder(node));
+                    beside.say_not(HOST, node, &why);
+                }
+            }
+        }
         Ok(beside)
     }
 
-    fn listen(&mut self, what: &str, address: &str, router: Router) {
+    fn listen(&mut self, what: &str, address: &str, router: Router) -> Port {
         if address.is_empty() {
-            return;
+            return Port::Settled;
         }
         match Listener::bind(address) {
             Ok(listener) => {
                 self.said.push(format!("✓ {what:<19} also at http://{}/", listener.address()));
                 self.listeners.push((listener, router));
             }
-            Err(e) if e.is_taken() => self.said.push(format!("! {what:<19} not at {address}: the port is taken")),
-            Err(e) => self.said.push(format!("! {what:<19} not at {address}: {e}")),
+            Err(e) if e.is_taken() => return Port::Taken,
+            Err(e) => self.say_not(what, address, &e.to_string()),
         }
+        Port::Settled
+    }
+
+    fn say_not(&mut self, what: &str, address: &str, why: &str) {
+        self.said.push(format!("! {what:<19} not at {address}: {why}"));
     }
 
     /// Returns the routes for the server's own port.
@@ -97,6 +126,20 @@ impl Beside {
         saved.map_err(|e| e.to_string())?.map_err(|e| e.to_string())?;
         Ok(done)
     }
+}
+
+/// What became of an address.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Port {
+    /// Bound, not wanted, or told why not.
+    Settled,
+    Taken,
+}
+
+/// Names the program that listens there.
+fn holder(address: &str) -> String {
+    let port = address.rsplit_once(':').and_then(|(_, port)| port.parse().ok());
+    port.and_then(holder_of).unwrap_or_else(|| "another process".to_owned())
 }
 
 /// Refuses what a page elsewhere sends.

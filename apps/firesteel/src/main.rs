@@ -6,6 +6,7 @@ mod beside;
 mod explain;
 mod host_metrics;
 mod machine;
+mod neighbour;
 mod port_holder;
 mod programs;
 mod up;

@@ -18,6 +18,7 @@ use firesteel_prometheus::{App, ConfigSource, Options};
 use crate::beside::{Beside, GATEWAY};
 use crate::host_metrics;
 use crate::machine::{check_data_dir, default_data_dir, summary};
+use crate::neighbour::NodeExporter;
 use crate::port_holder::holder_of;
 
 const DEFAULT_PORT: u16 = 9090;
@@ -37,7 +38,7 @@ static UP: ProgramDef = ProgramDef {
         .default(&["127.0.0.1:9090+"]),
         FlagDef::new("pushgateway.listen", FlagKind::Text, "Where pushes are taken as well, if it is free; empty: nowhere.")
             .default(&["127.0.0.1:9091"]),
-        FlagDef::new("node.listen", FlagKind::Text, "Where host metrics are shown as well, if it is free; empty: nowhere.")
+        FlagDef::new("node.listen", FlagKind::Text, "Where host metrics are shown as well, if it is free; a node_exporter that is there already is scraped instead of our own collectors. Empty: nowhere.")
             .default(&["127.0.0.1:9100"]),
         FlagDef::new("data", FlagKind::Text, "Directory that keeps the data between runs.").placeholder("DIR"),
         LOG_FLAGS[0].default(&["warn"]),
@@ -69,15 +70,19 @@ fn up(words: Vec<String>) -> Result<ExitCode, Halt> {
     }
     let hosts: Arc<[String]> = Arc::new(["localhost", "127.0.0.1", "[::1]"].map(str::to_owned));
     let failed = |e: String| Halt::error(format!("error: {e}\n"), 1);
-    let mut beside =
-        Beside::open(&data, m.text("pushgateway.listen"), m.text("node.listen"), hosts.clone()).map_err(failed)?;
-    let mut options = options(&data, listener, address, hosts)?;
-    options.extra = Some(host_metrics::routes().map_err(|e| failed(e.to_string()))?.merge(beside.routes()));
-    let said = std::mem::take(&mut beside.said);
-    let app = App::new(options).map_err(|e| Halt::error(e.text, e.code))?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let runtime = runtime.map_err(|e| failed(format!("cannot start threads: {e}")))?;
-    let running = app.run(|| announce(address, &data, taken.as_deref(), &said, began));
+    let beside = Beside::open(&data, m.text("pushgateway.listen"), m.text("node.listen"), hosts.clone());
+    let mut beside = runtime.block_on(beside).map_err(failed)?;
+    let neighbour = beside.neighbour.take();
+    let mut options = options(&data, listener, address, hosts)?;
+    let text = config(address, neighbour.as_ref());
+    options.config = ConfigSource::Text { name: "firesteel-up.yml".to_owned(), text };
+    let own = host_metrics::routes(neighbour.as_ref()).map_err(|e| failed(e.to_string()))?;
+    options.extra = Some(own.merge(beside.routes()));
+    let told = Told { address, data: data.clone(), taken, neighbour, beside: std::mem::take(&mut beside.said) };
+    let app = App::new(options).map_err(|e| Halt::error(e.text, e.code))?;
+    let running = app.run(|| announce(&told, began));
     runtime.block_on(beside.serve_while(running)).map_err(failed)
 }
 
@@ -127,7 +132,6 @@ fn not_local(wanted: &str) -> Halt {
 fn options(data: &Path, listener: Listener, address: SocketAddr, hosts: Arc<[String]>) -> Result<Options, Halt> {
     let flags = [format!("--storage.tsdb.path={}", data.display()), format!("--web.listen-address={address}")];
     let (mut options, _) = Options::parse(flags)?;
-    options.config = ConfigSource::Text { name: "firesteel-up.yml".to_owned(), text: config(address) };
     options.listeners = vec![listener];
     options.allowed_hosts = Some(hosts);
     options.cors = Cors::Off;
@@ -143,31 +147,59 @@ fn options(data: &Path, listener: Listener, address: SocketAddr, hosts: Arc<[Str
 const RULES: &str = include_str!("up.rules.yml");
 
 /// What `up` would have in its `prometheus.yml`.
-fn config(address: SocketAddr) -> String {
+fn config(address: SocketAddr, neighbour: Option<&NodeExporter>) -> String {
     // The host's name rather than an address: dashboards show it.
     let host = rustix::system::uname().nodename().to_string_lossy().replace('\'', "");
-    format!(
-        "global:\n  scrape_interval: 5s\n  scrape_timeout: 5s\nscrape_configs:\n\
-         - job_name: firesteel\n  static_configs:\n  - targets: ['{address}']\n    labels: {{instance: '{host}'}}\n\
-         - job_name: node\n  metrics_path: {path}\n  static_configs:\n  - targets: ['{address}']\n    labels: {{instance: '{host}'}}\n\
-         - job_name: pushgateway\n  honor_labels: true\n  metrics_path: {GATEWAY}/metrics\n  static_configs:\n  - targets: ['{address}']\n    labels: {{instance: '{host}'}}\n",
-        path = host_metrics::PATH,
-    )
+    let mut text = "global:\n  scrape_interval: 5s\n  scrape_timeout: 5s\nscrape_configs:\n".to_owned();
+    let mut job = |name: &str, more: &str, target: &str| {
+        let labels = format!("labels: {{instance: '{host}'}}");
+        text += &format!("- job_name: {name}\n{more}  static_configs:\n  - targets: ['{target}']\n    {labels}\n");
+    };
+    let own = address.to_string();
+    job("firesteel", "", &own);
+    let path = format!("  metrics_path: {}\n", host_metrics::PATH);
+    match neighbour {
+        None => job("node", &path, &own),
+        Some(neighbour) => {
+            job("node", "", &neighbour.address);
+            // What that one does not show.
+            job("processes", &path, &own);
+        }
+    }
+    job("pushgateway", &format!("  honor_labels: true\n  metrics_path: {GATEWAY}/metrics\n"), &own);
+    text
+}
+
+/// What there is to tell the person who started it.
+struct Told {
+    address: SocketAddr,
+    data: PathBuf,
+    /// That the wanted port was taken.
+    taken: Option<String>,
+    neighbour: Option<NodeExporter>,
+    beside: Vec<String>,
 }
 
 #[expect(clippy::print_stdout, reason = "what `up` tells the person who started it")]
-fn announce(address: SocketAddr, data: &Path, taken: Option<&str>, beside: &[String], began: Instant) {
+fn announce(told: &Told, began: Instant) {
+    let address = told.address;
     println!("Firesteel {}  ({})\n", version().firesteel, summary());
-    if let Some(taken) = taken {
+    if let Some(taken) = &told.taken {
         println!("  ! {taken}\n");
     }
     println!("  Open        http://{address}/            (only this machine)");
-    println!("  Data        {}          (kept between runs; 15 d)", data.display());
+    println!("  Data        {}          (kept between runs; 15 d)", told.data.display());
     println!("  Config      none: defaults in use\n");
-    println!("  ✓ this machine        every 5 s   (job \"node\": the names of node_exporter)");
+    match &told.neighbour {
+        None => println!("  ✓ this machine        every 5 s   (job \"node\": the names of node_exporter)"),
+        Some(neighbour) => {
+            println!("  ✓ this machine        every 5 s   (job \"node\": the node_exporter at {})", neighbour.address);
+            println!("  ✓ programs            every 5 s   (job \"processes\": programs, containers)");
+        }
+    }
     println!("  ✓ firesteel itself    every 5 s   (job \"firesteel\")");
     println!("  ✓ pushes              http://{address}{GATEWAY}/   (job \"pushgateway\")");
-    for line in beside {
+    for line in &told.beside {
         println!("  {line}");
     }
     let rules = RULES.matches("- alert:").count();

@@ -55,3 +55,26 @@ fn alertmanagers_are_those_of_the_configuration_in_force() {
     });
     assert!(server.stop().unwrap().success());
 }
+
+#[test]
+fn one_that_cannot_be_reached_is_an_alert_itself() {
+    let dir = tempfile::tempdir().unwrap();
+    // The rules that `up` brings, in haste.
+    let rules = include_str!("../../src/up.rules.yml").replace("interval: 15s", "interval: 1s");
+    std::fs::write(dir.path().join("up.rules.yml"), rules).unwrap();
+    let config = |own: &str| {
+        format!(
+            "global: {{scrape_interval: 1s, scrape_timeout: 1s}}\nrule_files: [up.rules.yml]\n\
+             alerting:\n  alertmanagers:\n  - static_configs: [{{targets: ['127.0.0.1:1']}}]\n\
+             scrape_configs:\n- job_name: self\n  static_configs: [{{targets: ['{own}']}}]\n"
+        )
+    };
+    let flags = ["--web.enable-lifecycle", "--rules.alert.resend-delay=1s"];
+    let server = crate::server(dir.path(), &flags, &config("127.0.0.1:2"));
+    // Its own address is known only now.
+    server.write_config(&config(server.address())).unwrap();
+    assert_eq!(server.post("/-/reload", &[], b"").unwrap().0, 200);
+    let firing = "ALERTS{alertname=\"FiresteelNotifyFailing\",alertstate=\"firing\",\
+                  alertmanager=\"http://127.0.0.1:1/api/v2/alerts\"}";
+    server.wait_for("the alert fires", LIMIT, |s| s.query(firing).is_ok_and(|r| r[0]["value"][1] == "1"));
+}

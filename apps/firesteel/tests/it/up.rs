@@ -126,11 +126,102 @@ fn takes_pushes_and_shows_host_metrics_on_their_own_ports() {
     assert!(ask(&address, "/pushgateway/metrics").contains("a_push{instance=\"\",job=\"port\"} 2\n"), "pushes stay");
 }
 
+/// Starts `up` with host metrics at `node`, and with a bus at `bus`.
+fn start_with_node(data: &Path, node: &str, bus: &Path) -> (Up, String, String) {
+    let mut command = Command::new(firesteel());
+    command.args(["up", "--listen=127.0.0.1:0", "--pushgateway.listen=", &format!("--node.listen={node}")]);
+    command.arg(format!("--data={}", data.display()));
+    command.env("DBUS_SYSTEM_BUS_ADDRESS", format!("unix:path={}", bus.display()));
+    started(command)
+}
+
+/// Waits until a query has this value.
+fn wait_for(address: &str, query: &str, value: &str) {
+    let deadline = Instant::now() + Duration::from_secs(90);
+    let wanted = format!(",\"{value}\"]");
+    loop {
+        let answer = get(address, address, &format!("/api/v1/query?query={query}"));
+        if answer.contains(&wanted) {
+            return;
+        }
+        assert!(Instant::now() < deadline, "{query}: {answer}");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+/// A node_exporter on a free port, and its address.
+fn node_exporter(program: &Path, words: &[&str]) -> (Up, String) {
+    let address = std::net::TcpListener::bind("127.0.0.1:0").and_then(|l| l.local_addr()).expect("a free port");
+    let mut command = Command::new(program);
+    command.args(words).arg(format!("--web.listen-address={address}")).stdout(Stdio::null()).stderr(Stdio::null());
+    let child = command.spawn().expect("it starts");
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while TcpStream::connect(address).is_err() {
+        assert!(Instant::now() < deadline, "{} does not listen", program.display());
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    (Up(child), address.to_string())
+}
+
+#[test]
+fn a_node_exporter_that_runs_already_is_scraped_instead() {
+    let Some(debians) = firesteel_testkit::peer("prometheus-node-exporter") else { return };
+    for (program, words, version) in
+        [(debians.as_path(), &[][..], "1.5.0"), (firesteel(), &["node_exporter"], "1.12.1")]
+    {
+        let dir = tempfile::tempdir().expect("temp dir");
+        let (_exporter, node) = node_exporter(program, words);
+        let (_up, address, said) = start_with_node(&dir.path().join("data"), &node, &dir.path().join("no-bus"));
+        let lines = [
+            format!("  ✓ this machine        every 5 s   (job \"node\": the node_exporter at {node})\n"),
+            format!("  ! host metrics        a node_exporter already runs at {node}: using it\n"),
+        ];
+        assert!(lines.iter().all(|line| said.contains(line)), "{said}");
+        // Once, by the neighbour; and what it does not show, by us.
+        wait_for(&address, "count(node_load1)%20and%20on()%20count(up==1)==4", "1");
+        wait_for(&address, &format!("node_exporter_build_info{{job=%22node%22,version=%22{version}%22}}"), "1");
+        wait_for(&address, "count(node_scrape_collector_success{job=%22processes%22})", "2");
+    }
+}
+
+#[test]
+fn a_port_of_somebody_else_is_named_and_our_own_metrics_are_shown() {
+    let dir = tempfile::tempdir().expect("temp dir");
+    let html = |_: &str| firesteel_testkit::Page::metrics("a_metric 1\n");
+    let other = firesteel_testkit::PageServer::start(html).expect("it listens");
+    // One that answers, but is no node_exporter, and one that hangs up.
+    let hangs_up = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let closed = hangs_up.local_addr().expect("bound").to_string();
+    std::thread::spawn(move || hangs_up.incoming().for_each(drop));
+    for (n, node) in [other.address(), closed].into_iter().enumerate() {
+        let (data, bus) = (dir.path().join(n.to_string()), dir.path().join("no-bus"));
+        let (_up, address, said) = start_with_node(&data, &node, &bus);
+        let holder = format!("(pid {}), which is no node_exporter\n", std::process::id());
+        assert!(said.contains(&format!("! host metrics        not at {node}: the port is held by ")), "{said}");
+        assert!(said.contains(&holder) && said.contains("the names of node_exporter"), "{said}");
+        wait_for(&address, "count(node_load1{job=%22node%22})%20and%20on()%20count(up==1)==3", "1");
+    }
+}
+
+#[test]
+fn a_unit_that_failed_is_an_alert() {
+    let dir = tempfile::tempdir().expect("temp dir");
+    let bus = dir.path().join("bus");
+    firesteel_testkit::serve_message_bus(&bus);
+    let (_up, address, _) = start_with_node(&dir.path().join("data"), "", &bus);
+    wait_for(&address, "count(node_systemd_unit_state)%20by(name)", "5");
+    wait_for(
+        &address,
+        "ALERTS{alertname=%22SystemdUnitFailed%22,name=%22broken.service%22,alertstate=%22firing%22}",
+        "1",
+    );
+}
+
 #[test]
 fn rules_for_this_machine_are_on() {
     let dir = tempfile::tempdir().expect("temp dir");
     let (_up, address, said) = start(&dir.path().join("data"), "127.0.0.1:0");
-    assert!(said.contains("16 alert rules on"), "{said}");
+    assert!(said.contains("18 alert rules on"), "{said}");
     let rules = || {
         let answer = get(&address, &address, "/api/v1/rules");
         answer[answer.find("{\"status\"").unwrap_or(0)..].to_owned()
@@ -142,7 +233,7 @@ fn rules_for_this_machine_are_on() {
         std::thread::sleep(Duration::from_millis(100));
     }
     let answer = rules();
-    assert_eq!(answer.matches("\"health\":\"ok\"").count(), 16, "{answer}");
+    assert_eq!(answer.matches("\"health\":\"ok\"").count(), 18, "{answer}");
     let watchdog = answer.find("\"name\":\"Watchdog\"").expect("it is there");
     assert!(answer[..watchdog].ends_with("\"state\":\"firing\","), "{answer}");
 }
