@@ -7,11 +7,11 @@ use anyhow::Context;
 use axum::extract::{Request, State};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::Response;
-use firesteel_cli::{Matches, Version, log, version};
+use firesteel_cli::{Matches, Version, version};
 use firesteel_collectors::{NodeCollector, NodeOptions};
-use firesteel_frame::Serving;
+use firesteel_frame::{Serving, run_program, runtime};
 use tokio_util::sync::CancellationToken;
-use tracing::{error, info};
+use tracing::info;
 
 use crate::at_rest::AtRest;
 use crate::options::{PROGRAM, RELEASE};
@@ -19,18 +19,7 @@ use crate::routes::{ExporterOptions, routes};
 
 /// Runs the program until SIGTERM or SIGINT. `args` are the words behind its name.
 pub fn run(args: impl IntoIterator<Item = String>) -> ExitCode {
-    let flags = match PROGRAM.parse(args) {
-        Ok(flags) => flags,
-        Err(halt) => return halt.emit(),
-    };
-    log::init(flags.text("log.level"), flags.text("log.format"));
-    match start(&flags) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(err) => {
-            error!(err = format!("{err:#}"), "node_exporter cannot run");
-            ExitCode::FAILURE
-        }
-    }
+    run_program(&PROGRAM, args, "node_exporter cannot run", start)
 }
 
 fn start(flags: &Matches) -> anyhow::Result<()> {
@@ -44,7 +33,7 @@ fn start(flags: &Matches) -> anyhow::Result<()> {
         own_metrics: !flags.bool("web.disable-exporter-metrics"),
     };
     let workers = usize::try_from(flags.int("runtime.gomaxprocs")).unwrap_or(1).max(1);
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(workers).enable_all().build()?;
+    let runtime = runtime(workers)?;
     let serving = Serving::bind(flags)?;
     // A scrape is over in milliseconds; what still runs after the patience hangs on a mount.
     let patience = serving.patience;

@@ -3,8 +3,8 @@
 use std::process::ExitCode;
 
 use anyhow::Context;
-use firesteel_cli::{Matches, Version, log, version};
-use firesteel_frame::Serving;
+use firesteel_cli::{Matches, Version, version};
+use firesteel_frame::{Serving, run_program};
 use tracing::{error, info, warn};
 
 use crate::options::{PROGRAM, RELEASE, route_prefix};
@@ -12,18 +12,7 @@ use crate::site::{SiteOptions, open};
 
 /// Runs the program until SIGTERM, SIGINT, or a request. `args` are the words behind its name.
 pub fn run(args: impl IntoIterator<Item = String>) -> ExitCode {
-    let flags = match PROGRAM.parse(args) {
-        Ok(flags) => flags,
-        Err(halt) => return halt.emit(),
-    };
-    log::init(flags.text("log.level"), flags.text("log.format"));
-    match start(&flags) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(err) => {
-            error!(err = format!("{err:#}"), "HTTP server stopped");
-            ExitCode::FAILURE
-        }
-    }
+    run_program(&PROGRAM, args, "HTTP server stopped", start)
 }
 
 fn start(flags: &Matches) -> anyhow::Result<()> {

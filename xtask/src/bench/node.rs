@@ -1,4 +1,8 @@
 //! Host metrics: CPU per scrape and memory, ours beside Debian's prometheus-node-exporter with the same flags.
+//!
+//! Both are scraped in turns at a steady pace, many times faster than a Prometheus would, so that the CPU of a scrape has in it
+//! whatever a server does between scrapes. Memory is read at times that have nothing to do with the scrapes: the median is what
+//! a look at the process shows while it is scraped. Its peak is counted by the kernel, from the end of the warm-up.
 
 use std::fs;
 use std::net::TcpListener;
@@ -9,18 +13,21 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
 
-use super::process::Usage;
+use super::process::{Usage, reset_peak};
 use crate::{peers, shell};
 
 /// Between scrapes an exporter rests; so does the memory that is measured.
 const REST: Duration = Duration::from_secs(5);
 /// Scrapes before measuring: caches are filled, threads are there.
 const WARM_UP: u64 = 50;
+/// Between two scrapes of a server; those of the other lie in the middle.
+const PACE: Duration = Duration::from_millis(100);
+/// Between two readings of memory: no multiple of the pace, so that readings fall on all of its parts.
+const READING: Duration = Duration::from_micros(7_310);
 
 struct Options {
-    /// Scrapes of each server in each round.
+    /// Scrapes of each server.
     scrapes: u64,
-    rounds: u64,
     save: bool,
     alone: bool,
 }
@@ -30,6 +37,8 @@ struct Exporter {
     child: Child,
     url: String,
     cpu_seconds: f64,
+    /// Resident memory at each reading.
+    rss_bytes: Vec<u64>,
     page_bytes: usize,
     series: usize,
 }
@@ -45,7 +54,7 @@ impl Exporter {
             .spawn()
             .with_context(|| format!("start {}", program.display()))?;
         let url = format!("http://{address}/metrics");
-        let mut exporter = Self { name, child, url, cpu_seconds: 0.0, page_bytes: 0, series: 0 };
+        let mut exporter = Self { name, child, url, cpu_seconds: 0.0, rss_bytes: Vec::new(), page_bytes: 0, series: 0 };
         let deadline = Instant::now() + Duration::from_secs(60);
         let agent = ureq::Agent::new_with_defaults();
         loop {
@@ -103,19 +112,33 @@ pub(crate) fn run(args: &[&str]) -> Result<()> {
     for (exporter, agent) in exporters.iter().zip(&agents) {
         exporter.scrape(agent, WARM_UP)?;
     }
+    for exporter in &mut exporters {
+        reset_peak(exporter.child.id())?;
+        exporter.cpu_seconds = -Usage::of(exporter.child.id())?.cpu_seconds;
+    }
     // In turns, so that both see the same machine.
-    for _ in 0..options.rounds {
-        for (exporter, agent) in exporters.iter_mut().zip(&agents) {
-            let before = Usage::of(exporter.child.id())?;
-            exporter.scrape(agent, options.scrapes)?;
-            exporter.cpu_seconds += Usage::of(exporter.child.id())?.cpu_seconds - before.cpu_seconds;
+    let servers = exporters.len() as u32;
+    for _ in 0..options.scrapes {
+        for at in 0..exporters.len() {
+            exporters[at].scrape(&agents[at], 1)?;
+            let until = Instant::now() + PACE / servers;
+            while Instant::now() < until {
+                for exporter in &mut exporters {
+                    exporter.rss_bytes.push(Usage::of(exporter.child.id())?.rss_bytes);
+                }
+                std::thread::sleep(READING.min(until.saturating_duration_since(Instant::now())));
+            }
         }
+    }
+    for exporter in &mut exporters {
+        exporter.cpu_seconds += Usage::of(exporter.child.id())?.cpu_seconds;
+        exporter.rss_bytes.sort_unstable();
     }
     report(&options, &exporters)
 }
 
 fn parse(args: &[&str]) -> Result<Options> {
-    let mut options = Options { scrapes: 250, rounds: 4, save: false, alone: false };
+    let mut options = Options { scrapes: 1000, save: false, alone: false };
     let mut rest = args.iter();
     while let Some(arg) = rest.next() {
         let mut number = || -> Result<u64> {
@@ -123,7 +146,6 @@ fn parse(args: &[&str]) -> Result<Options> {
         };
         match *arg {
             "--scrapes" => options.scrapes = number()?.max(1),
-            "--rounds" => options.rounds = number()?.max(1),
             "--alone" => options.alone = true,
             "--save" => options.save = true,
             other => bail!("bench node: unknown option {other}"),
@@ -132,56 +154,74 @@ fn parse(args: &[&str]) -> Result<Options> {
     Ok(options)
 }
 
+/// What was measured of a server.
+struct Row<'a> {
+    exporter: &'a Exporter,
+    cpu_ms: f64,
+    /// The middle one of the readings while it was scraped.
+    rss_scraped_bytes: u64,
+    at_rest: Usage,
+}
+
 fn report(options: &Options, exporters: &[Exporter]) -> Result<()> {
-    let scrapes = options.scrapes * options.rounds;
     std::thread::sleep(REST);
-    println!("\n{scrapes} scrapes of each, default flags\n");
+    println!("\n{} scrapes of each, one in {} ms, default flags\n", options.scrapes, PACE.as_millis());
     println!(
-        "{:<14} {:>8} {:>10} {:>14} {:>12} {:>9} {:>9}",
-        "server", "series", "page kB", "CPU ms/scrape", "RSS MB, rest", "anon MB", "peak MB"
+        "{:<14} {:>7} {:>8} {:>14} {:>16} {:>12} {:>9} {:>9}",
+        "server", "series", "page kB", "CPU ms/scrape", "RSS MB, scraped", "peak", "at rest", "anon"
     );
     let mut rows = Vec::new();
-    for e in exporters {
-        let usage = Usage::of(e.child.id())?;
-        let cpu_ms = e.cpu_seconds * 1e3 / scrapes as f64;
+    for exporter in exporters {
+        let row = Row {
+            exporter,
+            cpu_ms: exporter.cpu_seconds * 1e3 / options.scrapes as f64,
+            rss_scraped_bytes: exporter.rss_bytes.get(exporter.rss_bytes.len() / 2).copied().unwrap_or(0),
+            at_rest: Usage::of(exporter.child.id())?,
+        };
         println!(
-            "{:<14} {:>8} {:>10.1} {cpu_ms:>14.3} {:>12.1} {:>9.1} {:>9.1}",
-            e.name,
-            e.series,
-            e.page_bytes as f64 / 1e3,
-            usage.rss_bytes as f64 / 1e6,
-            usage.rss_anon_bytes as f64 / 1e6,
-            usage.rss_peak_bytes as f64 / 1e6
+            "{:<14} {:>7} {:>8.1} {:>14.3} {:>16.1} {:>12.1} {:>9.1} {:>9.1}",
+            exporter.name,
+            exporter.series,
+            exporter.page_bytes as f64 / 1e3,
+            row.cpu_ms,
+            row.rss_scraped_bytes as f64 / 1e6,
+            row.at_rest.rss_peak_bytes as f64 / 1e6,
+            row.at_rest.rss_bytes as f64 / 1e6,
+            row.at_rest.rss_anon_bytes as f64 / 1e6,
         );
-        rows.push((e, cpu_ms, usage));
+        rows.push(row);
     }
     if let [ours, theirs] = rows.as_slice() {
+        let ratio = |of: fn(&Row<'_>) -> f64| of(theirs) / of(ours);
         println!(
-            "\nratio ours/theirs: CPU per scrape 1/{:.2}, RSS at rest 1/{:.2}, at its peak 1/{:.2}",
-            theirs.1 / ours.1,
-            theirs.2.rss_bytes as f64 / ours.2.rss_bytes as f64,
-            theirs.2.rss_peak_bytes as f64 / ours.2.rss_peak_bytes as f64
+            "\nratio ours/theirs: CPU per scrape 1/{:.2}, RSS while scraped 1/{:.2}, at its peak 1/{:.2}, at rest 1/{:.2}",
+            ratio(|row| row.cpu_ms),
+            ratio(|row| row.rss_scraped_bytes as f64),
+            ratio(|row| row.at_rest.rss_peak_bytes as f64),
+            ratio(|row| row.at_rest.rss_bytes as f64),
         );
     }
     if options.save {
-        let version = shell::output(shell::command(&["git", "rev-parse", "HEAD"])).unwrap_or_default();
-        let servers: Vec<Value> = rows
-            .iter()
-            .map(|(e, cpu_ms, usage)| {
-                json!({
-                    "server": e.name, "series": e.series, "page_bytes": e.page_bytes, "cpu_ms_per_scrape": cpu_ms,
-                    "rss_at_rest_bytes": usage.rss_bytes, "rss_anon_bytes": usage.rss_anon_bytes,
-                    "rss_peak_bytes": usage.rss_peak_bytes,
-                })
-            })
-            .collect();
-        let command =
-            format!("cargo xtask bench node --scrapes {} --rounds {} --save", options.scrapes, options.rounds);
-        let figures = json!({
-            "command": command, "commit": version.trim(), "peer": "Debian prometheus-node-exporter 1.5.0",
-            "scrapes": scrapes, "servers": servers,
-        });
-        fs::write(shell::root().join("docs/figures/node.json"), format!("{figures:#}\n"))?;
+        save(options, &rows)?;
     }
+    Ok(())
+}
+
+fn save(options: &Options, rows: &[Row<'_>]) -> Result<()> {
+    let version = shell::output(shell::command(&["git", "rev-parse", "HEAD"])).unwrap_or_default();
+    let server = |row: &Row<'_>| {
+        json!({
+            "server": row.exporter.name, "series": row.exporter.series, "page_bytes": row.exporter.page_bytes,
+            "cpu_ms_per_scrape": row.cpu_ms, "rss_while_scraped_bytes": row.rss_scraped_bytes,
+            "rss_peak_bytes": row.at_rest.rss_peak_bytes, "rss_at_rest_bytes": row.at_rest.rss_bytes,
+            "rss_anon_bytes": row.at_rest.rss_anon_bytes, "rss_readings": row.exporter.rss_bytes.len(),
+        })
+    };
+    let figures = json!({
+        "command": format!("cargo xtask bench node --scrapes {} --save", options.scrapes),
+        "commit": version.trim(), "peer": "Debian prometheus-node-exporter 1.5.0", "scrapes": options.scrapes,
+        "pace_ms": PACE.as_millis() as u64, "servers": rows.iter().map(server).collect::<Vec<Value>>(),
+    });
+    fs::write(shell::root().join("docs/figures/node.json"), format!("{figures:#}\n"))?;
     Ok(())
 }

@@ -32,6 +32,8 @@ pub struct MetricsPage {
     requests: Family<Counter>,
     in_flight: Gauge,
     running: AtomicUsize,
+    /// What the last page had, and a little more: pages hardly differ from scrape to scrape.
+    expected_bytes: AtomicUsize,
 }
 
 impl MetricsPage {
@@ -48,7 +50,14 @@ impl MetricsPage {
         }
         let in_flight =
             own.gauge("promhttp_metric_handler_requests_in_flight", "Current number of scrapes being served.");
-        Arc::new(Self { own, options, requests, in_flight, running: AtomicUsize::new(0) })
+        Arc::new(Self {
+            own,
+            options,
+            requests,
+            in_flight,
+            running: AtomicUsize::new(0),
+            expected_bytes: AtomicUsize::new(0),
+        })
     }
 
     /// Answers a scrape with what `gather` returns, which runs on a thread that may block.
@@ -73,8 +82,9 @@ impl MetricsPage {
             if page.options.own_metrics {
                 families.extend(page.own.gather());
             }
-            let mut body = Vec::with_capacity(64 << 10);
+            let mut body = Vec::with_capacity(page.expected_bytes.load(Ordering::Relaxed));
             format.write(&families, escaping, &mut body);
+            page.expected_bytes.store(body.len() + body.len() / 16, Ordering::Relaxed);
             Ok::<_, String>(body)
         });
         let why = match body.await {

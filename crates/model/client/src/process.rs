@@ -4,7 +4,8 @@
 //! for whatever cannot be read, the metric is left out.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use firesteel_model::{Labels, Metric, MetricFamily, MetricType, MetricValue};
 
@@ -14,18 +15,20 @@ use crate::Collect;
 #[derive(Clone, Debug)]
 pub struct ProcessCollector {
     proc: PathBuf,
+    /// When the machine started, once it is known.
+    boot_secs: OnceLock<f64>,
 }
 
 impl Default for ProcessCollector {
     fn default() -> Self {
-        Self { proc: PathBuf::from("/proc") }
+        Self::at("/proc")
     }
 }
 
 impl ProcessCollector {
     /// Returns a collector that reads below another place than `/proc`.
     pub fn at(proc: impl Into<PathBuf>) -> Self {
-        Self { proc: proc.into() }
+        Self { proc: proc.into(), boot_secs: OnceLock::new() }
     }
 
     fn read(&self, path: &str) -> Option<String> {
@@ -33,10 +36,19 @@ impl ProcessCollector {
     }
 
     fn boot_time_secs(&self) -> Option<f64> {
-        self.read("stat")?.lines().find_map(|line| line.strip_prefix("btime "))?.trim().parse().ok()
+        if let Some(known) = self.boot_secs.get() {
+            return Some(*known);
+        }
+        let read = self.read("stat")?.lines().find_map(|line| line.strip_prefix("btime "))?.trim().parse().ok()?;
+        Some(*self.boot_secs.get_or_init(|| read))
     }
 
     fn open_fds(&self) -> Option<f64> {
+        // Linux 6.2 and later tell their number as the size of the directory; before, it is 0.
+        let size = fs::metadata(self.proc.join("self/fd")).ok()?.len();
+        if size > 0 && self.proc == Path::new("/proc") {
+            return Some(size as f64);
+        }
         Some(fs::read_dir(self.proc.join("self/fd")).ok()?.count() as f64)
     }
 }

@@ -44,13 +44,8 @@ impl Escaping {
 
     /// Returns the families with the names of their metrics and labels escaped, and untouched where that changes nothing.
     pub fn families(self, families: &[MetricFamily]) -> Cow<'_, [MetricFamily]> {
-        let changes = |name: &str| {
-            let mut escaped = String::new();
-            self.push_name(&mut escaped, name);
-            escaped != name
-        };
         let any = |f: &MetricFamily| {
-            changes(&f.name) || f.metrics.iter().any(|m| m.labels.iter().any(|(name, _)| changes(name)))
+            self.changes(&f.name) || f.metrics.iter().any(|m| m.labels.iter().any(|(name, _)| self.changes(name)))
         };
         if self == Self::AllowUtf8 || !families.iter().any(any) {
             return Cow::Borrowed(families);
@@ -96,13 +91,17 @@ impl Escaping {
         Some(out)
     }
 
+    /// Returns whether the name is written otherwise than it is.
+    fn changes(self, name: &str) -> bool {
+        self != Self::AllowUtf8 && (!is_legal(name) || self == Self::Dots && name.contains('_'))
+    }
+
     /// Appends the name of a metric or a label.
     pub fn push_name(self, out: &mut String, name: &str) {
         let legal = |at: usize, c: char| {
             u8::try_from(c).is_ok_and(|b| if at == 0 { is_metric_start(b) } else { is_metric_char(b) })
         };
-        let all_legal = name.char_indices().all(|(at, c)| legal(at, c));
-        if self == Self::AllowUtf8 || (all_legal && self != Self::Dots) || name.is_empty() {
+        if !self.changes(name) {
             out.push_str(name);
             return;
         }
@@ -120,6 +119,11 @@ impl Escaping {
             }
         }
     }
+}
+
+/// Returns whether a name has letters, digits, underscores and colons only, and begins with no digit.
+fn is_legal(name: &str) -> bool {
+    name.bytes().enumerate().all(|(at, b)| if at == 0 { is_metric_start(b) } else { is_metric_char(b) })
 }
 
 #[cfg(test)]

@@ -61,9 +61,10 @@ impl MountAsker {
             batch.paths.iter().map(|path| self.stuck.lock().contains(path).then(|| Err(STUCK.to_owned()))).collect();
         let mut open = answers.iter().filter(|answer| answer.is_none()).count();
         let mut workers: Vec<Sender<Job>> = Vec::new();
+        let mut help_wanted = true;
         while open > 0 {
             let some_left = batch.next.load(Ordering::Relaxed) < count;
-            if some_left && workers.len() < self.most_workers {
+            if help_wanted && some_left && workers.len() < self.most_workers {
                 match self.start(&batch, &send) {
                     Ok(worker) => workers.push(worker),
                     Err(error) if workers.is_empty() => {
@@ -73,7 +74,9 @@ impl MountAsker {
                     Err(_) => {}
                 }
             }
-            match receive.recv_timeout(HELP_AFTER.min(self.timeout)) {
+            let received = receive.recv_timeout(HELP_AFTER.min(self.timeout));
+            help_wanted = received.is_err();
+            match received {
                 Ok((at, answer)) => {
                     if answers[at].is_none() {
                         answers[at] = Some(answer);
