@@ -16,7 +16,7 @@ use crate::metrics::ServerMetrics;
 use crate::notifying::Notifying;
 use crate::ruling::Ruling;
 use crate::scraping::Scraping;
-use crate::storing::{LateDb, exemplars_max, out_of_order_window, retention, xor2};
+use crate::storing::{LateDb, exemplars_max, out_of_order_window, retention, stale_series_threshold, xor2};
 use crate::wire::Queries;
 
 /// Why the configuration on disk was refused, while it is.
@@ -112,6 +112,7 @@ impl Reloader {
                 db.set_retention(retention);
                 info!(duration = ?retention.time, size = retention.size_bytes, percentage = retention.percentage, "TSDB retention updated");
             }
+            db.set_stale_series_threshold(stale_series_threshold(&config));
             if let Err(err) = db.set_out_of_order_window(out_of_order_window(&config)) {
                 error!(%err, "Failed to open the log of out-of-order samples");
             }

@@ -70,6 +70,11 @@ pub(crate) fn out_of_order_window(config: &Config) -> Duration {
     config.storage.tsdb.as_ref().map(|tsdb| tsdb.out_of_order_time_window).unwrap_or_default()
 }
 
+/// Returns the share of stale series from which on they leave the head early; 0 is off.
+pub(crate) fn stale_series_threshold(config: &Config) -> f64 {
+    config.storage.tsdb.as_ref().map_or(0.0, |tsdb| tsdb.stale_series_compaction_threshold)
+}
+
 /// Returns whether floats are to be written as XOR2: what the file says, else `unsaid`.
 pub(crate) fn xor2(config: &Config, unsaid: bool) -> bool {
     match config.storage.tsdb.as_ref().map(|tsdb| tsdb.chunk_encoding.floats.as_str()) {

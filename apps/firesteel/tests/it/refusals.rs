@@ -20,12 +20,10 @@ fn bad_command_lines_and_files() {
     let dir = tempfile::tempdir().expect("temp dir");
     std::fs::write(dir.path().join("typo.yml"), "global:\n  scarpe_interval: 15s\n").expect("temp file");
     std::fs::write(dir.path().join("idle.yml"), "remote_write:\n- url: http://127.0.0.1:1/w\n").expect("temp file");
-    let stale = "storage:\n  tsdb:\n    stale_series_compaction_threshold: 0.5\n";
-    std::fs::write(dir.path().join("stale.yml"), stale).expect("temp file");
     let share = "storage: {tsdb: {retention: {percentage: 50}}}\n";
     std::fs::write(dir.path().join("share.yml"), share).expect("temp file");
     let contradiction = "--enable-feature=otlp-deltatocumulative,otlp-native-delta-ingestion";
-    let cases: [(&[&str], i32, &str); 9] = [
+    let cases: [(&[&str], i32, &str); 8] = [
         (
             &["--config.file=share.yml", "--storage.tsdb.path=/proc/data"],
             2,
@@ -36,7 +34,6 @@ fn bad_command_lines_and_files() {
             1,
             "cannot enable otlp-deltatocumulative and otlp-native-delta-ingestion features at the same time",
         ),
-        (&["--config.file=stale.yml"], 2, "stale series would stay in memory"),
         (&["--web.user-assets=assets", "--config.file=idle.yml"], 2, "error[FS0310]: --web.user-assets"),
         (&["--nope"], 2, "Error parsing command line arguments: unknown long flag '--nope'"),
         (&["--config.file=gone.yml"], 2, "open gone.yml: no such file or directory"),

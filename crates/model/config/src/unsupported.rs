@@ -4,11 +4,6 @@ use firesteel_yaml::{Diagnostic, Node, Source, Span, parse};
 
 use crate::sd::ACTING;
 
-/// Returns whether this is the zero that switches a setting off: `0`, `0s`, `0B`, `0.0`.
-fn is_zero(text: &str) -> bool {
-    text.starts_with('0') && !text.bytes().any(|b| matches!(b, b'1'..=b'9'))
-}
-
 /// Notes each setting of the file that would have no effect, with the reason.
 pub(crate) fn find(source: &Source) -> Vec<Diagnostic> {
     let Ok(Some(root)) = parse(source) else { return Vec::new() };
@@ -29,13 +24,6 @@ pub(crate) fn find(source: &Source) -> Vec<Diagnostic> {
         if let Some((name, _)) = root.entry(key).filter(|(_, value)| given(value)) {
             note(name.span, key, why);
         }
-    }
-    let tsdb = root.closest(&["storage", "tsdb"]);
-    let key = "stale_series_compaction_threshold";
-    let there = root.get("storage").and_then(|storage| storage.get("tsdb")).is_some();
-    let acts = |value: &Node| value.is_null() || is_zero(value.text().unwrap_or("")) && value.pairs().is_empty();
-    if let Some((name, _)) = tsdb.entry(key).filter(|(_, value)| there && !acts(value)) {
-        note(name.span, key, "stale series would stay in memory");
     }
     let alertmanagers = root.closest(&["alerting"]).get("alertmanagers").map_or(&[][..], Node::items);
     let jobs = root.get("scrape_configs").map_or(&[][..], Node::items);

@@ -43,6 +43,13 @@ impl BlockSpec {
         spec
     }
 
+    /// Returns the spec of a block of series that left the head early because they are stale.
+    pub fn of_stale_series(ulid: Ulid, min_time: i64, max_time: i64) -> Self {
+        let mut spec = Self::of_head(ulid, min_time, max_time);
+        spec.compaction.set(Hint::StaleSeries);
+        spec
+    }
+
     /// Returns the spec of one block rewritten without what is deleted in it: level 1 again, as upstream has it.
     pub fn rewritten(ulid: Ulid, parent: &BlockMeta) -> Self {
         let mut spec = Self::of_head(ulid, parent.min_time, parent.max_time);

@@ -4,13 +4,13 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use firesteel_base::bytes::ByteCursor;
-use firesteel_base::{FastHashMap, FastHashSet};
+use firesteel_base::{FastHashMap, FastHashSet, TimeRange};
 use firesteel_model::{Metadata, SeriesRef};
 use firesteel_storage::{Exemplar, HistogramSample};
 
 use super::Head;
 use super::chunks_head::{ChunkRef, Loaded};
-use super::refs::RefReader;
+use super::refs::{Place, RefReader};
 use super::replay_workers::{ShardRows, Workers};
 use super::series::SERIES_REF_MAX;
 use super::snapshot;
@@ -36,6 +36,8 @@ pub struct Replay<'a> {
     pub(super) loaded: Loaded,
     /// Out-of-order chunks in files that were named by their log.
     pub(super) named: FastHashSet<ChunkRef>,
+    /// Series that the log says were dropped before their time: blocks have all they had.
+    pub(super) dropped: FastHashSet<SeriesRef>,
     pub(super) min_t: i64,
     pub(super) max_t: i64,
     pub(super) stats: ReplayStats,
@@ -57,6 +59,7 @@ impl<'a> Replay<'a> {
             workers: Workers::start(head),
             loaded: std::mem::take(&mut *head.loaded.lock()),
             named: FastHashSet::default(),
+            dropped: FastHashSet::default(),
             min_t: i64::MAX,
             max_t: i64::MIN,
             stats: ReplayStats::default(),
@@ -109,9 +112,13 @@ impl<'a> Replay<'a> {
                     if stone.range.max.0 < min_valid {
                         continue;
                     }
-                    if self.head.place_of(stone.series).is_none() {
+                    let Some(place) = self.head.place_of(stone.series) else {
                         self.stats.unknown_tombstone_refs += 1;
                         self.keep_free(stone.series);
+                        continue;
+                    };
+                    if stone.range == TimeRange::ALL {
+                        self.drop_series(stone.series, place);
                         continue;
                     }
                     stones.push(stone);
@@ -282,6 +289,13 @@ impl<'a> Replay<'a> {
         }
     }
 
+    /// Drops a series where the log does; its labels may come again, under another reference.
+    fn drop_series(&mut self, series: SeriesRef, place: Place) {
+        self.drain();
+        self.head.drop_replayed(series, place);
+        self.dropped.insert(series);
+    }
+
     fn flush(&mut self) {
         self.workers.send(&mut self.rows);
         self.held = 0;
@@ -293,7 +307,8 @@ impl<'a> Replay<'a> {
         self.workers.drain();
     }
 
-    /// Ends the replay. Returns also the references that stand for a series of another reference.
+    /// Ends the replay. Returns also the references that the log names and that are no series of their own: they stand for
+    /// one of another reference, or for one that was dropped.
     pub fn finish(mut self) -> (ReplayStats, Vec<SeriesRef>) {
         self.flush();
         let applied = self.workers.finish();
@@ -303,8 +318,8 @@ impl<'a> Replay<'a> {
             self.head.widen(min_t, max_t);
         }
         *self.head.aliases.lock() = self.aliases.iter().map(|(of, series)| (*of, *series)).collect();
-        let mut aliases: Vec<SeriesRef> = self.aliases.into_keys().collect();
-        aliases.sort_unstable();
-        (self.stats, aliases)
+        let mut named: Vec<SeriesRef> = self.aliases.into_keys().chain(self.dropped).collect();
+        named.sort_unstable();
+        (self.stats, named)
     }
 }

@@ -59,9 +59,10 @@ impl Replay<'_> {
     }
 
     fn late_sample(&mut self, series: SeriesRef, (start, t): (i64, i64), value: LateValue) {
-        if self.insert_late(self.real(series), LateSample { t, start, value }) {
+        let real = self.real(series);
+        if self.insert_late(real, LateSample { t, start, value }) {
             self.stats.late_samples += 1;
-        } else {
+        } else if !self.dropped.contains(&real) {
             self.stats.unknown_late_refs += 1;
             self.keep_free(series);
         }
@@ -76,8 +77,10 @@ impl Replay<'_> {
         let head = self.head;
         let series = self.real(marker.series);
         let Some(place) = head.place_of(series) else {
-            self.stats.unknown_marker_refs += 1;
-            self.keep_free(marker.series);
+            if !self.dropped.contains(&series) {
+                self.stats.unknown_marker_refs += 1;
+                self.keep_free(marker.series);
+            }
             return;
         };
         let at = ChunkRef(marker.chunk);

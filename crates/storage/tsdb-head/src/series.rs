@@ -84,6 +84,11 @@ impl HotSeries {
         self.tag = self.tag & !PENDING | if logged { LOGGED } else { 0 };
     }
 
+    /// Returns whether a batch is about to bring a sample.
+    pub(crate) fn is_pending(&self) -> bool {
+        self.tag & PENDING != 0
+    }
+
     /// Returns whether a batch is about to bring a sample. It is asked once: a batch that was dropped holds nothing for long.
     pub(crate) fn take_pending(&mut self) -> bool {
         let was = self.tag & PENDING != 0;

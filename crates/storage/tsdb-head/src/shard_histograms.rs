@@ -85,7 +85,7 @@ impl Shard {
     }
 
     /// Returns whether the newest sample is a staleness marker of any kind.
-    fn is_stale(&self, slot: Slot) -> bool {
+    pub(crate) fn is_stale(&self, slot: Slot) -> bool {
         self.hot(slot).is_stale()
             || self.open_histograms(slot).is_some_and(OpenHistograms::is_stale)
             || self.open_xor2(slot).is_some_and(|open| is_stale_nan(open.last_v()))

@@ -17,6 +17,7 @@ use super::out_of_order::OutOfOrderCut;
 use super::pairs::PairId;
 use super::series::Slot;
 use super::shard::Shard;
+use super::stale::StaleSeries;
 
 /// Series or pairs looked at under one hold of a lock.
 const SLICE: usize = 2048;
@@ -96,27 +97,34 @@ impl Head {
     pub fn source(self: &Arc<Self>, range: TimeRange) -> HeadSource {
         let end = range.max.0.saturating_add(1);
         self.freeze(end.min(self.min_acceptable()));
-        let generation = self.generation.load(Ordering::Acquire);
-        let (symbols, of_pair) = self.symbols();
-        let ranks = ranks(&of_pair);
-        let order = |shard| self.order(shard, &ranks, |shard, slot| has_chunks(shard, slot, range));
-        let lanes = (0..self.shards.len())
-            .map(|shard| Lane { shard, order: order(shard), next: 0, window: Window::default() })
-            .collect();
-        HeadSource { head: Arc::clone(self), range, late: false, generation, symbols, of_pair, lanes, taken: None }
+        self.source_where(range, false, |shard, slot| has_chunks(shard, slot, range))
+    }
+
+    /// Returns those of the listed series that have samples in `range`, for a block; the series that were listed get no more
+    /// samples there, or else are not dropped. The head must not be truncated meanwhile.
+    pub fn stale_source(self: &Arc<Self>, listed: &StaleSeries, range: TimeRange) -> HeadSource {
+        let wanted = |shard: &Shard, slot| listed.contains(shard.hot(slot).series()) && has_chunks(shard, slot, range);
+        self.source_where(range, false, wanted)
     }
 
     /// Returns the series whose out-of-order chunks the cut that was begun takes and that overlap `range`, for a block. As
     /// with [`Self::source`] the head must not be truncated meanwhile.
     pub fn out_of_order_source(self: &Arc<Self>, _cut: &OutOfOrderCut, range: TimeRange) -> HeadSource {
+        self.source_where(range, true, |shard, slot| shard.has_late(slot, range))
+    }
+
+    fn source_where(
+        self: &Arc<Self>,
+        range: TimeRange,
+        late: bool,
+        wanted: impl Fn(&Shard, Slot) -> bool + Copy,
+    ) -> HeadSource {
         let generation = self.generation.load(Ordering::Acquire);
         let (symbols, of_pair) = self.symbols();
         let ranks = ranks(&of_pair);
-        let order = |shard| self.order(shard, &ranks, |shard, slot| shard.has_late(slot, range));
-        let lanes = (0..self.shards.len())
-            .map(|shard| Lane { shard, order: order(shard), next: 0, window: Window::default() })
-            .collect();
-        HeadSource { head: Arc::clone(self), range, late: true, generation, symbols, of_pair, lanes, taken: None }
+        let lane = |shard| Lane { shard, order: self.order(shard, &ranks, wanted), next: 0, window: Window::default() };
+        let lanes = (0..self.shards.len()).map(lane).collect();
+        HeadSource { head: Arc::clone(self), range, late, generation, symbols, of_pair, lanes, taken: None }
     }
 
     /// Returns the texts of all pairs, sorted, and the pairs in terms of them.

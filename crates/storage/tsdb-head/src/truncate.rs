@@ -4,9 +4,12 @@ use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use firesteel_model::SeriesRef;
+use firesteel_storage::StorageError;
 
 use super::refs::Place;
+use super::series::Slot;
 use super::shard::Shard;
+use super::stale::StaleSeries;
 use super::{Head, count};
 
 /// Series looked at under one hold of a shard's lock: well below a millisecond.
@@ -27,8 +30,16 @@ impl Head {
     /// Waits for the queries that are at work and may read what goes. Queries that begin later must find it elsewhere: whoever
     /// moves samples to a block shows the block first, and its readers take the head's querier first.
     pub fn truncate(&self, min_t: i64) -> Truncated {
+        self.take_away(min_t, None).0
+    }
+
+    /// Drops chunks that end before `min_t`, of the listed series only if there is a list: those go as a whole, once the log
+    /// knows. Returns also why it would not know of some, which stay.
+    pub(crate) fn take_away(&self, min_t: i64, listed: Option<&StaleSeries>) -> (Truncated, Result<(), StorageError>) {
         let _upkeep = self.upkeep.lock();
-        self.freeze(min_t);
+        if listed.is_none() {
+            self.freeze(min_t);
+        }
         if !self.visibility.wait_for_readers(min_t, self.options.reader_patience) {
             tracing::warn!(
                 component = "tsdb",
@@ -39,14 +50,26 @@ impl Head {
         let began = Instant::now();
         self.generation.fetch_add(1, Ordering::AcqRel);
         let mut oldest = i64::MAX;
-        let mut done = Truncated::default();
+        let (mut done, mut told) = (Truncated::default(), Ok(()));
         let (mut ids, mut dead): (Vec<u32>, Vec<SeriesRef>) = (Vec::new(), Vec::new());
         for (shard_at, lock) in self.shards.iter().enumerate() {
             let mut slots = lock.lock().slots().peekable();
             while slots.peek().is_some() {
                 let mut shard = lock.lock();
-                for slot in slots.by_ref().take(SLICE) {
-                    done.chunks += shard.truncate(slot, min_t, &mut oldest, &mut ids, &mut dead);
+                let slice = slots.by_ref().take(SLICE);
+                let (until, gone): (i64, Vec<Slot>) = match listed {
+                    None => (min_t, slice.collect()),
+                    Some(listed) => (i64::MAX, slice.filter(|&slot| listed.is_still(&shard, slot)).collect()),
+                };
+                // With the lock held: their labels cannot come again before the log knows that they were gone.
+                if listed.is_some()
+                    && let Err(e) = self.log_dropped(gone.iter().map(|&slot| shard.hot(slot).series()))
+                {
+                    told = Err(e);
+                    continue;
+                }
+                for slot in gone {
+                    done.chunks += shard.truncate(slot, until, &mut oldest, &mut ids, &mut dead);
                 }
             }
             self.refs.forget(&dead);
@@ -60,13 +83,13 @@ impl Head {
             }
         }
         self.metadata.write().forget(&done.dead);
-        self.stones.truncate(&done.dead, min_t);
+        self.stones.truncate(&done.dead, if listed.is_none() { min_t } else { i64::MIN });
         if !ids.is_empty() {
             let mut pairs = self.pairs.write();
             pairs.release(&ids);
             pairs.sweep();
         }
-        if self.time_range().is_some() {
+        if listed.is_none() && self.time_range().is_some() {
             // Samples may still come for any time in bounds.
             let min_time = oldest.min(self.min_acceptable()).max(min_t);
             self.min_time.fetch_max(min_time, Ordering::Relaxed);
@@ -78,7 +101,7 @@ impl Head {
         count(&self.counts.chunks_removed, done.chunks as u64);
         count(&self.counts.truncations, 1);
         count(&self.counts.gc_nanos, began.elapsed().as_nanos() as u64);
-        done
+        (done, told)
     }
 
     /// Removes the files of chunks before the oldest one that a chunk lies in. To be called with `upkeep` held.

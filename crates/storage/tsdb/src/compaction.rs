@@ -19,7 +19,7 @@ use firesteel_tsdb_block::{
 };
 use firesteel_tsdb_head::{Head, OutOfOrderCut, count};
 use firesteel_tsdb_wal::{self as wal, Wal};
-use parking_lot::{Mutex, RwLock};
+use parking_lot::{Mutex, MutexGuard, RwLock};
 
 use crate::blocks::{Blocks, Policy};
 use crate::instruments::Instruments;
@@ -35,7 +35,7 @@ pub(crate) struct Compaction {
     vfs: Arc<dyn Vfs>,
     dir: PathBuf,
     /// Ranges of blocks, ascending; the first is the head's.
-    ranges: Vec<i64>,
+    pub(crate) ranges: Vec<i64>,
     segment_bytes: u64,
     overlapping: bool,
     delay: Duration,
@@ -43,7 +43,8 @@ pub(crate) struct Compaction {
     uploads: Option<Uploads>,
     retention: RwLock<Retention>,
     /// Whatever changes blocks or gives parts of the head back.
-    lock: Mutex<State>,
+    pub(crate) lock: Mutex<State>,
+    pub(crate) stale_threshold: RwLock<f64>,
     begin: Mutex<Begin>,
     /// A stop is wanted: what is being written is given up.
     pub(crate) stop: AtomicBool,
@@ -58,12 +59,16 @@ struct Begin {
 }
 
 #[derive(Debug, Default)]
-struct State {
+pub(crate) struct State {
     /// When a head that is due was first put off.
     delayed_since: Option<Instant>,
     /// Series that are gone, with the segment that was written when they went: samples of theirs may stand in segments up
     /// to it, so checkpoints keep their records until that segment is removed.
-    gone: FastHashMap<SeriesRef, u64>,
+    pub(crate) gone: FastHashMap<SeriesRef, u64>,
+    /// The log was told of series that are gone early, and may lose that with the power.
+    pub(crate) dropped_unsynced: bool,
+    /// When a range of the head was last made a block.
+    pub(crate) last_cut: Option<Instant>,
     /// The log was cut up to here.
     log_cut_at: Option<i64>,
 }
@@ -87,6 +92,7 @@ impl Compaction {
             uploads: options.delay_compact_file.clone().map(Uploads::new),
             retention: RwLock::new(options.retention),
             lock: Mutex::default(),
+            stale_threshold: RwLock::default(),
             begin: Mutex::new(Begin { at: i64::MIN, written: i64::MIN }),
             stop: AtomicBool::new(false),
         };
@@ -160,7 +166,7 @@ impl Compaction {
     }
 
     /// Keeps everybody else from changing blocks or the head's range.
-    pub(crate) fn exclusive(&self) -> impl Drop + '_ {
+    pub(crate) fn exclusive(&self) -> MutexGuard<'_, State> {
         self.lock.lock()
     }
 
@@ -248,6 +254,7 @@ impl Compaction {
 
     /// Writes the oldest range of the head as a block and gives it back; returns where the head begins now.
     fn cut(&self, state: &mut State) -> Result<i64, DbError> {
+        state.last_cut = Some(Instant::now());
         let Some((min, _)) = self.head.time_range() else { return Ok(i64::MIN) };
         let range = self.ranges[0];
         // Rounded towards zero, as upstream's division is.
@@ -372,7 +379,7 @@ impl Compaction {
     /// may be gone already. Those that could not be deleted are out of sight, and the next reload tries again.
     ///
     /// Error: one of them does not serve.
-    fn load_all(&self, written: &[Ulid]) -> Result<(), DbError> {
+    pub(crate) fn load_all(&self, written: &[Ulid]) -> Result<(), DbError> {
         match self.reload_locked() {
             Ok(()) => match written.iter().find_map(|ulid| Some((*ulid, self.blocks.why_set_aside(*ulid)?))) {
                 Some((block, why)) => Err(DbError::NotLoaded { block, why }),
@@ -398,9 +405,12 @@ impl Compaction {
             }
             let blocks = self.blocks.list();
             // Late samples of a time whose other samples are still in the head: merged with what came in order, the block
-            // would tell the next start that the log is not needed up to its end. Upstream's planner does not look.
+            // would tell the next start that the log is not needed up to its end. Upstream's planner does not look. Stale
+            // series wait, too: their block would be written twice.
             let end = self.blocks.in_order_end().unwrap_or(i64::MIN);
-            let waits_for_head = |meta: &BlockMeta| meta.compaction.has(Hint::OutOfOrder) && meta.max_time > end;
+            let is_early =
+                |meta: &BlockMeta| meta.compaction.has(Hint::OutOfOrder) || meta.compaction.has(Hint::StaleSeries);
+            let waits_for_head = |meta: &BlockMeta| is_early(meta) && meta.max_time > end;
             let blocks: Vec<&Arc<Block>> = blocks.iter().filter(|b| !waits_for_head(&b.meta())).collect();
             let candidates: Vec<Candidate> = blocks
                 .iter()

@@ -200,6 +200,16 @@ impl Db {
         self.compaction.set_retention(retention);
     }
 
+    /// Sets the share of stale series, 0 to 1, from which on they become blocks before their time; 0 is off.
+    pub fn set_stale_series_threshold(&self, share: f64) {
+        self.compaction.set_stale_threshold(share);
+    }
+
+    /// Makes blocks of the series whose newest sample is a staleness marker, and drops them from memory.
+    pub fn compact_stale_series(&self) -> Result<(), DbError> {
+        self.compaction.compact_stale_now()
+    }
+
     /// Returns what is kept.
     pub fn retention(&self) -> Retention {
         self.compaction.retention()

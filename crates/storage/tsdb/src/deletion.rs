@@ -14,7 +14,8 @@ impl Compaction {
     /// Hides the samples of matching series in a range, ends included, in blocks and head; returns of how many series, those
     /// of each block for themselves. What is hidden stays so after a crash.
     pub(crate) fn delete(&self, range: TimeRange, matchers: &[Matcher]) -> Result<usize, DbError> {
-        let _one = self.exclusive();
+        let mut state = self.exclusive();
+        self.sync_dropped(&mut state)?;
         // A failed compaction may have left a whole block that is not open yet, or whose name came or went without being
         // synced: loaded later or back after a loss of power, it would know nothing of this deletion.
         self.vfs().sync_dir(self.dir()).map_err(DbError::io("sync", self.dir()))?;

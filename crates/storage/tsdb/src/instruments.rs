@@ -28,6 +28,9 @@ pub(crate) struct Instruments {
     pub(crate) limit_seconds: Gauge,
     pub(crate) limit_percentage: Gauge,
     pub(crate) tombstone_cleanup: Histogram,
+    pub(crate) stale_triggered: Counter,
+    pub(crate) stale_failed: Counter,
+    pub(crate) stale_duration: Histogram,
     pub(crate) log_truncation: Summary,
 }
 
@@ -139,25 +142,28 @@ impl Instruments {
                 "Duration of WAL truncation.",
                 &[],
             ),
+            stale_triggered: r.counter(
+                "prometheus_tsdb_stale_series_compactions_triggered_total",
+                "Total number of triggered stale series compactions.",
+            ),
+            stale_failed: r.counter(
+                "prometheus_tsdb_stale_series_compactions_failed_total",
+                "Total number of stale series compactions that failed.",
+            ),
+            stale_duration: r.histogram(
+                "prometheus_tsdb_stale_series_compaction_duration_seconds",
+                "Duration of stale series compaction runs.",
+                &exponential(1.0, 2.0, 14),
+            ),
             registry: Inside(Registry::new()),
         };
         // Nothing triggers these here; dashboards find the names.
         let listed = "compactions triggered for an explicit caller-provided list of series references";
-        for (kind, triggered, failed, took) in [
-            (
-                "stale",
-                "triggered stale series compactions",
-                "stale series compactions that failed",
-                "stale series compaction runs",
-            ),
-            ("selected", listed, &format!("{listed} that failed"), listed),
-        ] {
-            let name = |rest: &str| format!("prometheus_tsdb_{kind}_series_{rest}");
-            r.counter(&name("compactions_triggered_total"), &format!("Total number of {triggered}."));
-            r.counter(&name("compactions_failed_total"), &format!("Total number of {failed}."));
-            let took = format!("Duration of {took}.");
-            r.histogram(&name("compaction_duration_seconds"), &took, &exponential(1.0, 2.0, 14));
-        }
+        let name = |rest: &str| format!("prometheus_tsdb_selected_series_{rest}");
+        r.counter(&name("compactions_triggered_total"), &format!("Total number of {listed}."));
+        r.counter(&name("compactions_failed_total"), &format!("Total number of {listed} that failed."));
+        let took = format!("Duration of {listed}.");
+        r.histogram(&name("compaction_duration_seconds"), &took, &exponential(1.0, 2.0, 14));
         // Compaction cannot be switched off here, so this one stays at zero.
         r.counter(
             "prometheus_tsdb_compactions_skipped_total",

@@ -28,6 +28,7 @@ mod replay;
 mod replay_progress;
 mod retention;
 mod snapshot;
+mod stale_compaction;
 mod uploads;
 
 pub use db::Db;

@@ -123,6 +123,9 @@ impl Work {
                 if let Err(e) = self.compaction.reload() {
                     tracing::error!(component = "tsdb", err = %e, "reloadBlocks");
                 }
+                if let Err(e) = self.compaction.compact_stale_if_due() {
+                    tracing::error!(component = "tsdb", err = %e, "immediate stale series compaction failed");
+                }
             }
             if compact || reload && not_before <= Instant::now() {
                 self.requests.asked.store(false, Ordering::Relaxed);

@@ -1,5 +1,5 @@
-//! Power is lost, or the disk fails, at any moment of appending, cutting, mapping, compacting, deleting and forgetting,
-//! or at a clean stop: what was synced is there again, nothing is made up, and nothing deleted returns.
+//! Power is lost, or the disk fails, at any moment of appending, cutting, mapping, compacting, deleting, forgetting, moving
+//! stale series, or at a clean stop: what was synced is there again, nothing is made up, and nothing deleted returns.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use firesteel_base::vfs::{Crash, FaultVfs, Faults, Vfs};
 use firesteel_base::{TimeRange, TimestampMs};
-use firesteel_model::Matcher;
+use firesteel_model::{Matcher, stale_nan};
 use firesteel_storage::{AppendOptions, Appendable as _, SampleBatch, SeriesMeta};
 use firesteel_tsdb::{Db, DbOptions, Retention};
 
@@ -52,7 +52,7 @@ impl History {
         let of_time = 10 + (self.t / 300_000) as usize % 20;
         for i in (0..4).chain([of_time]) {
             let Ok(found) = appender.series(&series(i), &SeriesMeta::default()) else { return };
-            let v = (self.t % 1009) as f64 * i as f64;
+            let v = if dice.below(10) == 0 { stale_nan() } else { (self.t % 1009) as f64 * i as f64 };
             batch.push(found, TimestampMs(self.t), v);
             let of_series = self.samples.entry(format!("{:?}", series(i))).or_default();
             of_series.insert(self.t, (v.to_bits(), false));
@@ -183,6 +183,9 @@ fn live(seed: u64, dir: &Path) {
                     if db.sync().is_ok() && db.health().refuses_pushes().is_none() {
                         history.synced(&held);
                     }
+                }
+                7 => {
+                    let _ = db.compact_stale_series();
                 }
                 6 if dice.below(4) == 0 => {
                     forgot = true;

@@ -15,6 +15,7 @@ mod metrics;
 mod model;
 mod peers;
 mod restarts;
+mod stale_series;
 mod starts;
 mod wal_peer;
 mod zstd_logs;

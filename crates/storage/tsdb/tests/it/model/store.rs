@@ -1,6 +1,6 @@
 //! A store in a few maps, by upstream's rules: which samples are taken, and what is answered.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use firesteel_model::Labels;
 use firesteel_storage::AppendError;
@@ -27,6 +27,9 @@ pub(super) struct Store {
     /// Blocks hold what is before; nothing in order is taken there.
     pub(super) min_valid: i64,
     pub(super) series: BTreeMap<Labels, OfSeries>,
+    /// Series that may have left the head while they were stale: whether a sample before their newest one comes late or in
+    /// order is not known here.
+    pub(super) maybe_gone: BTreeSet<Labels>,
 }
 
 /// A row with the store's verdict when it came, before its batch was committed.
@@ -54,7 +57,26 @@ pub(super) struct Bounds {
 
 impl Store {
     pub(super) fn new(block_ms: i64) -> Self {
-        Self { block_ms, window_ms: 0, newest: None, min_valid: i64::MIN, series: BTreeMap::new() }
+        Self {
+            block_ms,
+            window_ms: 0,
+            newest: None,
+            min_valid: i64::MIN,
+            series: BTreeMap::new(),
+            maybe_gone: BTreeSet::new(),
+        }
+    }
+
+    /// Notes that the series that are stale may leave the head.
+    pub(super) fn stale_may_go(&mut self) {
+        let is_stale = |of: &OfSeries| matches!(of.last, Some((_, Value::Stale)));
+        self.maybe_gone.extend(self.series.iter().filter(|(_, of)| is_stale(of)).map(|(labels, _)| labels.clone()));
+    }
+
+    /// Returns whether it is known how a sample would come.
+    pub(super) fn can_judge(&self, labels: &Labels, t: i64) -> bool {
+        let last = || self.series.get(labels).and_then(|of| of.last.as_ref());
+        !self.maybe_gone.contains(labels) || last().is_none_or(|(last, _)| t > *last)
     }
 
     /// Returns the bounds for a batch that begins at `t`; the very first sets them.
@@ -108,6 +130,7 @@ impl Store {
                     taken.at_least += 1;
                     taken.at_most += 1;
                     self.newest = self.newest.max(Some(t));
+                    self.maybe_gone.remove(&labels);
                     let of = self.series.entry(labels).or_default();
                     of.last = Some((t, value.clone()));
                     of.samples.entry(t).or_default().push(value);

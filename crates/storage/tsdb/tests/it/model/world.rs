@@ -204,7 +204,8 @@ impl World {
 
     fn append(&mut self) {
         self.t += 500 + self.dice.below(12_000) as i64;
-        let rows = self.rows();
+        let mut rows = self.rows();
+        rows.retain(|(i, t, _)| self.store.can_judge(&labels(*i), *t));
         if rows.is_empty() {
             return;
         }
@@ -349,7 +350,9 @@ impl World {
             "{}",
             self.what
         );
-        let in_order = |hints: &firesteel_tsdb::BlockMeta| !hints.compaction.has(Hint::OutOfOrder);
+        let in_order = |of: &firesteel_tsdb::BlockMeta| {
+            !of.compaction.has(Hint::OutOfOrder) && !of.compaction.has(Hint::StaleSeries)
+        };
         self.store.min_valid =
             self.db.blocks().iter().filter(|b| in_order(b)).map(|b| b.max_time).max().unwrap_or(i64::MIN);
         let newest = self.store.newest.unwrap_or(i64::MIN);
@@ -383,6 +386,10 @@ impl World {
                 self.db.set_out_of_order_window(Duration::from_millis(self.store.window_ms as u64)).expect("opens");
             }
             18..22 => self.restart(),
+            22 | 23 => {
+                self.store.stale_may_go();
+                self.db.compact_stale_series().expect("moves stale series");
+            }
             _ => (0..=self.dice.below(25)).for_each(|_| self.append()),
         }
         self.check();

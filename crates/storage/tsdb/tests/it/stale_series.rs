@@ -1,0 +1,158 @@
+//! Series that got a staleness marker leave the head before their time, and nothing is lost or comes back by that.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use firesteel_base::{TimeRange, TimestampMs};
+use firesteel_client::Registry;
+use firesteel_model::{Matcher, stale_nan};
+use firesteel_storage::{AppendOptions, Appendable as _, SampleBatch, SeriesMeta};
+use firesteel_tsdb::{Db, DbOptions};
+use firesteel_tsdb_block::Hint;
+
+use crate::database::{answer, series};
+
+const HOUR: i64 = 3_600_000;
+const START: i64 = 1_700_000_000_000;
+/// Of eight series, those that vanish half way.
+const GONE: std::ops::Range<usize> = 0..6;
+
+fn append(db: &Db, t: i64, rows: impl Iterator<Item = (usize, f64)>) {
+    let mut appender = db.appender();
+    let mut batch = SampleBatch::default();
+    for (i, v) in rows {
+        let found = appender.series(&series(i), &SeriesMeta::default()).expect("valid labels");
+        batch.push(found, TimestampMs(t), v);
+    }
+    let mut refused = Vec::new();
+    appender.append(&batch, AppendOptions::default(), &mut refused);
+    assert!(refused.is_empty(), "{refused:?}");
+    appender.commit().expect("commits");
+}
+
+/// Eight series, of which six vanish; across the end of a block's range.
+fn filled(options: DbOptions) -> Arc<Db> {
+    let db = Db::open(options).expect("opens");
+    for step in 0..100 {
+        append(&db, START + step * 90_000, (0..8).map(|i| (i, step as f64)));
+    }
+    append(&db, START + 100 * 90_000, GONE.map(|i| (i, stale_nan())).chain([(6, 100.0), (7, 100.0)]));
+    db
+}
+
+fn still(dir: &std::path::Path) -> DbOptions {
+    DbOptions { background: false, no_lockfile: true, ..DbOptions::new(dir) }
+}
+
+#[test]
+fn stale_series_become_blocks_and_leave_the_head() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let db = filled(still(dir.path()));
+    let mut all = answer(&db);
+    db.compact_stale_series().expect("moves them");
+    assert_eq!(answer(&db), all);
+    let stats = db.head_stats();
+    assert_eq!((stats.series, stats.stale_series), (2, 0));
+    let blocks = db.blocks();
+    let early = |hint| blocks.iter().all(|b| b.compaction.has(hint) && b.stats.num_series == 6);
+    assert!(blocks.len() == 2 && early(Hint::StaleSeries), "{blocks:#?}");
+    db.compact_stale_series().expect("there are none");
+    assert_eq!(db.blocks().len(), 2);
+
+    // Killed: the log has their samples, and is not believed.
+    let kill = |db: Arc<Db>| {
+        db.sync().expect("syncs");
+        drop(db);
+        Db::open(still(dir.path())).expect("opens")
+    };
+    let db = kill(db);
+    assert_eq!(answer(&db), all);
+    // One comes back: what it brings is not what was dropped.
+    append(&db, START + 101 * 90_000, [(0, 101.0), (7, 101.0)].into_iter());
+    for (i, t) in [(0, START + 101 * 90_000), (7, START + 101 * 90_000)] {
+        all.get_mut(&format!("{:?}", series(i))).expect("is there").push((t, 101f64.to_bits()));
+    }
+    assert_eq!(answer(&db), all);
+    let db = kill(db);
+    assert_eq!(answer(&db), all);
+    // What is deleted in the blocks does not return from the log.
+    let range = TimeRange { min: TimestampMs(START), max: TimestampMs(START + HOUR) };
+    db.delete(range, &[Matcher::equal("i", "1")]).expect("deletes");
+    all.get_mut(&format!("{:?}", series(1))).expect("is there").retain(|(t, _)| *t > START + HOUR);
+    assert_eq!(answer(&db), all);
+    assert_eq!(answer(&kill(db)), all);
+}
+
+#[test]
+fn too_large_a_share_of_stale_series_is_moved_by_itself() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let options =
+        DbOptions { block_reload_interval: Duration::from_millis(50), no_lockfile: true, ..DbOptions::new(dir.path()) };
+    let db = filled(options);
+    let registry = Registry::new();
+    db.register(&registry);
+    let counted = || {
+        let name = "prometheus_tsdb_stale_series_compactions_triggered_total";
+        let families = registry.gather();
+        let family = families.iter().find(|f| f.name == name).expect("is shown");
+        format!("{:?}", family.metrics[0].value)
+    };
+    let all: BTreeMap<_, _> = answer(&db);
+    // Six of eight are too few.
+    db.set_stale_series_threshold(0.8);
+    let reloads = || {
+        let families = registry.gather();
+        format!(
+            "{:?}",
+            families.iter().find(|f| f.name == "prometheus_tsdb_reloads_total").expect("is shown").metrics[0].value
+        )
+    };
+    let wait_for = |what: &str, is: &dyn Fn() -> bool| {
+        let deadline = std::time::Instant::now() + Duration::from_secs(60);
+        while !is() {
+            assert!(std::time::Instant::now() < deadline, "no {what} in a minute");
+            std::thread::yield_now();
+        }
+    };
+    let (before, none) = (reloads(), counted());
+    wait_for("reload", &|| reloads() != before);
+    assert_eq!((db.head_stats().series, counted()), (8, none));
+    db.set_stale_series_threshold(0.75);
+    wait_for("move", &|| db.head_stats().series == 2);
+    assert_eq!(answer(&db), all);
+    db.close().expect("closes");
+}
+
+#[test]
+fn series_come_and_go_while_they_are_moved() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let db = Db::open(still(dir.path())).expect("opens");
+    let mut model: BTreeMap<String, Vec<(i64, u64)>> = BTreeMap::new();
+    let writer = std::thread::spawn({
+        let db = Arc::clone(&db);
+        move || {
+            for step in 0..400 {
+                let t = START + step * 1000;
+                // Each is stale every third time, not all at once.
+                let rows = (0..30).map(|i| (i, if (step as usize + i) % 3 == 0 { stale_nan() } else { step as f64 }));
+                append(&db, t, rows.clone());
+                for (i, v) in rows {
+                    model.entry(format!("{:?}", series(i))).or_default().push((t, v.to_bits()));
+                }
+            }
+            model
+        }
+    });
+    let mut moves = 0;
+    while !writer.is_finished() {
+        db.compact_stale_series().expect("moves them");
+        moves += 1;
+    }
+    let model = writer.join().expect("no panic");
+    assert!(moves > 0 && !db.blocks().is_empty());
+    assert_eq!(answer(&db), model);
+    db.sync().expect("syncs");
+    drop(db);
+    assert_eq!(answer(&Db::open(still(dir.path())).expect("opens")), model);
+}
