@@ -15,6 +15,7 @@ use firesteel_rules::{
     AlertSink, EvalContext, Group, LoadOptions, RuleFile, RuleManager, RuleQueries, RuleSettings, RulesError,
     check_files,
 };
+use firesteel_storage::Queryable;
 use firesteel_tsdb::Db;
 
 use crate::notifying::Notifying;
@@ -23,6 +24,16 @@ use crate::wire::Queries;
 impl RuleQueries for Queries {
     fn instant(&self, expr: &Expr, at: TimestampMs, options: &QueryOptions) -> Result<QueryResult, QueryError> {
         QuerySource::instant(self, expr, at, options)
+    }
+
+    fn instant_in(
+        &self,
+        view: &dyn Queryable,
+        expr: &Expr,
+        at: TimestampMs,
+        options: &QueryOptions,
+    ) -> Result<QueryResult, QueryError> {
+        self.instant_over(view, expr, at, options)
     }
 }
 

@@ -15,6 +15,7 @@ use firesteel_go_compat::Instant;
 use firesteel_model::{Labels, Matcher};
 use firesteel_promql::{Engine, QueryError, QueryOptions, QueryResult};
 use firesteel_promql_syntax::Expr;
+use firesteel_storage::Queryable;
 use firesteel_tsdb::{BlockMeta, NamedCount};
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
@@ -34,12 +35,25 @@ pub(crate) struct Queries {
     pub(crate) log: QueryLog,
 }
 
-impl QuerySource for Queries {
-    fn instant(&self, expr: &Expr, at: TimestampMs, options: &QueryOptions) -> Result<QueryResult, QueryError> {
+impl Queries {
+    /// Evaluates at one moment over `storage`, which shows what the database holds.
+    pub(crate) fn instant_over(
+        &self,
+        storage: &dyn Queryable,
+        expr: &Expr,
+        at: TimestampMs,
+        options: &QueryOptions,
+    ) -> Result<QueryResult, QueryError> {
         let _noted = self.active.get().and_then(|a| a.begin(&options.text));
-        let result = self.engine.instant(&*self.db, expr, at, options);
+        let result = self.engine.instant(storage, expr, at, options);
         self.log.note(options, [at, at], 0, &result);
         result
+    }
+}
+
+impl QuerySource for Queries {
+    fn instant(&self, expr: &Expr, at: TimestampMs, options: &QueryOptions) -> Result<QueryResult, QueryError> {
+        self.instant_over(&*self.db, expr, at, options)
     }
 
     fn range(

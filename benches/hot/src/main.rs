@@ -8,6 +8,7 @@ mod chunks;
 mod numbers;
 mod pages;
 mod query;
+mod rules;
 mod scrape;
 mod store;
 
@@ -41,6 +42,7 @@ const HOT: &[Hot] = &[
     Hot { name: "query_max", rounds: 3, operations: query::SAMPLES, run: query::max },
     Hot { name: "query_avg", rounds: 3, operations: query::SAMPLES, run: query::avg },
     Hot { name: "query_long_sums", rounds: 3, operations: query::SAMPLES, run: query::long_sums },
+    Hot { name: "rule_eval", rounds: 20, operations: rules::RULES, run: rules::eval },
     Hot { name: "answer_json", rounds: 10, operations: query::SAMPLES, run: query::json },
     Hot { name: "float_format", rounds: 100, operations: numbers::COUNT, run: numbers::format },
     Hot { name: "float_parse", rounds: 100, operations: numbers::COUNT, run: numbers::parse },

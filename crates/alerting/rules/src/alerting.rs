@@ -16,6 +16,7 @@ use crate::active::{ActiveAlert, AlertState, Fate, Holds};
 use crate::context::{EvalContext, RuleFailure, TemplateQueries, template_value};
 use crate::output::float;
 use crate::rule::RuleCore;
+use crate::view::View;
 
 /// The metric of alerts that are pending or firing.
 pub(crate) const ALERTS: &str = "ALERTS";
@@ -137,12 +138,13 @@ impl AlertingRule {
     pub(crate) fn eval(
         &self,
         cx: &EvalContext,
+        view: &View<'_>,
         at: TimestampNs,
         offset: Duration,
         limit: usize,
     ) -> Result<Vec<VectorSample>, RuleFailure> {
         let sampled_at = at.before(offset).to_ms();
-        let samples = cx.vector(&self.core.expr, sampled_at, &self.core.options)?;
+        let samples = cx.vector_in(view, &self.core.expr, sampled_at, &self.core.options)?;
         let found = self.alerts_of(&samples, cx, at).ok_or(RuleFailure::DuplicateAlerts)?;
         let mut active = self.active.lock();
         let holds = Holds { hold: self.hold, keep_firing_for: self.keep_firing_for };

@@ -13,12 +13,26 @@ use firesteel_storage::{Appendable, Queryable};
 use firesteel_template::prometheus::{QuerySource, Sample, SampleValue};
 
 use crate::metrics::RuleMetrics;
+use crate::view::View;
 use crate::{AlertSink, NoSink};
 
 /// Answers the queries of rules. Called on threads that may block.
 pub trait RuleQueries: Send + Sync {
     /// Evaluates at one moment.
     fn instant(&self, expr: &Expr, at: TimestampMs, options: &QueryOptions) -> Result<QueryResult, QueryError>;
+
+    /// Evaluates over a view of the storage that [`EvalContext`] was made with, which several rules share. Whoever reads
+    /// from elsewhere passes it over.
+    fn instant_in(
+        &self,
+        view: &dyn Queryable,
+        expr: &Expr,
+        at: TimestampMs,
+        options: &QueryOptions,
+    ) -> Result<QueryResult, QueryError> {
+        let _ = view;
+        self.instant(expr, at, options)
+    }
 }
 
 /// An engine over a store.
@@ -37,6 +51,16 @@ impl fmt::Debug for EngineQueries {
 impl RuleQueries for EngineQueries {
     fn instant(&self, expr: &Expr, at: TimestampMs, options: &QueryOptions) -> Result<QueryResult, QueryError> {
         self.engine.instant(&*self.storage, expr, at, options)
+    }
+
+    fn instant_in(
+        &self,
+        view: &dyn Queryable,
+        expr: &Expr,
+        at: TimestampMs,
+        options: &QueryOptions,
+    ) -> Result<QueryResult, QueryError> {
+        self.engine.instant(view, expr, at, options)
     }
 }
 
@@ -77,7 +101,8 @@ impl Default for RuleSettings {
 /// What rules are evaluated with.
 pub struct EvalContext {
     pub(crate) queries: Arc<dyn RuleQueries>,
-    /// Where the states of alerts are restored from, and where selectors may match nothing.
+    /// What rules of a group read views of, where the states of alerts are restored from, and where selectors may match
+    /// nothing. The same that `queries` read.
     pub(crate) queryable: Arc<dyn Queryable>,
     pub(crate) store: Arc<dyn Appendable>,
     pub(crate) sink: Arc<dyn AlertSink>,
@@ -149,19 +174,39 @@ impl EvalContext {
         Some(PlaceBeside(self))
     }
 
-    /// Evaluates to a vector; a scalar is one element without labels (`rules/manager.go`, `EngineQueryFunc`).
+    /// Returns storage as it is now, for rules that do not read what one of them writes.
+    pub(crate) fn view(&self) -> View<'_> {
+        View::new(&*self.queryable, self.settings.lookback)
+    }
+
+    /// Evaluates to a vector.
     pub(crate) fn vector(
         &self,
         expr: &Expr,
         at: TimestampMs,
         options: &QueryOptions,
     ) -> Result<Vec<VectorSample>, RuleFailure> {
-        let result = self.queries.instant(expr, at, options)?;
-        match result.value {
-            Value::Vector(samples) => Ok(samples),
-            Value::Scalar { t, v } => Ok(vec![VectorSample::float(firesteel_model::Labels::empty(), t, v)]),
-            Value::String { .. } | Value::Matrix(_) => Err(RuleFailure::Kind),
-        }
+        vector(self.queries.instant(expr, at, options)?)
+    }
+
+    /// Evaluates to a vector over a view that other rules have used.
+    pub(crate) fn vector_in(
+        &self,
+        view: &View<'_>,
+        expr: &Expr,
+        at: TimestampMs,
+        options: &QueryOptions,
+    ) -> Result<Vec<VectorSample>, RuleFailure> {
+        vector(self.queries.instant_in(view, expr, at, &view.options(options))?)
+    }
+}
+
+/// Returns an answer as a vector; a scalar is one element without labels (`rules/manager.go`, `EngineQueryFunc`).
+fn vector(result: QueryResult) -> Result<Vec<VectorSample>, RuleFailure> {
+    match result.value {
+        Value::Vector(samples) => Ok(samples),
+        Value::Scalar { t, v } => Ok(vec![VectorSample::float(firesteel_model::Labels::empty(), t, v)]),
+        Value::String { .. } | Value::Matrix(_) => Err(RuleFailure::Kind),
     }
 }
 

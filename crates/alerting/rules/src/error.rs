@@ -20,6 +20,16 @@ pub enum RulesError {
 }
 
 impl RulesError {
+    /// Returns upstream's text for each fault; of a file that cannot be read, or that a pattern names, one for all.
+    pub fn lines(&self) -> Vec<String> {
+        match self {
+            Self::Refused { file, upstream, .. } => {
+                upstream.iter().map(|text| format!("{}: {text}", file.display())).collect()
+            }
+            other => vec![other.to_string()],
+        }
+    }
+
     /// Returns our own report of each fault, with places; empty when the file could not be read.
     pub fn faults(&self) -> &[Diagnostic] {
         match self {

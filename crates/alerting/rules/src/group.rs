@@ -16,6 +16,7 @@ use crate::dependency::Dependencies;
 use crate::metrics::GroupInstruments;
 use crate::nothing::NothingWatch;
 use crate::output::{Output, OutputMemory};
+use crate::view::View;
 use crate::write::{Writing, mark_stale};
 
 /// A group of rules with all that it remembers from one evaluation to the next.
@@ -189,7 +190,7 @@ impl Group {
     }
 
     /// One rule after the other. Samples are committed before a rule that may read them, or that may write the same
-    /// series: a commit costs more than many a rule.
+    /// series: a commit costs more than many a rule. Up to there all read one view of storage.
     fn eval_in_order(
         &self,
         cx: &EvalContext,
@@ -199,6 +200,7 @@ impl Group {
         tally: &Tally,
     ) {
         let mut writing = Writing::new(self, cx, at.before(offset).to_ms());
+        let mut view = cx.view();
         for (i, rule) in self.rules.iter().enumerate() {
             if self.is_stopping() {
                 break;
@@ -206,10 +208,13 @@ impl Group {
             if self.must_see_commits(i, writing.rules()) {
                 self.commit(writing, instruments, tally);
                 writing = Writing::new(self, cx, at.before(offset).to_ms());
+                view = cx.view();
+            } else if view.is_old() {
+                view = cx.view();
             }
             let began = (cx.clock.now_ns(), Instant::now());
             let memory = self.memory[i].lock();
-            if let Some(output) = self.outcome(cx, at, offset, i, &memory, instruments, tally) {
+            if let Some(output) = self.outcome((cx, &view), at, offset, i, &memory, instruments, tally) {
                 writing.add(i, output, &memory);
             }
             drop(memory);
@@ -237,10 +242,11 @@ impl Group {
         tally: &Tally,
     ) {
         let eval = |i: usize| {
+            let view = cx.view();
             let began = (cx.clock.now_ns(), Instant::now());
             let mut writing = Writing::new(self, cx, at.before(offset).to_ms());
             let memory = self.memory[i].lock();
-            if let Some(output) = self.outcome(cx, at, offset, i, &memory, instruments, tally) {
+            if let Some(output) = self.outcome((cx, &view), at, offset, i, &memory, instruments, tally) {
                 writing.add(i, output, &memory);
             }
             drop(memory);
@@ -268,7 +274,7 @@ impl Group {
     /// Evaluates one rule; `None` when it failed, which is noted.
     fn outcome(
         &self,
-        cx: &EvalContext,
+        (cx, view): (&EvalContext, &View<'_>),
         at: TimestampNs,
         offset: Duration,
         i: usize,
@@ -280,9 +286,9 @@ impl Group {
         instruments.evaluations.inc();
         let limit = usize::try_from(self.limit).unwrap_or(0);
         let outcome = match rule {
-            Rule::Recording(rule) => rule.eval(cx, at.before(offset).to_ms(), limit, memory),
+            Rule::Recording(rule) => rule.eval(cx, view, at.before(offset).to_ms(), limit, memory),
             Rule::Alerting(alerting) => {
-                alerting.eval(cx, at, offset, limit).map(|samples| memory.matched_as_they_are(samples))
+                alerting.eval(cx, view, at, offset, limit).map(|samples| memory.matched_as_they_are(samples))
             }
         };
         match outcome {

@@ -22,6 +22,7 @@ mod recording;
 mod restore;
 mod rule;
 mod sink;
+mod view;
 mod write;
 
 pub use active::{ActiveAlert, AlertState};

@@ -6,6 +6,7 @@ use firesteel_model::{Labels, LabelsBuilder, METRIC_NAME};
 use crate::context::{EvalContext, RuleFailure};
 use crate::output::{Output, OutputMemory};
 use crate::rule::RuleCore;
+use crate::view::View;
 
 /// Records the answer of an expression as series.
 #[derive(Debug)]
@@ -18,11 +19,12 @@ impl RecordingRule {
     pub(crate) fn eval(
         &self,
         cx: &EvalContext,
+        view: &View<'_>,
         at: TimestampMs,
         limit: usize,
         memory: &OutputMemory,
     ) -> Result<Output, RuleFailure> {
-        let samples = cx.vector(&self.core.expr, at, &self.core.options)?;
+        let samples = cx.vector_in(view, &self.core.expr, at, &self.core.options)?;
         let mut builder = LabelsBuilder::new();
         let output = memory.matched(samples, |labels| self.renamed(labels, &mut builder));
         let output = output.ok_or(RuleFailure::DuplicateSeries)?;

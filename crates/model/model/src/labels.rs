@@ -60,11 +60,14 @@ impl Labels {
 
     /// Returns the value of `name`, or `None` when the label is absent (upstream's `Get` gives "").
     pub fn get(&self, name: &str) -> Option<&str> {
-        for (n, v) in self {
-            match n.cmp(name) {
-                Ordering::Equal => return Some(v),
+        // Bytes are in the order of the texts they spell: only what is found is read as text.
+        let mut rest = &self.0[..];
+        while let Some((n, behind_name)) = split_packed(rest) {
+            let (value, behind) = split_packed(behind_name)?;
+            match n.cmp(name.as_bytes()) {
+                Ordering::Equal => return std::str::from_utf8(value).ok(),
                 Ordering::Greater => return None,
-                Ordering::Less => {}
+                Ordering::Less => rest = behind,
             }
         }
         None

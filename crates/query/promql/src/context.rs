@@ -12,7 +12,7 @@ use parking_lot::Mutex;
 use crate::annotations::{Annotations, Note};
 use crate::budget::{Account, Charge};
 use crate::cancel::Stop;
-use crate::operators::SharedLeaves;
+use crate::operators::{KnownRows, SharedLeaves};
 use crate::plan::SelectorPlan;
 use crate::series::METADATA_LABELS;
 use crate::tile::TILE_ROWS;
@@ -41,6 +41,8 @@ pub(crate) struct Shared<'q> {
     pub(crate) threads: usize,
     /// Set while the caller's thread works alone.
     alone: AtomicBool,
+    /// How many tiles of an operator the caller's thread makes alone.
+    tiles_alone: usize,
     /// Whether there was too much for one thread.
     outgrown: AtomicBool,
     stop: Stop,
@@ -59,6 +61,8 @@ pub(crate) struct Shared<'q> {
     notes: Mutex<Annotations>,
     /// Selections made, so that equal selectors of one query share their look-up.
     selections: Mutex<Vec<KnownSelection>>,
+    /// What other queries of the same moment have read.
+    pub(crate) known: Option<Arc<KnownRows>>,
     /// Leaves that may stand more than once. Taken while operators are built only.
     pub(crate) leaves: Mutex<SharedLeaves>,
 }
@@ -83,6 +87,10 @@ pub(crate) struct Limits {
     pub(crate) leave_unread: bool,
     /// Series are wanted in order of labels.
     pub(crate) sorted: bool,
+    /// How many tiles of an operator the caller's thread makes alone, before query threads are worth waking.
+    pub(crate) tiles_alone: usize,
+    /// What other queries of the same moment have read.
+    pub(crate) known: Option<Arc<KnownRows>>,
 }
 
 impl<'q> Shared<'q> {
@@ -99,6 +107,7 @@ impl<'q> Shared<'q> {
             features,
             threads,
             alone: AtomicBool::new(false),
+            tiles_alone: limits.tiles_alone,
             outgrown: AtomicBool::new(false),
             stop: limits.stop,
             account: limits.account,
@@ -112,6 +121,7 @@ impl<'q> Shared<'q> {
             read: AtomicU64::new(0),
             notes: Mutex::default(),
             selections: Mutex::default(),
+            known: limits.known,
             leaves: Mutex::default(),
         }
     }
@@ -134,11 +144,16 @@ impl<'q> Shared<'q> {
 
     /// Says that an operator has so many tiles to make; an error ends the attempt to do without the query threads.
     pub(crate) fn expect_tiles(&self, n: usize) -> Result<(), QueryError> {
-        if n > 1 && self.alone.load(Ordering::Relaxed) {
+        if n > self.tiles_alone && self.is_alone() {
             self.outgrown.store(true, Ordering::Relaxed);
             return Err(QueryError::Canceled(EVALUATION));
         }
         Ok(())
+    }
+
+    /// Returns whether the caller's thread works, and not a query thread.
+    pub(crate) fn is_alone(&self) -> bool {
+        self.alone.load(Ordering::Relaxed)
     }
 
     /// Returns whether metric names go at the end only.

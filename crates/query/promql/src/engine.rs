@@ -29,6 +29,15 @@ const NICE: i32 = 5;
 /// A few series of so long a time are done by the caller's own thread.
 const ALONE_MS: i64 = 26 * 3_600_000;
 
+/// How many tiles of an operator the caller's own thread makes before query threads are woken. Nobody waits for a rule,
+/// and groups run side by side as it is: for them what counts is what all threads spend together.
+const fn tiles_alone(lane: Lane) -> usize {
+    match lane {
+        Lane::Queries => 1,
+        Lane::Rules => 128,
+    }
+}
+
 /// Evaluates PromQL over a [`Queryable`]. Shared by all who query; owns the query threads.
 pub struct Engine {
     options: EngineOptions,
@@ -197,6 +206,8 @@ impl Engine {
             leave_unread: options.leave_unread,
             // The answer to a range query begins with the least labels.
             sorted: by_rows && options.limit > 0 && !instant,
+            tiles_alone: tiles_alone(options.lane),
+            known: options.known.clone().filter(|_| options.limit == 0 && !options.leave_unread),
         };
         let pool = self.pool_of(options.lane);
         let threads = pool.current_num_threads();

@@ -44,6 +44,7 @@ pub use cancel::CancelFlag;
 pub use engine::Engine;
 pub use error::{Dearest, OverBudget, QueryError, Scope};
 pub use explain::{EmptyReason, Example, Explain, ExplainNode, ExplainPlan, ExplainWhat, MatcherReport};
+pub use operators::KnownRows;
 pub use options::{EngineFeatures, EngineOptions, Lane, QueryOptions, QueryOrigin};
 pub use stats::QueryStats;
 pub use value::{MatrixSeries, QueryResult, Value, VectorSample};

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::{CancelFlag, ExplainWhat, MemoryLimits};
+use crate::{CancelFlag, ExplainWhat, KnownRows, MemoryLimits};
 
 /// Settings of an engine; the defaults are upstream's.
 #[derive(Clone, Debug)]
@@ -75,6 +75,8 @@ pub struct QueryOptions {
     /// Who asks: a query log says so.
     pub origin: QueryOrigin,
     pub lane: Lane,
+    /// Rows that queries of the same moment, over the same view of storage, share.
+    pub known: Option<Arc<KnownRows>>,
 }
 
 /// Where a query runs, and what it may have to wait for.

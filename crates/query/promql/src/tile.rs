@@ -94,6 +94,12 @@ impl Tile {
         self.present.extend_from_slice(row.present);
     }
 
+    /// Makes room for so many more rows of so many steps.
+    pub(crate) fn reserve_rows(&mut self, n_rows: usize, n_steps: usize) {
+        self.values.reserve(n_rows * n_steps);
+        self.present.reserve(n_rows * words_for(n_steps));
+    }
+
     /// Makes the tile a copy of another one, keeping the allocation.
     pub(crate) fn copy_tile(&mut self, other: &Self) {
         (self.first, self.n_rows, self.n_steps) = (other.first, other.n_rows, other.n_steps);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use firesteel_base::vfs::Mapped;
 use firesteel_base::{TimeRange, TimestampMs};
-use firesteel_storage::{ChunkBytes, ChunkView, Encoding, StorageError};
+use firesteel_storage::{BorrowedChunk, ChunkBytes, ChunkView, ChunkVisitor, Encoding, StorageError};
 
 use super::Head;
 use super::chunks_head::{entry_at, entry_start};
@@ -36,7 +36,16 @@ struct Found {
     to: u32,
 }
 
+/// What an open chunk takes, about.
+const CHUNK_BYTES: usize = 64;
+
 impl FoundChunks {
+    /// Makes room for the open chunks of so many series.
+    pub(super) fn with_room(series: usize) -> Self {
+        let (bytes, chunks) = (Vec::with_capacity(series * CHUNK_BYTES), Vec::with_capacity(series));
+        Self { bytes, chunks, files: Vec::new() }
+    }
+
     pub(super) fn len(&self) -> usize {
         self.chunks.len()
     }
@@ -172,14 +181,7 @@ impl FoundChunks {
             let bytes = match c.file.and_then(|at| self.files.get(usize::from(at))) {
                 None => ChunkBytes::Copied(Arc::clone(bytes), place),
                 Some((file, map)) => {
-                    let start = entry_start(c.from, place.len());
-                    if let Err(fault) = entry_at(map, start) {
-                        return Err(StorageError::Corrupt {
-                            path: head.chunks_head().map(|files| files.path_of(*file)).unwrap_or_default(),
-                            offset: fault.offset,
-                            what: fault.why.to_owned(),
-                        });
-                    }
+                    sound(head, *file, map, c)?;
                     ChunkBytes::Mapped(Arc::clone(map), place)
                 }
             };
@@ -193,4 +195,41 @@ impl FoundChunks {
         }
         Ok(())
     }
+
+    /// Shows the same chunks to `visit`, one after the other. Error: a mapped chunk's checksum does not hold.
+    pub(super) fn visit(
+        &self,
+        which: Range<usize>,
+        bytes: &[u8],
+        head: &Head,
+        visit: &mut ChunkVisitor<'_>,
+    ) -> Result<(), StorageError> {
+        for c in self.chunks.get(which).unwrap_or(&[]) {
+            let all = match c.file.and_then(|at| self.files.get(usize::from(at))) {
+                None => bytes,
+                Some((file, map)) => {
+                    sound(head, *file, map, c)?;
+                    &map[..]
+                }
+            };
+            visit(BorrowedChunk {
+                min: TimestampMs(c.min),
+                max: TimestampMs(c.max),
+                encoding: c.encoding,
+                samples: c.samples,
+                bytes: all.get(c.from as usize..c.to as usize).unwrap_or(&[]),
+            })?;
+        }
+        Ok(())
+    }
+}
+
+/// Errors when a mapped chunk's checksum does not hold.
+fn sound(head: &Head, file: u16, map: &Mapped, c: &Found) -> Result<(), StorageError> {
+    let start = entry_start(c.from, (c.to - c.from) as usize);
+    entry_at(map, start).map(|_| ()).map_err(|fault| StorageError::Corrupt {
+        path: head.chunks_head().map(|files| files.path_of(file)).unwrap_or_default(),
+        offset: fault.offset,
+        what: fault.why.to_owned(),
+    })
 }

@@ -116,6 +116,7 @@ impl Querier for HeadQuerier {
                         visible.push((slot, extent));
                     }
                 }
+                found.reserve(visible.len());
                 for &(slot, extent) in &visible {
                     let series = shard.hot(slot).series();
                     let entry = SeriesEntry { series, labels: reader.read(pairs, shard.ids(slot)) };

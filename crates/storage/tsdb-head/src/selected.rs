@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use firesteel_base::TimeRange;
 use firesteel_model::SeriesRef;
 use firesteel_storage::chunkenc::{ChunkError, cut_out};
-use firesteel_storage::{ChunkView, Order, Selected, SeriesEntry, StorageError};
+use firesteel_storage::{ChunkView, ChunkVisitor, Order, Selected, SeriesEntry, StorageError};
 use parking_lot::Mutex;
 
 use super::Head;
@@ -95,7 +95,7 @@ impl HeadSelected {
     fn copy(&self, number: usize) -> Group {
         let from = number * GROUP;
         let to = (from + GROUP).min(self.series.len());
-        let (mut chunks, mut ends) = (FoundChunks::default(), Vec::new());
+        let (mut chunks, mut ends) = (FoundChunks::with_room(to - from), Vec::with_capacity(to - from));
         let rules = self.head.rules();
         for i in from..to {
             let (note, series) = (self.notes[i], self.series[i].series);
@@ -136,6 +136,14 @@ impl Drop for HeadSelected {
     }
 }
 
+impl Group {
+    /// Returns where the chunks of its series `at` begin, where those that came in order end, and where the late ones do.
+    fn place(&self, at: usize) -> (usize, usize, usize) {
+        let from = if at == 0 { 0 } else { self.ends[at - 1].1 as usize };
+        (from, self.ends[at].0 as usize, self.ends[at].1 as usize)
+    }
+}
+
 impl Selected for HeadSelected {
     fn series(&self) -> &[SeriesEntry] {
         &self.series
@@ -150,9 +158,7 @@ impl Selected for HeadSelected {
             return Ok(());
         }
         let group = self.group(i / GROUP);
-        let at = i % GROUP;
-        let from = if at == 0 { 0 } else { group.ends[at - 1].1 as usize };
-        let (in_order, late) = (group.ends[at].0 as usize, group.ends[at].1 as usize);
+        let (from, in_order, late) = group.place(i % GROUP);
         let first = out.len();
         group.chunks.views(from..in_order, &group.bytes, &self.head, out)?;
         let series = self.series[i].series;
@@ -166,5 +172,17 @@ impl Selected for HeadSelected {
             out[first..].sort_by_key(|chunk| chunk.min);
         }
         Ok(())
+    }
+
+    fn visit_chunks(&self, i: usize, visit: &mut ChunkVisitor<'_>) -> Result<(), StorageError> {
+        let Some(entry) = self.series.get(i) else { return Ok(()) };
+        let group = self.group(i / GROUP);
+        let (from, in_order, late) = group.place(i % GROUP);
+        if late > in_order || self.head.stones.get(entry.series).is_some() {
+            let mut chunks = Vec::new();
+            self.chunks(i, &mut chunks)?;
+            return chunks.iter().try_for_each(|chunk| visit(chunk.borrowed()));
+        }
+        group.chunks.visit(from..in_order, &group.bytes, &self.head, visit)
     }
 }

@@ -129,6 +129,7 @@ where
         leave_unread: stats.is_empty() && !explain.plan,
         origin: params.origin.clone(),
         lane: Lane::Queries,
+        known: None,
     };
     let listed = api.running.list(&options, began);
     let _cancel_when_gone = CancelOnDrop(options.cancel.clone());

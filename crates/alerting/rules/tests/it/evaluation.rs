@@ -132,10 +132,11 @@ fn histograms_are_recorded() {
     let h = firesteel_model::FloatHistogram { count: 4.0, sum: 8.0, ..firesteel_model::FloatHistogram::default() };
     let labels = firesteel_model::Labels::from_pairs([("__name__", "h")]);
     script.append_histograms(&labels, [(after(0).to_ms(), h)]);
-    let queries = firesteel_rules::EngineQueries { engine: world.engine.clone(), storage: std::sync::Arc::new(script) };
+    let script = std::sync::Arc::new(script);
+    let queries = firesteel_rules::EngineQueries { engine: world.engine.clone(), storage: script.clone() };
     let cx = firesteel_rules::EvalContext::new(
         std::sync::Arc::new(queries),
-        world.db.clone(),
+        script,
         world.db.clone(),
         firesteel_rules::RuleSettings::default(),
         &world.registry,

@@ -5,4 +5,5 @@ mod evaluation;
 mod reload;
 mod restart;
 mod schedule;
+mod sharing;
 mod world;

@@ -91,6 +91,8 @@ fn find_resets(v: &[f64], resets: &mut Vec<u32>) {
 
 /// How many windows are computed at once.
 const BATCH: usize = 32;
+/// How many of them by one instruction or two; a window alone costs so many.
+const LANES: usize = 8;
 
 /// What the differences of some windows are made of, in columns: the divisions, which are most of the cost, are done
 /// for several windows at a time.
@@ -123,35 +125,42 @@ impl Batch {
 
     /// Extrapolates and empties the batch.
     fn write<const COUNTER: bool, const RATE: bool>(&mut self, range_seconds: f64, row: &mut RowMut<'_>) {
-        let mut values = [0.0; BATCH];
-        // All places, the unused ones too: so the loop has no rest.
-        for (i, value) in values.iter_mut().enumerate() {
-            let (first, result) = (self.first[i], self.result[i]);
-            let to_start = self.to_start_ms[i] / 1000.0;
-            let to_end = self.to_end_ms[i] / 1000.0;
-            let sampled = self.sampled_ms[i] / 1000.0;
-            let average = sampled / self.intervals[i];
-            let half = average / 2.0;
-            // upstream: the ends are reached when no more than 1.1 average intervals are missing, else half an interval
-            // is added (promql/functions.go, extrapolatedRate).
-            let threshold = average * 1.1;
-            let mut to_start = if to_start >= threshold { half } else { to_start };
-            if COUNTER {
-                // A counter was not below zero: its zero point bounds the extrapolation.
-                let to_zero = sampled * (first / result);
-                let bounded = result > 0.0 && first >= 0.0 && to_zero < to_start;
-                to_start = if bounded { to_zero } else { to_start };
+        // Whole blocks of places, unused ones too: so the inner loop has no rest.
+        for block in 0..self.n.div_ceil(LANES) {
+            let lanes = |column: &[f64; BATCH]| -> [f64; LANES] { column.as_chunks().0[block] };
+            let (first, result) = (lanes(&self.first), lanes(&self.result));
+            let (to_start, to_end) = (lanes(&self.to_start_ms), lanes(&self.to_end_ms));
+            let (sampled, intervals) = (lanes(&self.sampled_ms), lanes(&self.intervals));
+            let mut values = [0.0; LANES];
+            for (i, value) in values.iter_mut().enumerate() {
+                let (first, result) = (first[i], result[i]);
+                let to_start = to_start[i] / 1000.0;
+                let to_end = to_end[i] / 1000.0;
+                let sampled = sampled[i] / 1000.0;
+                let average = sampled / intervals[i];
+                let half = average / 2.0;
+                // upstream: the ends are reached when no more than 1.1 average intervals are missing, else half an
+                // interval is added (promql/functions.go, extrapolatedRate).
+                let threshold = average * 1.1;
+                let mut to_start = if to_start >= threshold { half } else { to_start };
+                if COUNTER {
+                    // A counter was not below zero: its zero point bounds the extrapolation.
+                    let to_zero = sampled * (first / result);
+                    let bounded = result > 0.0 && first >= 0.0 && to_zero < to_start;
+                    to_start = if bounded { to_zero } else { to_start };
+                }
+                let to_end = if to_end >= threshold { half } else { to_end };
+                let reached = (sampled + to_start + to_end) / sampled;
+                let mut factor = if sampled == 0.0 { 1.0 } else { reached };
+                if RATE {
+                    factor /= range_seconds;
+                }
+                *value = result * factor;
             }
-            let to_end = if to_end >= threshold { half } else { to_end };
-            let reached = (sampled + to_start + to_end) / sampled;
-            let mut factor = if sampled == 0.0 { 1.0 } else { reached };
-            if RATE {
-                factor /= range_seconds;
+            let from = block * LANES;
+            for (step, v) in self.step[from..].iter().zip(values).take(self.n - from) {
+                row.set(*step, v);
             }
-            *value = result * factor;
-        }
-        for (step, v) in self.step.iter().zip(values).take(self.n) {
-            row.set(*step, v);
         }
         self.n = 0;
     }

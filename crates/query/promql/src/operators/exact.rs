@@ -63,6 +63,9 @@ impl Left {
     }
 }
 
+/// Room for so many rows is made at once; beyond that it grows with the rows that are there.
+const MOST_AT_FIRST: usize = 256;
+
 /// Evaluates its input when it is prepared.
 pub(crate) struct Exact {
     input: Input,
@@ -80,8 +83,10 @@ impl Exact {
 impl Operator for Exact {
     fn prepare(&mut self, cx: &Context<'_>) -> Result<Arc<[OutputSeries]>, QueryError> {
         let series = self.input.prepare(cx)?;
-        let mut present = Vec::new();
+        let room = series.len().min(MOST_AT_FIRST);
+        let mut present = Vec::with_capacity(room);
         let mut rows = Tile::default();
+        rows.reserve_rows(room, 1);
         let mut tile = Tile::default();
         let mut left = self.enough.before(&series);
         while !left.is_none() && self.input.next(cx, &mut tile)? == Flow::More {

@@ -86,7 +86,7 @@ impl<S: RowSource> Leaf<S> {
     fn make_batch(&mut self, cx: &Context<'_>) -> Result<(), QueryError> {
         let per_tile = rows_per_tile(self.grid.n);
         let left = (self.n_rows - self.next_row).div_ceil(per_tile);
-        let parallel = cx.threads > 1 && left > 1 && self.grid.n <= MAX_STEPS_AHEAD;
+        let parallel = cx.threads > 1 && left > 1 && !cx.is_alone() && self.grid.n <= MAX_STEPS_AHEAD;
         self.filled = if parallel { left.min(cx.threads * TILES_AHEAD) } else { 1 };
         self.next_slot = 0;
         if self.batch.len() < self.filled {

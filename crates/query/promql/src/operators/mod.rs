@@ -9,6 +9,7 @@ mod broadcast;
 mod build;
 mod exact;
 mod info;
+mod known;
 mod labels;
 mod leaf;
 mod map;
@@ -24,6 +25,7 @@ mod subquery;
 use std::sync::Arc;
 
 pub(crate) use build::{build, build_root};
+pub use known::KnownRows;
 pub(crate) use range_call::range_samples;
 pub(crate) use shared::SharedLeaves;
 pub(crate) use sort::nan_last;

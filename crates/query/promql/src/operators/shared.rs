@@ -4,6 +4,8 @@
 //! are kept until the others have taken them. Samples are counted, and notes made, at each place as if it had read by
 //! itself, so that neither statistics nor annotations tell the difference. When the rows would take too much memory every
 //! place reads by itself.
+//!
+//! Queries that share a view of storage ([`KnownRows`]) share the rows of equal leaves as well.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -12,6 +14,7 @@ use firesteel_model::Matcher;
 use firesteel_promql_syntax::{RangeMode, Span};
 use parking_lot::Mutex;
 
+use super::known::{KnownLeaf, KnownRows};
 use super::{Flow, Operator};
 use crate::QueryError;
 use crate::annotations::Note;
@@ -36,6 +39,7 @@ pub(crate) struct LeafKey {
     mode: RangeMode,
     stats_only: bool,
     labels: Option<Arc<[String]>>,
+    renamed: bool,
     grid: Grid,
 }
 
@@ -50,6 +54,7 @@ impl LeafKey {
             mode: selector.mode,
             stats_only: selector.stats_only,
             labels: selector.labels.clone(),
+            renamed: selector.renamed,
             grid,
         };
         match plan {
@@ -85,7 +90,7 @@ impl SharedLeaves {
             group.taken.push(0);
             group.taken.len() - 1
         };
-        SharedLeaf { own: Some(own), group, me, span, n_steps: key.grid.n }
+        SharedLeaf { own: Some(own), group, me, span, key }
     }
 }
 
@@ -109,21 +114,30 @@ enum State {
 
 /// The reading of one place for all.
 struct Reading {
-    reader: Box<dyn Operator>,
+    /// `None` when another query has read all that there is.
+    reader: Option<Box<dyn Operator>>,
     series: Arc<[OutputSeries]>,
     /// The tiles that not all have taken, the first of them being tile `first`.
     kept: VecDeque<Kept>,
     first: usize,
     ended: bool,
+    /// All tiles so far, for other queries.
+    for_others: Option<Vec<Taken>>,
 }
 
 /// A tile with what was said while it was made.
 struct Kept {
+    taken: Taken,
+    _charge: Charge,
+}
+
+/// A tile as it was made.
+#[derive(Clone)]
+pub(crate) struct Taken {
     tile: Tile,
     /// Samples looked at, and read.
     counts: (u64, u64),
     notes: Vec<Note>,
-    _charge: Charge,
 }
 
 /// One place of a leaf.
@@ -133,7 +147,24 @@ pub(crate) struct SharedLeaf {
     group: Arc<Mutex<Group>>,
     me: usize,
     span: Span,
-    n_steps: usize,
+    key: LeafKey,
+}
+
+impl SharedLeaf {
+    /// Returns what other queries of this moment know, and may come to know through this leaf.
+    fn known<'c>(&self, cx: &'c Context<'_>) -> Option<&'c KnownRows> {
+        cx.known.as_deref().filter(|_| self.key.grid.is_instant())
+    }
+
+    /// Takes over what another query has read.
+    fn take_over(leaf: &KnownLeaf, cx: &Context<'_>) -> Result<Reading, QueryError> {
+        let keep = |taken: &Taken| -> Result<Kept, QueryError> {
+            let _charge = cx.charge(taken.tile.bytes())?;
+            Ok(Kept { taken: taken.clone(), _charge })
+        };
+        let kept = leaf.tiles.iter().map(keep).collect::<Result<_, _>>()?;
+        Ok(Reading { reader: None, series: Arc::clone(&leaf.series), kept, first: 0, ended: true, for_others: None })
+    }
 }
 
 impl Operator for SharedLeaf {
@@ -147,13 +178,28 @@ impl Operator for SharedLeaf {
             }
             State::Open => {
                 let Some(mut reader) = self.own.take() else { return Err(lost()) };
-                let series = reader.prepare(cx)?;
-                let bytes = row_bytes(self.n_steps).saturating_mul(series.len() as u64);
+                let known = self.known(cx);
+                if let Some(leaf) = known.and_then(|known| known.get(&self.key)) {
+                    group.state = State::Together(Self::take_over(&leaf, cx)?);
+                    return Ok(leaf.series);
+                }
+                // What storage says of itself belongs to the query that asked.
+                cx.node.listen();
+                let prepared = reader.prepare(cx);
+                let said = cx.node.heard();
+                let for_others = known.filter(|_| said.is_empty()).map(|_| Vec::new());
+                for note in said {
+                    cx.note(note, Span::default());
+                }
+                let series = prepared?;
+                let bytes = row_bytes(self.key.grid.n).saturating_mul(series.len() as u64);
                 let room = cx.room().unwrap_or(u64::MAX);
-                if group.taken.len() > 1 && bytes <= KEPT_BYTES.min(room / 4) {
+                let wanted = group.taken.len() > 1 || for_others.is_some();
+                if wanted && bytes <= KEPT_BYTES.min(room / 4) {
                     let (kept, series_of_all) = (VecDeque::new(), Arc::clone(&series));
-                    group.state =
-                        State::Together(Reading { reader, series: series_of_all, kept, first: 0, ended: false });
+                    let reader = Some(reader);
+                    let reading = Reading { reader, series: series_of_all, kept, first: 0, ended: false, for_others };
+                    group.state = State::Together(reading);
                 } else {
                     group.state = State::Apart;
                     self.own = Some(reader);
@@ -175,6 +221,7 @@ impl Operator for SharedLeaf {
         let is_last = group.taken.iter().enumerate().all(|(i, taken)| i == self.me || *taken > at);
         if let Some(kept) = at.checked_sub(reading.first).and_then(|i| reading.kept.get_mut(i)) {
             // The last one to take it need not copy.
+            let kept = &mut kept.taken;
             if is_last {
                 std::mem::swap(out, &mut kept.tile);
             } else {
@@ -188,22 +235,29 @@ impl Operator for SharedLeaf {
             }
             let before = cx.node.counts();
             cx.node.listen();
-            let flow = reading.reader.next(cx, out);
+            let Some(reader) = &mut reading.reader else { return Err(lost()) };
+            let flow = reader.next(cx, out);
             let notes = cx.node.heard();
             for note in &notes {
                 cx.note(note.clone(), self.span);
             }
             if flow? == Flow::End {
                 reading.ended = true;
+                if let (Some(tiles), Some(known)) = (reading.for_others.take(), cx.known.as_deref()) {
+                    known.put(self.key.clone(), Arc::clone(&reading.series), tiles);
+                }
                 return Ok(Flow::End);
             }
             let after = cx.node.counts();
+            let counts = (after.0 - before.0, after.1 - before.1);
+            if let Some(tiles) = &mut reading.for_others {
+                tiles.push(Taken { tile: out.clone(), counts, notes: notes.clone() });
+            }
             if is_last {
                 reading.first += 1;
             } else {
-                let charge = cx.charge(out.bytes())?;
-                let counts = (after.0 - before.0, after.1 - before.1);
-                reading.kept.push_back(Kept { tile: out.clone(), counts, notes, _charge: charge });
+                let _charge = cx.charge(out.bytes())?;
+                reading.kept.push_back(Kept { taken: Taken { tile: out.clone(), counts, notes }, _charge });
             }
         }
         if let Some(taken) = group.taken.get_mut(self.me) {
