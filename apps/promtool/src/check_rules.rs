@@ -6,6 +6,7 @@ use std::path::Path;
 
 use firesteel_cli::Matches;
 use firesteel_config::{Diagnostic, RuleGroups, apply_fixes};
+use firesteel_go_compat::quote;
 use firesteel_promql_syntax::ParserOptions;
 use firesteel_yaml::{Source, Span};
 
@@ -35,7 +36,7 @@ impl Lints {
                 "duplicate-rules" => lints.duplicate_rules = true,
                 "too-long-scrape-interval" if of_config => lints.too_long_scrape_interval = true,
                 "none" => return Self::default(),
-                other => verdict.say(format_args!("WARNING: unknown lint option: {other}")),
+                other => verdict.say(format_args!("WARNING: unknown lint option: {}", quote(other))),
             }
         }
         lints

@@ -132,10 +132,7 @@ impl References {
             self.exists(what, file, self.in_job(name, &["authorization", "credentials_file"]))?;
         }
         self.check_certificates(&job.http, self.in_job(name, &["tls_config"]), syntax_only)?;
-        for kubernetes in &job.discovery.kubernetes_sd_configs {
-            self.check_certificates(&kubernetes.http, self.in_job(name, &["kubernetes_sd_configs"]), syntax_only)?;
-        }
-        self.static_targets(&job.discovery.static_configs, name, |groups| check_targets(job, groups, true))?;
+        // upstream goes through the kinds of discovery by name.
         let files = job.discovery.file_sd_configs.iter().flat_map(|sd| &sd.files).filter(|_| !syntax_only);
         for pattern in files {
             let found = matching_files(pattern.as_path());
@@ -147,6 +144,10 @@ impl References {
                 self.file_of_targets(&file, pattern.as_str(), |groups| check_targets(job, groups, false))?;
             }
         }
+        for kubernetes in &job.discovery.kubernetes_sd_configs {
+            self.check_certificates(&kubernetes.http, self.in_job(name, &["kubernetes_sd_configs"]), syntax_only)?;
+        }
+        self.static_targets(&job.discovery.static_configs, name, |groups| check_targets(job, groups, true))?;
         Ok(())
     }
 

@@ -108,7 +108,8 @@ impl<'a> Running<'a> {
             parser: common.manner.parser,
             ignore_unknown_fields: common.manner.ignore_unknown_fields,
         };
-        let mut groups = load_groups(common.rule_files, &load).map_err(|error| one(Fault::new(error.to_string())))?;
+        let mut groups = load_groups(common.rule_files, &load)
+            .map_err(|error| error.lines().into_iter().map(Fault::new).collect::<Vec<_>>())?;
         // Groups that the order does not name rank with the first one, as upstream's look-up of what is not there.
         groups.sort_by_key(|group| common.order.iter().position(|name| name.text == group.name()).unwrap_or(0));
         Ok(Self {
@@ -339,7 +340,7 @@ fn to_pairs(labels: &Labels) -> Pairs {
     labels.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
 }
 
-fn start_of(test: &RuleTestGroup) -> Result<TimestampMs, Fault> {
+pub(super) fn start_of(test: &RuleTestGroup) -> Result<TimestampMs, Fault> {
     let text = &test.start_timestamp;
     if text.text.is_empty() {
         return Ok(TimestampMs(0));

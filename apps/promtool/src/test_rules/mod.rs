@@ -126,6 +126,12 @@ fn test_file(
         Verdict::new("text", console).show(loaded.diagnostics);
         return true;
     };
+    // upstream reads times with the file, whichever tests are to run.
+    if let Some(fault) = tests.tests.iter().find_map(|test| group::start_of(test).err()) {
+        refuse(&fault.words, suite, console);
+        show_places(file, &text, &[fault], console);
+        return true;
+    }
     let rule_files = rule_files(Path::new(file), &tests, console);
     suite.timestamp = timestamp();
     if let Some(repeated) = repeated(&tests.group_eval_order) {

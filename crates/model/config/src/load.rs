@@ -14,6 +14,8 @@ pub struct Loaded {
     pub config: Option<Config>,
     /// All faults and warnings, by place.
     pub diagnostics: Vec<Diagnostic>,
+    /// What upstream says; `None` when the file is accepted.
+    upstream: Option<String>,
     /// Sections of the file that are known but do not act yet: the server refuses to start with them unless told to go on.
     pub unsupported: Vec<Diagnostic>,
 }
@@ -21,18 +23,23 @@ pub struct Loaded {
 impl Loaded {
     /// Returns the error as upstream words it, the file's name in front; `None` when the file is accepted.
     pub fn upstream_error(&self) -> Option<String> {
-        let first = self.diagnostics.iter().find(|d| d.is_error())?;
-        let texts = self.diagnostics.iter().filter(|d| d.is_error()).filter_map(|d| d.upstream.as_deref());
-        // Go gathers faults of single values under one headline; any other fault ends the parse and stands alone.
-        let is_typed = |text: &&str| text.starts_with("line ");
-        let typed: Vec<&str> = texts.clone().filter(is_typed).collect();
-        let body = if typed.is_empty() {
-            texts.clone().next().map_or_else(|| first.message.clone(), str::to_owned)
-        } else {
-            format!("yaml: unmarshal errors:\n  {}", typed.join("\n  "))
-        };
-        Some(format!("parsing YAML file {}: {body}", first.file))
+        self.upstream.clone()
     }
+}
+
+/// Returns upstream's error for faults in the order in which they were met: of inner blocks before their own block's.
+fn upstream_error(found: &[Diagnostic]) -> Option<String> {
+    let errors = || found.iter().filter(|d| d.is_error());
+    let first = errors().next()?;
+    let texts = errors().filter_map(|d| d.upstream.as_deref());
+    // Go gathers faults of single values under one headline; any other fault ends the parse and stands alone.
+    let typed: Vec<&str> = texts.clone().filter(|text| text.starts_with("line ")).collect();
+    let body = if typed.is_empty() {
+        texts.clone().next().map_or_else(|| first.message.clone(), str::to_owned)
+    } else {
+        format!("yaml: unmarshal errors:\n  {}", typed.join("\n  "))
+    };
+    Some(format!("parsing YAML file {}: {body}", first.file))
 }
 
 /// Defaults that flags change.
@@ -58,7 +65,11 @@ pub fn load_with(path: &Path, text: &str, defaults: &Defaults) -> Loaded {
     let mut reader = Reader::new(&source);
     let mut config = Config::default();
     match parse(&source) {
-        Err(fault) => return Loaded { config: None, diagnostics: vec![*fault], unsupported: Vec::new() },
+        Err(fault) => {
+            let diagnostics = vec![*fault];
+            let upstream = upstream_error(&diagnostics);
+            return Loaded { config: None, diagnostics, upstream, unsupported: Vec::new() };
+        }
         Ok(None) => config.global.extra_scrape_metrics = Some(defaults.extra_scrape_metrics),
         Ok(Some(node)) => {
             if !node.is_null() {
@@ -82,9 +93,13 @@ pub fn load_with(path: &Path, text: &str, defaults: &Defaults) -> Loaded {
     expand::expand_labels(&mut config.global.external_labels, |name| std::env::var(name).ok());
     config.set_directory(path.parent().unwrap_or(Path::new("")));
     let refused = reader.error_count() > 0;
+    let mut found = reader.into_found();
+    let upstream = upstream_error(&found);
+    found.sort_by_key(|d| (d.line, d.column));
     Loaded {
         config: (!refused).then_some(config),
-        diagnostics: reader.into_diagnostics(),
+        diagnostics: found,
+        upstream,
         unsupported: if refused { Vec::new() } else { unsupported::find(&source) },
     }
 }
