@@ -10,7 +10,7 @@ use firesteel_model::Labels;
 use firesteel_promql_syntax::ParserOptions;
 use firesteel_rules::{Group, LoadOptions, Rule, load_groups};
 use firesteel_template::Value;
-use firesteel_template::alertmanager::{Alert, Data, Templates};
+use firesteel_template::alertmanager::{Alert, Data, Status, Templates};
 use firesteel_template::prometheus::{AlertTemplate, Expander, QuerySource, Sample, SampleValue, alert_data};
 use firesteel_testkit::corpus;
 
@@ -89,31 +89,78 @@ fn templates(text: &str) -> impl Iterator<Item = &str> {
     })
 }
 
+/// A notification as Alertmanager writes it for webhooks, and reads it for `amtool template render`.
+fn notification(json: &serde_json::Value) -> Data {
+    let text = |value: &serde_json::Value| value.as_str().unwrap_or_default().to_owned();
+    let pairs = |value: &serde_json::Value| -> BTreeMap<String, String> {
+        value.as_object().into_iter().flatten().map(|(name, value)| (name.clone(), text(value))).collect()
+    };
+    let status = |value: &serde_json::Value| match value.as_str() {
+        Some("resolved") => Status::Resolved,
+        _ => Status::Firing,
+    };
+    let time = |value: &serde_json::Value| {
+        let at = value.as_str().filter(|at| !at.starts_with("0001-"))?;
+        // What is finer than a millisecond stands behind the third digit.
+        let finer = at.split_once('.').map_or("", |(_, digits)| digits.trim_end_matches('Z')).get(3..).unwrap_or("");
+        let whole = firesteel_go_compat::parse_api_time(at).expect("a time").unix_ms();
+        Some(whole * 1_000_000 + format!("{finer:0<6}").parse::<i64>().expect("digits"))
+    };
+    let alert = |alert: &serde_json::Value| Alert {
+        status: status(&alert["status"]),
+        labels: pairs(&alert["labels"]),
+        annotations: pairs(&alert["annotations"]),
+        starts_at_ns: time(&alert["startsAt"]),
+        ends_at_ns: time(&alert["endsAt"]),
+        generator_url: text(&alert["generatorURL"]),
+        fingerprint: text(&alert["fingerprint"]),
+    };
+    Data {
+        receiver: text(&json["receiver"]),
+        status: status(&json["status"]),
+        alerts: json["alerts"].as_array().into_iter().flatten().map(alert).collect(),
+        notification_reason: text(&json["notification_reason"]),
+        group_labels: pairs(&json["groupLabels"]),
+        route_labels: pairs(&json["routeLabels"]),
+        common_labels: pairs(&json["commonLabels"]),
+        common_annotations: pairs(&json["commonAnnotations"]),
+        external_url: text(&json["externalURL"]),
+    }
+}
+
+/// What `amtool template render --template.data=data.json` of Alertmanager 0.34 made of the same files.
+#[test]
+fn whole_notifications_are_those_of_alertmanager() {
+    let folder = Path::new("tests/it/notifications");
+    let data = fs::read_to_string(folder.join("data.json")).expect("it is there");
+    let data = notification(&serde_json::from_str(&data).expect("JSON"));
+    let mut files = Vec::new();
+    files_below(folder, &mut files);
+    let (mut seen, mut wrong) = (0, Vec::new());
+    for file in files.iter().filter(|file| file.extension().is_some_and(|ending| ending == "tmpl")) {
+        let text = fs::read_to_string(file).expect("readable");
+        let want = fs::read_to_string(file.with_extension("out")).expect("it is beside it");
+        let (text, set) = (text.trim_end_matches('\n'), Templates::new());
+        let is_html = file.to_string_lossy().ends_with(".html.tmpl");
+        let got = if is_html { set.render_html(text, &data, 0) } else { set.render_text(text, &data, 0) };
+        let got = got.unwrap_or_else(|error| format!("error: {error}"));
+        seen += 1;
+        if got != want.trim_end_matches('\n') {
+            wrong.push(format!("{}:\n{got}\n-- want\n{want}", file.display()));
+        }
+    }
+    assert!(seen >= 4, "{seen}");
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// Templates in files of the corpus, if it has any, render whatever they come to.
 #[test]
 fn notifications() {
     let Some(corpus) = corpus("alertmanager") else { return };
     let mut files = Vec::new();
     files_below(&corpus, &mut files);
-    let pairs = |pairs: &[(&str, &str)]| -> BTreeMap<String, String> {
-        pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
-    };
-    let labels = pairs(&[("alertname", "Down"), ("severity", "page")]);
-    let annotations = pairs(&[("summary", "it is down")]);
-    let alert = Alert {
-        labels: labels.clone(),
-        annotations: annotations.clone(),
-        starts_at_ns: Some(1_700_000_000_000_000_000),
-        ..Alert::default()
-    };
-    let data = Data {
-        receiver: "team".to_owned(),
-        alerts: vec![alert],
-        group_labels: labels.clone(),
-        common_labels: labels,
-        common_annotations: annotations,
-        external_url: "http://am.example".to_owned(),
-        ..Data::default()
-    };
+    let data = fs::read_to_string("tests/it/notifications/data.json").expect("it is there");
+    let data = notification(&serde_json::from_str(&data).expect("JSON"));
     let mut wrong = Vec::new();
     for file in files {
         let Ok(text) = fs::read_to_string(&file) else { continue };
