@@ -211,6 +211,12 @@ fn counts(server: &Server) -> Result<Counts> {
     })
 }
 
+/// How often rules of the corpus are evaluated, in seconds, whatever their groups say: who waits for them must not wait
+/// for groups of five minutes and more.
+const CORPUS_INTERVAL: u64 = 5;
+/// The least time of so many evaluations counts: whatever else a machine does is in the others.
+const CORPUS_LOOKS: usize = 4;
+
 /// Evaluates the rules of the corpus over its pages; returns the ten that took longest, with their milliseconds.
 fn slowest_of_corpus(ours: &Path, home: &Path) -> Result<Vec<Value>> {
     let Some(corpus) = std::env::var_os("FIRESTEEL_CORPUS").map(std::path::PathBuf::from) else {
@@ -226,9 +232,13 @@ fn slowest_of_corpus(ours: &Path, home: &Path) -> Result<Vec<Value>> {
         let name = path.trim_start_matches('/').split('?').next().unwrap_or_default();
         fs::read(served.join(name)).map_or_else(|_| Page { status: 404, ..Page::metrics("") }, Page::metrics)
     })?;
-    let mut config = "global: {scrape_interval: 5s, evaluation_interval: 5s}\nrule_files:\n".to_owned();
+    let dir = home.join("corpus");
+    fs::create_dir_all(dir.join("rules"))?;
+    let mut config = format!(
+        "global: {{scrape_interval: {CORPUS_INTERVAL}s, evaluation_interval: {CORPUS_INTERVAL}s}}\nrule_files:\n"
+    );
     let table = fs::read_to_string(corpus.join("rules/verdicts.tsv"))?;
-    for row in table.lines().skip(1) {
+    for (at, row) in table.lines().skip(1).enumerate() {
         let Some((file, "good")) = row.split_once('\t').map(|(f, r)| (f, r.split('\t').next().unwrap_or_default()))
         else {
             continue;
@@ -237,7 +247,9 @@ fn slowest_of_corpus(ours: &Path, home: &Path) -> Result<Vec<Value>> {
         let check = std::process::Command::new(ours).args(["promtool", "check", "rules"]).arg(&file).output()?;
         // Some are good in another dialect only.
         if check.status.success() {
-            let _ok = writeln!(config, "- '{}'", file.display());
+            let copy = dir.join(format!("rules/{at}.yml"));
+            fs::write(&copy, at_one_interval(&fs::read_to_string(&file)?))?;
+            let _ok = writeln!(config, "- '{}'", copy.display());
         }
     }
     config += "scrape_configs:\n- job_name: corpus\n  static_configs:\n";
@@ -248,23 +260,33 @@ fn slowest_of_corpus(ours: &Path, home: &Path) -> Result<Vec<Value>> {
             pages.address()
         );
     }
-    let dir = home.join("corpus");
     let server = Server::start(ours, &["prometheus"], &dir, &config)?;
-    let deadline = Instant::now() + Duration::from_secs(180);
-    let groups = loop {
-        std::thread::sleep(Duration::from_secs(20));
+    let deadline = Instant::now() + Duration::from_secs(60);
+    let mut rules: Vec<Value> = Vec::new();
+    let ms = |rule: &Value| rule["evaluationTime"].as_f64().unwrap_or(0.0) * 1e3;
+    let mut looks = 0;
+    while looks < CORPUS_LOOKS {
+        std::thread::sleep(Duration::from_secs(CORPUS_INTERVAL));
         let answer = server.json("/api/v1/rules", &[("exclude_alerts", "true")])?;
         let groups = answer["data"]["groups"].as_array().cloned().unwrap_or_default();
-        if !groups.is_empty() && !answer.to_string().contains("\"health\":\"unknown\"") {
-            break groups;
+        let now: Vec<Value> = groups.iter().filter_map(|group| group["rules"].as_array()).flatten().cloned().collect();
+        if now.is_empty() || now.iter().any(|rule| rule["health"] == "unknown") {
+            if Instant::now() > deadline {
+                bail!("the rules of the corpus were not all evaluated: {}", server.log());
+            }
+            continue;
         }
-        if Instant::now() > deadline {
-            bail!("the rules of the corpus were not all evaluated: {}", server.log());
+        looks += 1;
+        if rules.is_empty() {
+            rules = now;
+            continue;
         }
-    };
-    let mut rules: Vec<Value> =
-        groups.iter().filter_map(|group| group["rules"].as_array()).flatten().cloned().collect();
-    let ms = |rule: &Value| rule["evaluationTime"].as_f64().unwrap_or(0.0) * 1e3;
+        for (least, now) in rules.iter_mut().zip(now) {
+            if ms(&now) < ms(least) {
+                *least = now;
+            }
+        }
+    }
     rules.sort_by(|a, b| ms(b).total_cmp(&ms(a)));
     println!("\n{} rules of the corpus; the slowest:", rules.len());
     let ten = rules.iter().take(10);
@@ -276,6 +298,16 @@ fn slowest_of_corpus(ours: &Path, home: &Path) -> Result<Vec<Value>> {
             json!({"ms": ms(rule), "rule": rule["name"]})
         })
         .collect())
+}
+
+/// Returns a rule file whose groups are all evaluated as often.
+fn at_one_interval(text: &str) -> String {
+    let is_interval = |line: &&str| line.trim_start().trim_start_matches("- ").trim_start().starts_with("interval:");
+    let lines = text.lines().map(|line| match line.find("interval:").filter(|_| is_interval(&line)) {
+        Some(at) => format!("{}interval: {CORPUS_INTERVAL}s\n", &line[..at]),
+        None => format!("{line}\n"),
+    });
+    lines.collect()
 }
 
 fn save(options: &Options, rows: &[Value], slowest: &[Value]) -> Result<()> {
