@@ -201,16 +201,21 @@ impl Server {
     }
 
     /// Sends SIGTERM and waits for the end.
-    pub fn stop(mut self) -> Result<ExitStatus, ServerError> {
+    pub fn stop(self) -> Result<ExitStatus, ServerError> {
         self.signal("TERM")?;
-        let deadline = Instant::now() + Duration::from_secs(20);
+        self.ended(Duration::from_secs(20))
+    }
+
+    /// Waits until the process ends, which something else makes it do.
+    pub fn ended(mut self, limit: Duration) -> Result<ExitStatus, ServerError> {
+        let deadline = Instant::now() + limit;
         while Instant::now() < deadline {
             if let Some(status) = self.child.try_wait()? {
                 return Ok(status);
             }
             std::thread::sleep(Duration::from_millis(10));
         }
-        Err(ServerError::Answer(format!("does not stop on SIGTERM; the log:\n{}", self.log())))
+        Err(ServerError::Answer(format!("does not end within {limit:?}; the log:\n{}", self.log())))
     }
 }
 

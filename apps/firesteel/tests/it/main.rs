@@ -15,6 +15,7 @@ mod heavy_queries;
 mod http_golden;
 mod journey;
 mod kill9;
+mod mapped_files;
 mod node_exporter;
 mod notifications;
 mod oauth2;
