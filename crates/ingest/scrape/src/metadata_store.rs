@@ -1,7 +1,11 @@
 //! HELP, TYPE and UNIT of a target's families, as the API shows them; kept for ten scrapes after they were last seen.
 
-use firesteel_base::FastHashMap;
+use std::borrow::Cow;
+use std::hash::BuildHasher;
+
+use firesteel_base::FastBuildHasher;
 use firesteel_model::{Metadata, MetricType};
+use hashbrown::HashTable;
 
 /// How many scrapes a family outlives its last line.
 const KEPT_SCRAPES: u64 = 10;
@@ -10,8 +14,12 @@ const KEPT_SCRAPES: u64 = 10;
 #[derive(Debug, Default)]
 pub struct MetadataStore {
     families: Vec<Family>,
-    by_name: FastHashMap<Box<str>, u32>,
+    /// The numbers of families, found by their names.
+    by_name: HashTable<u32>,
+    hasher: FastBuildHasher,
     free: Vec<u32>,
+    /// The family of the line before: HELP and TYPE come together.
+    last: Option<u32>,
     scrape: u64,
 }
 
@@ -31,8 +39,7 @@ impl MetadataStore {
 
     /// Returns the metadata of one family.
     pub fn get(&self, name: &str) -> Option<&Metadata> {
-        let at = *self.by_name.get(name)?;
-        self.families.get(at as usize).map(|f| &f.about)
+        self.family(self.find(name)?).map(|(_, about)| about)
     }
 
     /// Returns how many families there are.
@@ -60,11 +67,15 @@ impl MetadataStore {
 
     /// Sets one of a family's texts and returns the family's number.
     pub(crate) fn set(&mut self, name: &[u8], change: Change<'_>) -> u32 {
-        let name = String::from_utf8_lossy(name);
-        let at = match self.by_name.get(&*name) {
-            Some(&at) => at,
+        let name = match std::str::from_utf8(name) {
+            Ok(name) => Cow::Borrowed(name),
+            Err(_) => String::from_utf8_lossy(name),
+        };
+        let at = match self.last.filter(|last| self.is_named(*last, &name)).or_else(|| self.find(&name)) {
+            Some(at) => at,
             None => self.add(&name),
         };
+        self.last = Some(at);
         let scrape = self.scrape;
         if let Some(family) = self.families.get_mut(at as usize) {
             family.seen = scrape;
@@ -92,16 +103,28 @@ impl MetadataStore {
 
     /// Ends a scrape; after one that was taken, families long unseen are forgotten.
     pub(crate) fn scrape_done(&mut self, taken: bool) {
+        self.last = None;
         if taken {
             for (at, family) in self.families.iter_mut().enumerate() {
                 if !family.name.is_empty() && self.scrape - family.seen > KEPT_SCRAPES {
-                    self.by_name.remove(&family.name);
+                    let hash = self.hasher.hash_one(&*family.name);
+                    if let Ok(entry) = self.by_name.find_entry(hash, |known| *known == at as u32) {
+                        entry.remove();
+                    }
                     *family = Family::default();
                     self.free.push(at as u32);
                 }
             }
         }
         self.scrape += 1;
+    }
+
+    fn is_named(&self, at: u32, name: &str) -> bool {
+        self.families.get(at as usize).is_some_and(|family| &*family.name == name)
+    }
+
+    fn find(&self, name: &str) -> Option<u32> {
+        self.by_name.find(self.hasher.hash_one(name), |at| self.is_named(*at, name)).copied()
     }
 
     fn add(&mut self, name: &str) -> u32 {
@@ -116,7 +139,9 @@ impl MetadataStore {
         if let Some(slot) = self.families.get_mut(at as usize) {
             *slot = family;
         }
-        self.by_name.insert(name.into(), at);
+        let (families, hasher) = (&self.families, &self.hasher);
+        let hash_of = |at: &u32| hasher.hash_one(families.get(*at as usize).map_or("", |family| &*family.name));
+        self.by_name.insert_unique(hasher.hash_one(name), at, hash_of);
         at
     }
 }

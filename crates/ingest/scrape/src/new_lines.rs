@@ -1,5 +1,7 @@
 //! Lines that were read anew: known ones out of order, second ones, and those that become series.
 
+use std::iter;
+
 use firesteel_base::TimestampMs;
 use firesteel_expfmt::Sample;
 use firesteel_model::{Labels, METRIC_NAME, SeriesRef};
@@ -97,12 +99,7 @@ impl<'b, S: Source<'b>> Run<'_, 'b, S> {
         let len = sample.series.len();
         let keep = len <= LINE_MAX;
         self.counts.scraped += 1;
-        self.source.labels(&mut self.s.labels)?;
-        let labels = match self.rules.plain(&self.s.labels, &mut self.s.packed) {
-            None => self.rules.apply(&self.s.labels, &mut self.s.builder)?,
-            plain => plain,
-        };
-        let Some(labels) = labels else {
+        let Some(labels) = self.series_labels()? else {
             if keep {
                 self.push_new(Entry::new(fingerprint, len, Kind::Dropped, SeriesRef(0), false));
             }
@@ -134,6 +131,25 @@ impl<'b, S: Source<'b>> Run<'_, 'b, S> {
         }
         self.row(series, timestamp, sample.value, line)?;
         Ok(Some(series))
+    }
+
+    /// Returns the labels of the present sample's series, `None` if relabelling drops it.
+    fn series_labels(&mut self) -> Result<Option<Labels>, IngestError> {
+        let s = &mut *self.s;
+        // Who hands metadata to the storage looks at the labels of the line afterwards.
+        if !self.rules.append_metadata
+            && let Some((name, line)) = self.source.plain_labels()
+        {
+            let plain = self.rules.plain(iter::once((METRIC_NAME, name)).chain(line), &mut s.packed);
+            if plain.is_some() {
+                return Ok(plain);
+            }
+        }
+        self.source.labels(&mut s.labels)?;
+        match self.rules.plain(s.labels.iter(), &mut s.packed) {
+            None => Ok(self.rules.apply(&s.labels, &mut s.builder)?),
+            plain => Ok(plain),
+        }
     }
 
     /// Hands the family's metadata to the storage, if it is wanted and the series belongs to the family.

@@ -1,58 +1,63 @@
 //! The usual labels of a line: nothing relabels them, nothing bounds them, none stands on the line and at the target, too.
 //! They are sorted and packed where they lie, without a builder.
 
-use firesteel_expfmt::SampleLabels;
+use std::cmp::Ordering;
+
 use firesteel_model::{Labels, METRIC_NAME, push_packed};
+use smallvec::SmallVec;
 
 use crate::SampleRules;
 
 /// Sets of more labels go the long way.
 const PAIRS_MAX: usize = 32;
 
-/// Room of pairs, sorted by name.
-struct Sorted<'l> {
-    pairs: [(&'l str, &'l str); PAIRS_MAX],
-    len: usize,
-}
+/// Pairs, sorted by name.
+type Sorted<'l> = SmallVec<[(&'l str, &'l str); PAIRS_MAX]>;
 
-impl<'l> Sorted<'l> {
-    /// Adds a pair; false if there is no room, or if the name is there already.
-    #[inline]
-    fn add(&mut self, name: &'l str, value: &'l str) -> bool {
-        let Some(free) = self.pairs.get_mut(self.len) else { return false };
-        *free = (name, value);
-        let mut at = self.len;
-        self.len += 1;
-        // Lines mostly have their labels in order, and targets always.
-        while let Some([before, here]) = at.checked_sub(1).and_then(|from| self.pairs.get_mut(from..=at)) {
-            match before.0.cmp(here.0) {
-                std::cmp::Ordering::Less => return true,
-                std::cmp::Ordering::Equal => return false,
-                std::cmp::Ordering::Greater => std::mem::swap(before, here),
-            }
-            at -= 1;
-        }
-        true
+/// Adds a pair; false if there is no room, or if the name is there already.
+#[inline]
+fn add<'l>(sorted: &mut Sorted<'l>, name: &'l str, value: &'l str) -> bool {
+    if sorted.len() == PAIRS_MAX {
+        return false;
     }
+    let mut at = sorted.len();
+    sorted.push((name, value));
+    // Lines mostly have their labels in order, and targets always.
+    while let Some([before, here]) = at.checked_sub(1).and_then(|from| sorted.get_mut(from..=at)) {
+        // The first letters mostly tell.
+        let (a, b) = (before.0.as_bytes(), here.0.as_bytes());
+        match a.first().cmp(&b.first()).then_with(|| a.cmp(b)) {
+            Ordering::Less => return true,
+            Ordering::Equal => return false,
+            Ordering::Greater => std::mem::swap(before, here),
+        }
+        at -= 1;
+    }
+    true
 }
 
 impl SampleRules {
     /// Returns the series' labels, or `None` where [`SampleRules::apply`] must decide. `packed` is room to work in.
-    pub(crate) fn plain(&self, line: &SampleLabels, packed: &mut Vec<u8>) -> Option<Labels> {
+    #[inline]
+    pub(crate) fn plain<'l>(
+        &'l self,
+        line: impl Iterator<Item = (&'l str, &'l str)>,
+        packed: &mut Vec<u8>,
+    ) -> Option<Labels> {
         let bounds = self.label_limit | self.label_name_length_limit | self.label_value_length_limit;
         if self.legacy_names || bounds > 0 || !self.metric_relabel.is_empty() {
             return None;
         }
-        let mut sorted = Sorted { pairs: [("", ""); PAIRS_MAX], len: 0 };
+        let mut sorted = Sorted::new();
         let mut has_name = false;
-        for (name, value) in line.iter() {
-            if name.is_empty() || value.is_empty() || !sorted.add(name, value) {
+        for (name, value) in line {
+            if name.is_empty() || value.is_empty() || !add(&mut sorted, name, value) {
                 return None;
             }
             has_name |= name == METRIC_NAME;
         }
         for (name, value) in &self.target_labels {
-            if value.is_empty() || !sorted.add(name, value) {
+            if value.is_empty() || !add(&mut sorted, name, value) {
                 return None;
             }
         }
@@ -60,7 +65,7 @@ impl SampleRules {
             return None;
         }
         packed.clear();
-        for (name, value) in sorted.pairs.iter().take(sorted.len) {
+        for (name, value) in &sorted {
             push_packed(packed, name);
             push_packed(packed, value);
         }
@@ -70,7 +75,9 @@ impl SampleRules {
 
 #[cfg(test)]
 mod tests {
-    use firesteel_expfmt::{Format, Parser, ParserOptions};
+    use std::iter;
+
+    use firesteel_expfmt::{Format, Parser, ParserOptions, SampleLabels};
     use firesteel_model::LabelsBuilder;
 
     use super::*;
@@ -95,8 +102,12 @@ mod tests {
                 let mut line = SampleLabels::default();
                 parser.labels(&mut line).expect("labels");
                 let long = rules.apply(&line, &mut LabelsBuilder::new()).expect("taken").expect("kept");
-                let short = rules.plain(&line, &mut Vec::new());
-                assert_eq!(short, is_plain.then_some(long), "{page}");
+                let short = rules.plain(line.iter(), &mut Vec::new());
+                assert_eq!(short, is_plain.then_some(long.clone()), "{page}");
+                if let Some((name, labels)) = parser.plain_labels() {
+                    let uncopied = rules.plain(iter::once((METRIC_NAME, name)).chain(labels), &mut Vec::new());
+                    assert_eq!(uncopied, is_plain.then_some(long), "{page}");
+                }
             }
         }
         let bounded = SampleRules { label_limit: 1, ..SampleRules::default() };
@@ -104,6 +115,6 @@ mod tests {
         parser.next().expect("a sample");
         let mut line = SampleLabels::default();
         parser.labels(&mut line).expect("labels");
-        assert_eq!(bounded.plain(&line, &mut Vec::new()), None);
+        assert_eq!(bounded.plain(line.iter(), &mut Vec::new()), None);
     }
 }

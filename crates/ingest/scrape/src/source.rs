@@ -27,6 +27,8 @@ pub(crate) trait Source<'b> {
     fn fingerprint(&mut self, sample: &Sample<'b>, cache: &TargetCache) -> u64;
     /// Writes the labels of the present sample.
     fn labels(&self, out: &mut SampleLabels) -> Result<(), IngestError>;
+    /// Returns the name and labels of the present sample if they are as they stand on its line; a name may stand twice.
+    fn plain_labels(&self) -> Option<(&str, impl Iterator<Item = (&str, &str)>)>;
     /// Calls `each` with the exemplars of the present sample.
     fn each_exemplar(&self, labels: &mut SampleLabels, each: impl FnMut(ExemplarValue, &SampleLabels));
     fn metric_type(&self) -> MetricType;
@@ -81,6 +83,11 @@ impl<'b> Source<'b> for Lines<'b> {
 
     fn labels(&self, out: &mut SampleLabels) -> Result<(), IngestError> {
         self.parser.labels(out).map_err(|error| bad_labels(error, &self.parser))
+    }
+
+    #[inline]
+    fn plain_labels(&self) -> Option<(&str, impl Iterator<Item = (&str, &str)>)> {
+        self.parser.plain_labels()
     }
 
     fn each_exemplar(&self, labels: &mut SampleLabels, mut each: impl FnMut(ExemplarValue, &SampleLabels)) {
@@ -157,6 +164,10 @@ impl<'b> Source<'b> for RichLines<'b> {
 
     fn labels(&self, out: &mut SampleLabels) -> Result<(), IngestError> {
         self.parser.labels(out).map_err(|error| bad_labels(error, self.parser.plain()))
+    }
+
+    fn plain_labels(&self) -> Option<(&str, impl Iterator<Item = (&str, &str)>)> {
+        None::<(&str, std::iter::Empty<(&str, &str)>)>
     }
 
     fn each_exemplar(&self, labels: &mut SampleLabels, each: impl FnMut(ExemplarValue, &SampleLabels)) {
@@ -240,6 +251,10 @@ impl<'b> Source<'b> for Messages<'b> {
 
     fn labels(&self, out: &mut SampleLabels) -> Result<(), IngestError> {
         self.parser.labels(out).map_err(refused)
+    }
+
+    fn plain_labels(&self) -> Option<(&str, impl Iterator<Item = (&str, &str)>)> {
+        None::<(&str, std::iter::Empty<(&str, &str)>)>
     }
 
     fn each_exemplar(&self, labels: &mut SampleLabels, each: impl FnMut(ExemplarValue, &SampleLabels)) {

@@ -152,21 +152,21 @@ impl<'a> Lexer<'a> {
 }
 
 #[inline]
-pub(crate) fn is_label_start(c: u8) -> bool {
+pub(crate) const fn is_label_start(c: u8) -> bool {
     c.is_ascii_alphabetic() || c == b'_'
 }
 
 #[inline]
-pub(crate) fn is_label_char(c: u8) -> bool {
+pub(crate) const fn is_label_char(c: u8) -> bool {
     c.is_ascii_alphanumeric() || c == b'_'
 }
 
 #[inline]
-pub(crate) fn is_metric_start(c: u8) -> bool {
+pub(crate) const fn is_metric_start(c: u8) -> bool {
     is_label_start(c) || c == b':'
 }
 
 #[inline]
-pub(crate) fn is_metric_char(c: u8) -> bool {
+pub(crate) const fn is_metric_char(c: u8) -> bool {
     is_label_char(c) || c == b':'
 }

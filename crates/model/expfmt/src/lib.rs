@@ -22,6 +22,7 @@ mod normalise;
 mod openmetrics;
 mod openmetrics_lexer;
 mod parser;
+mod plain_line;
 mod protobuf;
 mod protobuf_families;
 mod protobuf_metric;

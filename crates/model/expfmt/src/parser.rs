@@ -50,9 +50,11 @@ pub struct Parser<'a> {
     pub(crate) metric_type: MetricType,
     pub(crate) unit: &'a [u8],
     /// Length of the name in the last metadata line.
-    family_len: usize,
-    name: Option<Span>,
-    labels: Vec<(Span, Span)>,
+    pub(crate) family_len: usize,
+    pub(crate) name: Option<Span>,
+    pub(crate) labels: Vec<(Span, Span)>,
+    /// The present sample's line is ASCII without escapes.
+    pub(crate) is_plain: bool,
     exemplar: Option<ExemplarValue>,
     exemplar_labels: Vec<(Span, Span)>,
 }
@@ -70,6 +72,7 @@ impl<'a> Parser<'a> {
             family_len: 0,
             name: None,
             labels: Vec::with_capacity(8),
+            is_plain: false,
             exemplar: None,
             exemplar_labels: Vec::new(),
         }
@@ -103,14 +106,28 @@ impl<'a> Parser<'a> {
     /// Returns the next entry, or `None` at the end of the body. After an error the parser must not be used again.
     #[expect(clippy::should_implement_trait, reason = "a pull parser that borrows itself for labels is no iterator")]
     pub fn next(&mut self) -> Result<Option<Event<'a>>, ParseError> {
-        self.name = None;
-        self.labels.clear();
-        self.exemplar = None;
-        self.exemplar_labels.clear();
+        self.forget();
         match self.format {
             Format::Text => self.next_text(),
             Format::OpenMetrics => self.next_openmetrics(),
         }
+    }
+
+    /// As [`Self::next`] of the text format, by tokens alone.
+    #[cfg(test)]
+    pub(crate) fn next_by_tokens(&mut self) -> Result<Option<Event<'a>>, ParseError> {
+        self.forget();
+        self.next_text_by_tokens()
+    }
+
+    /// Forgets the present sample.
+    #[inline]
+    fn forget(&mut self) {
+        self.name = None;
+        self.labels.clear();
+        self.is_plain = false;
+        self.exemplar = None;
+        self.exemplar_labels.clear();
     }
 
     /// Writes the labels of the sample that `next` returned last: unescaped, `le` of histograms and `quantile` of
@@ -153,6 +170,20 @@ impl<'a> Parser<'a> {
             Some(name) => Err(LabelsError::Duplicate { name: name.to_owned() }),
             None => Ok(()),
         }
+    }
+
+    /// Returns the name and the labels of the sample that `next` returned last where [`Self::labels`] would write them as they
+    /// stand on the line, none from the metadata; they are not looked through for names that stand twice.
+    #[inline]
+    pub fn plain_labels(&self) -> Option<(&'a str, impl Iterator<Item = (&'a str, &'a str)> + '_)> {
+        let normalised = matches!(self.metric_type, MetricType::Histogram | MetricType::Summary);
+        if !self.is_plain || normalised || self.options.type_and_unit_labels {
+            return None;
+        }
+        let line = std::str::from_utf8(self.lexer.range(self.line, self.lexer.i)).ok()?;
+        let from = self.line;
+        let cut = move |span: Span| line.get(span.from - from..span.to - from).unwrap_or_default();
+        Some((cut(self.name?), self.labels.iter().map(move |&(name, value)| (cut(name), cut(value)))))
     }
 
     /// Returns the exemplar of the sample that `next` returned last, and writes its labels, which upstream takes as
@@ -268,7 +299,7 @@ impl<'a> Parser<'a> {
         let (from, to) = (span.from.checked_sub(self.line), span.to.checked_sub(self.line));
         let cut = line.zip(from.zip(to)).and_then(|(line, (from, to))| line.get(from..to));
         let text = cut.or_else(|| std::str::from_utf8(self.lexer.range(span.from, span.to)).ok());
-        text.map(escape::label)
+        text.map(|text| if self.is_plain { Cow::Borrowed(text) } else { escape::label(text) })
     }
 
     #[cold]
@@ -336,7 +367,7 @@ impl<'a> Parser<'a> {
         Ok(event)
     }
 
-    fn type_word(&self, word: &[u8]) -> Result<MetricType, ParseError> {
+    pub(crate) fn type_word(&self, word: &[u8]) -> Result<MetricType, ParseError> {
         let openmetrics = self.format == Format::OpenMetrics;
         Ok(match word {
             b"counter" => MetricType::Counter,

@@ -10,6 +10,14 @@ use crate::token::Token;
 
 impl<'a> Parser<'a> {
     pub(crate) fn next_text(&mut self) -> Result<Option<Event<'a>>, ParseError> {
+        self.begin_line();
+        match self.plain_line() {
+            None => self.next_text_by_tokens(),
+            plain => Ok(plain),
+        }
+    }
+
+    pub(crate) fn next_text_by_tokens(&mut self) -> Result<Option<Event<'a>>, ParseError> {
         loop {
             self.begin_line();
             return match self.token() {
