@@ -39,7 +39,7 @@ pub(super) fn of_stored(series: &[MatrixSeries], step: i64) -> Spans {
         builder.del("__name__");
         builder.del("alertstate");
         let labels = builder.build();
-        for t in &one.t {
+        for t in one.t.iter() {
             note(&mut spans, &labels, t.0, step);
         }
     }

@@ -1,13 +1,13 @@
 //! Floats as Go's `strconv.FormatFloat` writes them.
 //!
 //! Shortest digits that round-trip come from zmij (Schubfach); the layout (`+Inf`, two exponent digits, where the
-//! exponent begins) is Go's. With a given precision the digits come from the standard library, which rounds the exact
+//! exponent begins) is Go's; numbers of a common size are written in place (`float_write`). With a given precision the digits come from the standard library, which rounds the exact
 //! decimal value half to even, as Go does.
 
 use std::fmt;
 use std::io::Write as _;
 
-use crate::integer::{eight_digits, push_digits, push_u64};
+use crate::float_write::{FLOAT_ROOM, PLAIN_BELOW, is_plain, write_plain};
 
 /// Go's format verbs for floats.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -25,88 +25,24 @@ pub enum FloatForm {
 /// Appends the shortest digits that round-trip: `strconv.AppendFloat(out, v, form, -1, 64)`.
 #[inline]
 pub fn push_float(out: &mut Vec<u8>, v: f64, form: FloatForm) {
-    let magnitude = v.abs();
     let plain_below = match form {
-        FloatForm::Fixed | FloatForm::Json => 1e15,
+        FloatForm::Fixed | FloatForm::Json => PLAIN_BELOW,
         FloatForm::General => 1e6,
         FloatForm::Exponent => 0.0,
     };
-    if magnitude < plain_below && magnitude >= 1e-4 {
-        push_plain(out, v);
+    if is_plain(v, plain_below) {
+        let from = out.len();
+        out.extend_from_slice(&[0; FLOAT_ROOM]);
+        let end = write_plain(out, from, v);
+        out.truncate(end);
     } else {
         push_rare(out, v, form);
     }
 }
 
-/// Writes 1e-4 ≤ |v| < 1e15, where zmij writes no exponent either.
-#[inline]
-fn push_plain(out: &mut Vec<u8>, v: f64) {
-    let magnitude = v.abs();
-    let whole = magnitude as u64;
-    if whole as f64 == magnitude {
-        if v < 0.0 {
-            out.push(b'-');
-        }
-        return push_u64(out, whole);
-    }
-    if !push_short_decimal(out, v) {
-        let mut buffer = zmij::Buffer::new();
-        push_short(out, buffer.format_finite(v).as_bytes());
-    }
-}
-
-/// Writes `v` if it is a decimal of few digits, as most gauges are; else appends nothing and returns false.
-///
-/// Decimals of up to 15 digits that are different are different floats, so one that reads back as `v` is the shortest.
-#[inline]
-fn push_short_decimal(out: &mut Vec<u8>, v: f64) -> bool {
-    let magnitude = v.abs();
-    // So many digits behind the point that there are at most 15 in all.
-    let (scale, unit) = match magnitude {
-        m if m < 1e7 => (1e8, 100_000_000),
-        m if m < 1e11 => (1e4, 10_000),
-        _ => return false,
-    };
-    let scaled = magnitude * scale;
-    let n = (scaled + 0.5) as u64;
-    let rounded = n as f64;
-    // The product tells most long decimals; the quotient, which is rounded once, decides.
-    if (rounded - scaled).abs() > scaled * (2.0 * f64::EPSILON) || rounded / scale != magnitude {
-        return false;
-    }
-    if v < 0.0 {
-        out.push(b'-');
-    }
-    let (whole, fraction) = if unit == 10_000 { (n / 10_000, n % 10_000 * 10_000) } else { (n / unit, n % unit) };
-    push_u64(out, whole);
-    out.push(b'.');
-    let digits = eight_digits(fraction);
-    push_digits(out, digits, 8 - digits.leading_zeros() as usize / 8);
-    true
-}
-
-/// Appends up to 24 bytes by copies of known lengths, which overlap: most of them are between 8 and 20.
-#[inline]
-fn push_short(out: &mut Vec<u8>, text: &[u8]) {
-    let overlap = out.len() + text.len().saturating_sub(8);
-    match (text.first_chunk::<16>(), text.first_chunk::<8>(), text.last_chunk::<8>()) {
-        (Some(first), _, Some(last)) if text.len() <= 24 => {
-            out.extend_from_slice(first);
-            out.truncate(overlap);
-            out.extend_from_slice(last);
-        }
-        (None, Some(first), Some(last)) => {
-            out.extend_from_slice(first);
-            out.truncate(overlap);
-            out.extend_from_slice(last);
-        }
-        _ => out.extend_from_slice(text),
-    }
-}
-
-/// Zero, infinities, NaN and everything that may need an exponent or many zeros.
+/// Infinities, NaN and everything that may need an exponent or many zeros.
 #[inline(never)]
-fn push_rare(out: &mut Vec<u8>, v: f64, form: FloatForm) {
+pub(crate) fn push_rare(out: &mut Vec<u8>, v: f64, form: FloatForm) {
     if let Some(text) = special(v) {
         out.extend_from_slice(text.as_bytes());
         return;

@@ -1,7 +1,7 @@
 //! Decimal integers and API timestamps appended to byte buffers.
 
 /// The digit zero in each byte.
-const ZEROS: u64 = 0x3030_3030_3030_3030;
+pub(crate) const ZEROS: u64 = 0x3030_3030_3030_3030;
 
 /// What eight digits can say.
 const EIGHT: u64 = 100_000_000;
@@ -20,7 +20,7 @@ pub(crate) fn eight_digits(n: u64) -> u64 {
 
 /// Appends the eight digits that [`eight_digits`] returned, but only the first `len` of them.
 #[inline]
-pub(crate) fn push_digits(out: &mut Vec<u8>, digits: u64, len: usize) {
+fn push_digits(out: &mut Vec<u8>, digits: u64, len: usize) {
     // A copy of a known length, cut back: a single move.
     let end = out.len() + len;
     out.extend_from_slice(&(digits | ZEROS).to_le_bytes());

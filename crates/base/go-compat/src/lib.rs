@@ -12,6 +12,7 @@ mod civil;
 mod duration;
 mod float_format;
 mod float_parse;
+mod float_write;
 mod go_duration;
 #[cfg(test)]
 mod golden;
@@ -34,6 +35,7 @@ pub use civil::{CivilDate, days_in_month, is_leap_year};
 pub use duration::{DurationError, format_duration, format_duration_ms, parse_duration, parse_signed_duration_ms};
 pub use float_format::{FloatForm, FormattedFloat, format_float, format_float_as, push_float, push_float_precision};
 pub use float_parse::{parse_float, parse_float_bytes};
+pub use float_write::{FLOAT_ROOM, write_json_float};
 pub use go_duration::{GoDurationError, format_go_duration, parse_go_duration};
 pub use int_parse::{atoi, parse_int, parse_uint};
 pub use integer::{push_i64, push_timestamp_ms, push_u64};

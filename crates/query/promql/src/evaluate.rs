@@ -15,6 +15,8 @@ use crate::{MatrixSeries, QueryError, Value, VectorSample};
 
 /// What a point of an answer takes: its time and its value.
 const POINT_BYTES: u64 = 16;
+/// What it takes where the times are those of all steps, which such series share.
+const VALUE_BYTES: u64 = 8;
 
 /// Returns which times the query may look at.
 pub(crate) fn extent_of(root: &Root, times: PlanContext, lookback_ms: i64) -> TimeRange {
@@ -93,24 +95,27 @@ fn matrix(mut input: Input, grid: Grid, cx: &Context<'_>, held: &mut Charge) -> 
     let mut tile = Tile::default();
     // What comes in order of labels is enough when there is enough of it.
     let limit = if cx.limit > 0 && series.is_sorted_by(|a, b| a.labels < b.labels) { cx.limit } else { usize::MAX };
+    let mut all_times: Option<Arc<[TimestampMs]>> = None;
     while matrix.len() < limit && input.next(cx, &mut tile)? == Flow::More {
         for i in 0..tile.n_rows() {
             let row = tile.row(i);
             if row.is_empty() {
                 continue;
             }
-            held.add(cx.node, answer_bytes(row))?;
+            let n = row.n_floats();
+            let is_full = n == row.values.len();
+            held.add(cx.node, answer_bytes(row, n, is_full))?;
             let labels = series[tile.first + i].labels.clone();
-            let (t, v) = if row.is_full() {
-                ((0..grid.n).map(|step| TimestampMs(grid.at(step))).collect(), row.values.to_vec())
+            let (t, v) = if is_full {
+                if all_times.is_none() {
+                    held.add(cx.node, (POINT_BYTES - VALUE_BYTES) * n as u64)?;
+                }
+                let of_steps = || (0..grid.n).map(|step| TimestampMs(grid.at(step))).collect();
+                (Arc::clone(all_times.get_or_insert_with(of_steps)), row.values.to_vec())
             } else {
-                let n = row.n_floats();
-                let (mut t, mut v) = (Vec::with_capacity(n), Vec::with_capacity(n));
-                row.points().for_each(|(step, value)| {
-                    t.push(TimestampMs(grid.at(step)));
-                    v.push(value);
-                });
-                (t, v)
+                let mut v = Vec::with_capacity(n);
+                v.extend(row.points().map(|(_, value)| value));
+                (row.points().map(|(step, _)| TimestampMs(grid.at(step))).collect(), v)
             };
             let histograms = row.histogram_points().map(|(step, h)| (TimestampMs(grid.at(step)), Arc::clone(h)));
             matrix.push(MatrixSeries { labels, t, v, histograms: histograms.collect() });
@@ -119,8 +124,9 @@ fn matrix(mut input: Input, grid: Grid, cx: &Context<'_>, held: &mut Charge) -> 
     Ok(matrix)
 }
 
-/// Returns what a row takes as a series of an answer.
-fn answer_bytes(row: Row<'_>) -> u64 {
+/// Returns what a row of `n` floats takes as a series of an answer.
+fn answer_bytes(row: Row<'_>, n: usize, is_full: bool) -> u64 {
     let histograms = POINT_BYTES * row.histogram_points().count() as u64 + distinct_bytes(row.histograms);
-    size_of::<MatrixSeries>() as u64 + POINT_BYTES * row.n_floats() as u64 + histograms
+    let each = if is_full { VALUE_BYTES } else { POINT_BYTES };
+    size_of::<MatrixSeries>() as u64 + each * n as u64 + histograms
 }

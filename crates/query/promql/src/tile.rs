@@ -214,11 +214,6 @@ impl<'a> Row<'a> {
         self.present.iter().map(|word| word.count_ones() as usize).sum()
     }
 
-    /// Returns whether every step has a float.
-    pub(crate) fn is_full(&self) -> bool {
-        self.n_floats() == self.values.len()
-    }
-
     /// Returns the bits of word `word` for points of either kind.
     #[inline]
     pub(crate) fn either(&self, word: usize) -> u64 {
@@ -365,7 +360,7 @@ mod tests {
         assert_eq!(tile.row(1).get(1), None);
         assert_eq!(tile.n_points(), 2);
         tile.row_mut(0).fill(2.0);
-        assert!(tile.row(0).is_full());
+        assert_eq!(tile.row(0).n_floats(), tile.row(0).values.len());
         assert_eq!(tile.row(0).n_floats(), 70);
     }
 

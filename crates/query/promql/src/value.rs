@@ -60,14 +60,15 @@ impl VectorSample {
 #[derive(Clone, PartialEq, Debug)]
 pub struct MatrixSeries {
     pub labels: Labels,
-    pub t: Vec<TimestampMs>,
+    /// Shared by the series that have a float at every step.
+    pub t: Arc<[TimestampMs]>,
     pub v: Vec<f64>,
     pub histograms: Vec<(TimestampMs, Arc<FloatHistogram>)>,
 }
 
 impl MatrixSeries {
     /// Returns a series of floats.
-    pub fn floats(labels: Labels, t: Vec<TimestampMs>, v: Vec<f64>) -> Self {
-        Self { labels, t, v, histograms: Vec::new() }
+    pub fn floats(labels: Labels, t: impl Into<Arc<[TimestampMs]>>, v: Vec<f64>) -> Self {
+        Self { labels, t: t.into(), v, histograms: Vec::new() }
     }
 }

@@ -28,6 +28,8 @@ mod manage;
 mod metadata;
 mod notifications;
 mod params;
+mod pieces;
+mod points;
 mod query;
 mod readiness;
 mod respond;

@@ -1,7 +1,8 @@
 //! A query's answer as JSON, written in pieces while the client takes them.
 //!
-//! The result stays in columns (16 bytes a point); text exists only for the piece under way, so that an answer of
-//! hundreds of megabytes needs no memory for its text and holds no thread while a slow client reads.
+//! The result stays in columns (8 bytes a point where series have the same times); text exists only for the pieces under
+//! way, so that an answer of hundreds of megabytes needs no memory for its text and holds no thread while a slow client
+//! reads.
 
 use std::convert::Infallible;
 use std::fmt;
@@ -12,7 +13,7 @@ use axum::body::Body;
 use axum::response::Response;
 use bytes::Bytes;
 use firesteel_base::TimestampMs;
-use firesteel_go_compat::{FloatForm, push_float, push_timestamp_ms};
+use firesteel_go_compat::{FloatForm, push_float};
 use firesteel_model::FloatHistogram;
 use firesteel_promql::{QueryResult, QueryStats, Value};
 use http::StatusCode;
@@ -20,12 +21,14 @@ use http_body_util::combinators::BoxBody;
 
 use crate::Json;
 use crate::explain_json::push_explain;
+use crate::pieces::Pieces;
+use crate::points::PointWriter;
 use crate::respond::{json_response, push_notes};
 
 /// A piece is sent when it has grown to this.
 const PIECE_BYTES: usize = 64 << 10;
 /// How many points are written between two looks at the piece's size.
-const RUN: usize = 512;
+const RUN: usize = 256;
 /// The same for histograms.
 const HISTOGRAM_RUN: usize = 16;
 
@@ -36,7 +39,8 @@ pub struct ResultBody {
     next: Next,
     /// The first piece, written on the query's thread.
     first: Option<Json>,
-    times: TimeTexts,
+    points: PointWriter,
+    pieces: Pieces,
 }
 
 /// What is to be written next.
@@ -61,7 +65,8 @@ impl fmt::Debug for ResultBody {
 impl ResultBody {
     /// Writes the first piece; `with_stats` adds what the query cost.
     pub fn new(result: QueryResult, with_stats: bool) -> Self {
-        let mut body = Self { result, with_stats, next: Next::Head, first: None, times: TimeTexts::default() };
+        let (points, pieces) = (PointWriter::default(), Pieces::default());
+        let mut body = Self { result, with_stats, next: Next::Head, first: None, points, pieces };
         let mut json = Json(Vec::with_capacity(4096));
         body.fill(&mut json);
         body.first = Some(json);
@@ -151,10 +156,8 @@ impl ResultBody {
                         out.raw(r#","values":["#);
                     }
                 }
-                let run = series.t.iter().zip(&series.v).enumerate().skip(point).take(RUN);
-                for (i, (t, v)) in run {
-                    self.times.push(&mut out.0, i, *t);
-                    push_float(&mut out.0, *v, FloatForm::Json);
+                if point < series.t.len() {
+                    self.points.push(&mut out.0, &series.t, &series.v, point..point + RUN);
                 }
                 if point + RUN < series.t.len() {
                     return Next::Item { item, point: point + RUN };
@@ -185,60 +188,6 @@ impl ResultBody {
     }
 }
 
-/// The texts between values, `"],[1435781451.781,"`: the series of an answer have their points at the same times.
-#[derive(Default)]
-struct TimeTexts {
-    /// By the number of the point.
-    known: Vec<TimeText>,
-}
-
-#[derive(Clone, Copy)]
-struct TimeText {
-    t: TimestampMs,
-    len: usize,
-    text: [u8; TIME_TEXT_BYTES],
-}
-
-/// Enough for times of the next thousand years.
-const TIME_TEXT_BYTES: usize = 24;
-/// How many texts are kept: enough for a graph as wide as a screen.
-const TIME_TEXTS: usize = 2048;
-/// What ends a point and begins the next.
-const BETWEEN: &[u8] = b"\"],[";
-/// How much of it is not for the first point.
-const ENDS_ONE: usize = 3;
-
-impl TimeTexts {
-    /// Appends what stands before the value of point `i`, the end of the point before included.
-    #[inline]
-    fn push(&mut self, out: &mut Vec<u8>, i: usize, t: TimestampMs) {
-        match self.known.get(i) {
-            Some(known) if known.t == t => {
-                // A copy of a known length, cut back.
-                let end = out.len() + known.len;
-                out.extend_from_slice(&known.text);
-                out.truncate(end);
-            }
-            _ => self.push_new(out, i, t),
-        }
-    }
-
-    #[inline(never)]
-    fn push_new(&mut self, out: &mut Vec<u8>, i: usize, t: TimestampMs) {
-        let from = out.len();
-        out.extend_from_slice(if i > 0 { BETWEEN } else { &BETWEEN[ENDS_ONE..] });
-        push_timestamp_ms(out, t.0);
-        out.extend_from_slice(b",\"");
-        let written = &out[from..];
-        if i != self.known.len() || i == TIME_TEXTS || written.len() > TIME_TEXT_BYTES {
-            return;
-        }
-        let mut text = [0; TIME_TEXT_BYTES];
-        text[..written.len()].copy_from_slice(written);
-        self.known.push(TimeText { t, len: written.len(), text });
-    }
-}
-
 impl http_body::Body for ResultBody {
     type Data = Bytes;
     type Error = Infallible;
@@ -254,9 +203,9 @@ impl http_body::Body for ResultBody {
         if this.next == Next::Nothing {
             return Poll::Ready(None);
         }
-        let mut json = Json(Vec::with_capacity(PIECE_BYTES + (PIECE_BYTES >> 2)));
+        let mut json = Json(this.pieces.take(PIECE_BYTES + (PIECE_BYTES >> 2)));
         this.fill(&mut json);
-        Poll::Ready(Some(Ok(http_body::Frame::data(json.0.into()))))
+        Poll::Ready(Some(Ok(http_body::Frame::data(this.pieces.send(json.0)))))
     }
 
     fn is_end_stream(&self) -> bool {

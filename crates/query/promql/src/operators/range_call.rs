@@ -326,7 +326,7 @@ pub(crate) fn range_samples(
             cx.count(n, n);
             cx.hold(n)?;
             held.add(cx.node, size_of::<MatrixSeries>() as u64 + 16 * n)?;
-            matrix.push(MatrixSeries { labels: entry.labels.clone(), t, v, histograms });
+            matrix.push(MatrixSeries { labels: entry.labels.clone(), t: t.into(), v, histograms });
         }
     }
     Ok(matrix)

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use firesteel_base::{FastHashMap, TimeRange, TimestampMs};
-use firesteel_model::{FloatHistogram, Labels, SeriesRef};
+use firesteel_model::{FloatHistogram, Labels, SeriesRef, push_packed};
 use firesteel_storage::chunkenc::{Appended, FloatHistogramAppender, Xor2Appender, XorChunk};
 use firesteel_storage::{
     ChunkBytes, ChunkView, Encoding, LabelsWanted, Order, Querier, Queryable, Selected, Selection, SeriesEntry,
@@ -195,9 +195,14 @@ impl Querier for TestQuerier {
         let (mut entries, series): (Vec<SeriesEntry>, _) = found.into_iter().unzip();
         // As strict as any store, so that tests tell when a label that is needed was not wanted.
         if let LabelsWanted::Only(names) = what.labels {
+            let mut packed = Vec::new();
             for entry in &mut entries {
-                let pairs = entry.labels.iter().filter(|(name, _)| names.iter().any(|wanted| wanted == name));
-                entry.labels = Labels::from_pairs(pairs);
+                packed.clear();
+                for (name, value) in entry.labels.iter().filter(|(name, _)| names.iter().any(|wanted| wanted == name)) {
+                    push_packed(&mut packed, name);
+                    push_packed(&mut packed, value);
+                }
+                entry.labels = Labels::from_packed(&packed);
             }
         }
         Ok(Box::new(TestSelected { entries, series }))

@@ -54,9 +54,9 @@ fn shapes_of_the_four_types() {
         ),
         (
             Value::Matrix(vec![
-                MatrixSeries::floats(Labels::empty(), vec![t, TimestampMs(t.0 + 960)], vec![1.0, 1e21]),
-                MatrixSeries::floats(up, vec![t], vec![0.5]),
-                MatrixSeries::floats(Labels::empty(), vec![TimestampMs(1), t, TimestampMs(t.0 + 960)], vec![2.0; 3]),
+                MatrixSeries::floats(Labels::empty(), [t, TimestampMs(t.0 + 960)], vec![1.0, 1e21]),
+                MatrixSeries::floats(up, [t], vec![0.5]),
+                MatrixSeries::floats(Labels::empty(), [TimestampMs(1), t, TimestampMs(t.0 + 960)], vec![2.0; 3]),
             ]),
             r#"{"resultType":"matrix","result":[{"metric":{},"values":[[1795226055.040,"1"],[1795226056,"1e+21"]]},{"metric":{"__name__":"up","job":"a<b"},"values":[[1795226055.040,"0.5"]]},{"metric":{},"values":[[0.001,"2"],[1795226055.040,"2"],[1795226056,"2"]]}]}"#,
         ),
@@ -122,7 +122,7 @@ fn histograms_beside_floats_in_pieces() {
         for floats in [0, 1, 511, 512, 513] {
             let series = MatrixSeries {
                 labels: Labels::empty(),
-                t: vec![t; floats],
+                t: vec![t; floats].into(),
                 v: vec![1.0; floats],
                 histograms: vec![(t, Arc::clone(&h)); n],
             };
