@@ -29,7 +29,11 @@ impl AtRest {
 
     /// Gives code back, first that of the start, then after each time of use. Never ends.
     pub(crate) async fn give_back(&self) {
-        let ranges = clean_code(&fs::read_to_string("/proc/self/smaps").unwrap_or_default());
+        let mappings = fs::read_to_string("/proc/self/smaps").unwrap_or_default();
+        clean_code(&mappings, "/").iter().for_each(release);
+        // Libraries are small, and a scrape uses half of what is mapped of them: they stay.
+        let program = fs::read_link("/proc/self/exe").unwrap_or_default();
+        let ranges = clean_code(&mappings, &program.to_string_lossy());
         loop {
             ranges.iter().for_each(release);
             self.scraped.notified().await;
@@ -45,16 +49,16 @@ struct Range {
     bytes: usize,
 }
 
-/// Returns the mappings of files that hold code or constants, cannot be written, and of which no page is our own copy:
-/// relocated constants look the same but for their anonymous pages.
-fn clean_code(smaps: &str) -> Vec<Range> {
+/// Returns the mappings of files whose paths begin with `file` that hold code or constants, cannot be written, and of which
+/// no page is our own copy: relocated constants look the same but for their anonymous pages.
+fn clean_code(smaps: &str, file: &str) -> Vec<Range> {
     let mut ranges = Vec::new();
     let mut current: Option<Range> = None;
     for line in smaps.lines() {
         let words: Vec<&str> = line.split_ascii_whitespace().collect();
         match words.as_slice() {
             [addresses, permissions, _, _, _, path] if permissions.len() == 4 => {
-                let of_a_file = matches!(*permissions, "r-xp" | "r--p") && path.starts_with('/');
+                let of_a_file = matches!(*permissions, "r-xp" | "r--p") && path.starts_with(file);
                 current = addresses.split_once('-').filter(|_| of_a_file).and_then(|(start, end)| {
                     let (start, end) = (usize::from_str_radix(start, 16).ok()?, usize::from_str_radix(end, 16).ok()?);
                     Some(Range { start, bytes: end.checked_sub(start)? })
@@ -92,13 +96,17 @@ mod tests {
                      5000-6000 r--p 00000000 00:00 0\nAnonymous:             0 kB\nSwap:  0 kB\n\
                      6000-7000 r-xp 00000000 00:00 0                    [vdso]\nAnonymous:             0 kB\nSwap:  0 kB\n\
                      7000-8000 r--p 00000000 fe:00 8                    /lib/y\nAnonymous:             0 kB\nSwap:  4 kB\n";
-        assert_eq!(clean_code(smaps), [Range { start: 0x1000, bytes: 0x2000 }]);
-        assert!(clean_code("x\n1-0 r-xp 0 0 0 /a\nSwap: 0 kB\n").is_empty());
+        let smaps =
+            &format!("{smaps}8000-9000 r--p 00000000 fe:00 8      /lib/y\nAnonymous:             0 kB\nSwap:  0 kB\n");
+        let (program, library) = (Range { start: 0x1000, bytes: 0x2000 }, Range { start: 0x8000, bytes: 0x1000 });
+        assert_eq!(clean_code(smaps, "/"), [program, library]);
+        assert_eq!(clean_code(smaps, "/bin/x"), [program]);
+        assert!(clean_code("x\n1-0 r-xp 0 0 0 /a\nSwap: 0 kB\n", "/").is_empty());
     }
 
     #[test]
     fn the_program_goes_on_without_its_pages() {
-        let ranges = clean_code(&fs::read_to_string("/proc/self/smaps").unwrap());
+        let ranges = clean_code(&fs::read_to_string("/proc/self/smaps").unwrap(), "/");
         assert!(!ranges.is_empty());
         ranges.iter().for_each(release);
         assert_eq!("still here".replace("still", "all"), "all here");

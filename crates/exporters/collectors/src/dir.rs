@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use hashbrown::HashMap;
 use parking_lot::Mutex;
-use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, openat, readlinkat};
+use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, RawDir, SeekFrom, openat, readlinkat};
 use rustix::io::Errno;
 
 use crate::CollectError;
@@ -99,12 +99,24 @@ impl Dir {
 
     /// Returns the names of all that is within, sorted.
     pub(crate) fn names(&self) -> Vec<String> {
-        let Ok(entries) = rustix::fs::Dir::read_from(&self.fd) else { return Vec::new() };
-        let mut names: Vec<String> = entries
-            .flatten()
-            .map(|entry| entry.file_name().to_string_lossy().into_owned())
-            .filter(|name| name != "." && name != "..")
-            .collect();
+        self.names_of(|_| true)
+    }
+
+    /// Returns the names of the entries of some kinds, sorted. The directory is read through its own descriptor, from its
+    /// start: to open it once more for each reading costs three calls.
+    fn names_of(&self, is_wanted: impl Fn(FileType) -> bool) -> Vec<String> {
+        let mut names = Vec::new();
+        if rustix::fs::seek(&self.fd, SeekFrom::Start(0)).is_err() {
+            return names;
+        }
+        let mut buffer = Vec::with_capacity(PAGE_BYTES);
+        let mut entries = RawDir::new(&self.fd, buffer.spare_capacity_mut());
+        while let Some(Ok(entry)) = entries.next() {
+            let name = entry.file_name().to_string_lossy();
+            if name != "." && name != ".." && is_wanted(entry.file_type()) {
+                names.push(name.into_owned());
+            }
+        }
         names.sort_unstable();
         names
     }
@@ -116,15 +128,7 @@ impl Dir {
 
     /// Returns the names of the directories within, by name; links are left out.
     pub(crate) fn subdirs(&self) -> Vec<String> {
-        let Ok(entries) = rustix::fs::Dir::read_from(&self.fd) else { return Vec::new() };
-        let mut names: Vec<String> = entries
-            .flatten()
-            .filter(|entry| entry.file_type() == rustix::fs::FileType::Directory)
-            .map(|entry| entry.file_name().to_string_lossy().into_owned())
-            .filter(|name| name != "." && name != "..")
-            .collect();
-        names.sort_unstable();
-        names
+        self.names_of(|kind| kind == FileType::Directory)
     }
 
     /// Returns whether there is a file or directory of this name.

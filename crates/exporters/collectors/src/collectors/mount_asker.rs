@@ -51,8 +51,11 @@ impl MountAsker {
         Self { timeout, most_workers, stuck: Arc::default(), idle: Mutex::default() }
     }
 
-    /// Asks all mounts; the answers in their order.
-    pub(crate) fn ask(&self, paths: Vec<String>) -> Vec<Answer> {
+    /// Asks all mounts; the answers in their order. Where none of the machine's can hang, this thread does it.
+    pub(crate) fn ask(&self, paths: Vec<String>, can_hang: bool) -> Vec<Answer> {
+        if !can_hang && self.stuck.lock().is_empty() {
+            return paths.iter().map(|path| statfs(path)).collect();
+        }
         let count = paths.len();
         let taken = Mutex::new(vec![None; count]);
         let batch = Arc::new(Batch { paths, next: AtomicUsize::new(0), taken });
@@ -151,13 +154,17 @@ fn work(job: &Job, stuck: &Mutex<BTreeSet<String>>) {
             continue;
         }
         job.batch.taken.lock()[at] = Some(Instant::now());
-        let answer = rustix::fs::statfs(path.as_str()).map_err(|error| reason(error.into()));
+        let answer = statfs(path);
         stuck.lock().remove(path);
         if job.answers.send((at, answer)).is_err() {
             // Nobody waits any more.
             return;
         }
     }
+}
+
+fn statfs(path: &str) -> Answer {
+    rustix::fs::statfs(path).map_err(|error| reason(error.into()))
 }
 
 /// The system's words, as Go writes them.
@@ -173,19 +180,22 @@ mod tests {
     fn answers_are_in_order_and_workers_are_kept() {
         let asker = MountAsker::new(Duration::from_secs(60), 4);
         for _ in 0..3 {
-            let answers = asker.ask(vec!["/".into(), "/no/such/place".into(), "/proc".into()]);
+            let answers = asker.ask(vec!["/".into(), "/no/such/place".into(), "/proc".into()], true);
             assert!(answers[0].is_ok() && answers[2].is_ok());
             assert_eq!(answers[1].as_ref().unwrap_err(), "no such file or directory");
         }
         assert!(!asker.idle.lock().is_empty());
-        assert!(asker.ask(Vec::new()).is_empty());
+        assert!(asker.ask(Vec::new(), true).is_empty());
+        let asker = MountAsker::new(Duration::from_secs(60), 4);
+        let answers = asker.ask(vec!["/".into(), "/no/such/place".into()], false);
+        assert!(answers[0].is_ok() && answers[1].is_err() && asker.idle.lock().is_empty());
     }
 
     #[test]
     fn a_stuck_mount_is_not_asked_again() {
         let asker = MountAsker::new(Duration::from_secs(60), 4);
         asker.stuck.lock().insert("/".into());
-        let answers = asker.ask(vec!["/".into(), "/proc".into()]);
+        let answers = asker.ask(vec!["/".into(), "/proc".into()], false);
         assert_eq!(answers[0].as_ref().unwrap_err(), STUCK);
         assert!(answers[1].is_ok());
     }
