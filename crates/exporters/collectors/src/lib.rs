@@ -4,6 +4,7 @@
 //! moved ([`HostRoots`]), so that a container reads its host and a test reads a tree of its own.
 #![deny(unsafe_code)]
 
+mod btrfs_call;
 mod clock;
 mod collector;
 mod collectors;

@@ -1,5 +1,12 @@
-//! Btrfs file systems, from `/sys/fs/btrfs`.
+//! Btrfs file systems, from `/sys/fs/btrfs`, and their devices as an ioctl tells of them to root.
 
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use tracing::debug;
+
+use super::mounts::mounts;
+use crate::btrfs_call::{Device, ERRORS, devices};
 use crate::dir::Dir;
 use crate::{CollectError, Collector, HostRoots, MetricSink};
 
@@ -7,6 +14,7 @@ use crate::{CollectError, Collector, HostRoots, MetricSink};
 pub(crate) struct Btrfs;
 
 const SECTOR_BYTES: f64 = 512.0;
+const DEVICE_SIZE: &str = "Size of a device that is part of the filesystem.";
 const KINDS: [&str; 3] = ["data", "metadata", "system"];
 
 /// Key of `commit_stats`, metric, help, divisor.
@@ -20,18 +28,58 @@ const COMMITS: [(&str, &str, &str, f64); 4] = [
 impl Collector for Btrfs {
     fn collect(&self, host: &HostRoots, out: &mut MetricSink) -> Result<(), CollectError> {
         let Some(all) = host.sys_dir("fs/btrfs")? else { return Ok(()) };
+        let told = told_devices(host);
         // Beside file systems there is a directory "features".
         for name in all.names().into_iter().filter(|name| name.contains('-')) {
             let Some(dir) = all.dir(&name) else { continue };
             // Where the identity was changed, this is the one that mounts know.
             let uuid = dir.try_text("metadata_uuid")?.filter(|uuid| !uuid.is_empty()).unwrap_or(name);
-            collect_filesystem(&uuid, &dir, out)?;
+            collect_filesystem(&uuid, &dir, told.get(&uuid).map(Vec::as_slice), out)?;
         }
         Ok(())
     }
 }
 
-fn collect_filesystem(uuid: &str, dir: &Dir, out: &mut MetricSink) -> Result<(), CollectError> {
+/// Returns the devices of those file systems that may be asked, by identity.
+fn told_devices(host: &HostRoots) -> BTreeMap<String, Vec<Device>> {
+    let mut told = BTreeMap::new();
+    let mut done = BTreeSet::new();
+    let mounted = mounts(host).unwrap_or_default();
+    for mount in mounted.into_iter().filter(|mount| mount.fs_type == "btrfs") {
+        if done.contains(&mount.device) {
+            continue;
+        }
+        match devices(Path::new(&mount.path)) {
+            Ok((uuid, devices)) => {
+                told.entry(uuid).or_insert(devices);
+                done.insert(mount.device);
+            }
+            // Another mount of it may do.
+            Err(err) => debug!(mount_point = mount.path, %err, "Error querying btrfs filesystem"),
+        }
+    }
+    told
+}
+
+fn collect_device(uuid: &str, device: &Device, out: &mut MetricSink) {
+    let labels = [("btrfs_dev_uuid", device.uuid.as_str()), ("device", device.name.as_str()), ("uuid", uuid)];
+    out.gauge("btrfs_device_size_bytes", DEVICE_SIZE, &labels, device.total_bytes as f64);
+    // The help is upstream's to the letter.
+    let help = "Unused bytes unused on a device that is part of the filesystem.";
+    let unused = device.total_bytes.wrapping_sub(device.used_bytes);
+    out.gauge("btrfs_device_unused_bytes", help, &labels, unused as f64);
+    for (kind, count) in ERRORS.iter().zip(device.errors) {
+        let labels = [labels[0], labels[1], ("type", kind), labels[2]];
+        out.counter("btrfs_device_errors_total", "Errors reported for the device", &labels, count as f64);
+    }
+}
+
+fn collect_filesystem(
+    uuid: &str,
+    dir: &Dir,
+    told: Option<&[Device]>,
+    out: &mut MetricSink,
+) -> Result<(), CollectError> {
     let label = dir.try_text("label")?.unwrap_or_default();
     out.info("btrfs_info", "Filesystem information", &[("label", &label), ("uuid", uuid)]);
     let labels = [("uuid", uuid)];
@@ -53,10 +101,17 @@ fn collect_filesystem(uuid: &str, dir: &Dir, out: &mut MetricSink) -> Result<(),
         }
     }
     let devices = dir.dir("devices").map(|devices| devices.names()).unwrap_or_default();
-    for device in &devices {
+    for device in told.unwrap_or_default() {
+        collect_device(uuid, device, out);
+    }
+    for device in devices.iter().filter(|_| told.is_none()) {
         let sectors = dir.number(&format!("devices/{device}/size"))?.unwrap_or(0.0);
-        let help = "Size of a device that is part of the filesystem.";
-        out.gauge("btrfs_device_size_bytes", help, &[("device", device), ("uuid", uuid)], sectors * SECTOR_BYTES);
+        out.gauge(
+            "btrfs_device_size_bytes",
+            DEVICE_SIZE,
+            &[("device", device), ("uuid", uuid)],
+            sectors * SECTOR_BYTES,
+        );
     }
     for kind in KINDS {
         let Some(allocation) = dir.dir(&format!("allocation/{kind}")) else { continue };
