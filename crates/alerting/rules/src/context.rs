@@ -176,7 +176,7 @@ impl EvalContext {
 
     /// Returns storage as it is now, for rules that do not read what one of them writes.
     pub(crate) fn view(&self) -> View<'_> {
-        View::new(&*self.queryable, self.settings.lookback)
+        View::new(&*self.queryable, self.settings.lookback, self.clock.now_ns())
     }
 
     /// Evaluates to a vector.

@@ -209,7 +209,7 @@ impl Group {
                 self.commit(writing, instruments, tally);
                 writing = Writing::new(self, cx, at.before(offset).to_ms());
                 view = cx.view();
-            } else if view.is_old() {
+            } else if view.is_old(cx.clock.now_ns()) {
                 view = cx.view();
             }
             let began = (cx.clock.now_ns(), Instant::now());

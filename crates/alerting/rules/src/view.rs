@@ -5,9 +5,9 @@
 //! them.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use firesteel_base::{TimeRange, TimestampMs};
+use firesteel_base::{TimeRange, TimestampMs, TimestampNs};
 use firesteel_model::Matcher;
 use firesteel_promql::{KnownRows, QueryOptions};
 use firesteel_storage::{
@@ -26,15 +26,15 @@ pub(crate) struct View<'a> {
     storage: &'a dyn Queryable,
     /// Queries look back so far at least: shorter ranges use one querier.
     reach: Duration,
-    began: Instant,
+    began: TimestampNs,
     queriers: Mutex<Vec<(TimeRange, Arc<SharedQuerier>)>>,
     /// What queries have read through it.
     rows: Arc<KnownRows>,
 }
 
 impl<'a> View<'a> {
-    pub(crate) fn new(storage: &'a dyn Queryable, reach: Duration) -> Self {
-        Self { storage, reach, began: Instant::now(), queriers: Mutex::default(), rows: Arc::default() }
+    pub(crate) fn new(storage: &'a dyn Queryable, reach: Duration, began: TimestampNs) -> Self {
+        Self { storage, reach, began, queriers: Mutex::default(), rows: Arc::default() }
     }
 
     /// Returns the options of a query through this view.
@@ -43,8 +43,8 @@ impl<'a> View<'a> {
     }
 
     /// Returns whether a new view should be taken.
-    pub(crate) fn is_old(&self) -> bool {
-        self.began.elapsed() > LASTS
+    pub(crate) fn is_old(&self, now: TimestampNs) -> bool {
+        now.since(self.began) > LASTS
     }
 }
 

@@ -102,6 +102,8 @@ fn what_is_asked_for_again_is_not_searched_again() {
         let queries = EngineQueries { engine: Arc::new(engine.expect("an engine")), storage: storage.clone() };
         let settings = RuleSettings::default();
         let cx = EvalContext::new(Arc::new(queries), storage, world.db.clone(), settings, &world.registry);
+        // A view lasts a second of this clock, which stands still.
+        let cx = cx.with_clock(world.clock.clone());
         let group = world.group(&format!("groups:\n- name: g\n  rules:\n{rules}"));
         let summary = group.eval(&cx, after(60));
         assert_eq!((summary.failures, searches.load(Ordering::Relaxed)), (0, want), "{rules}");
