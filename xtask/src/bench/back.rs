@@ -10,6 +10,11 @@ use serde_json::{Map, Value, json};
 
 use super::contender::Contender;
 
+/// What a server needs to take the samples and to answer: a reference that reads 120 million of them on a busy machine takes
+/// longer than the two minutes that a query has, and what it reads may be more than it reads by itself.
+pub(crate) const ARGS: [&str; 3] =
+    ["--web.enable-remote-write-receiver", "--query.timeout=1h", "--query.max-samples=1000000000"];
+
 /// What is asked; each answer must be the number of series.
 pub(crate) struct Questions {
     series: usize,

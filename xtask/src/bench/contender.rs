@@ -139,10 +139,11 @@ impl Contender {
         super::process::reset_peak(self.pid()?)
     }
 
-    /// Returns the first value of an instant query.
+    /// Returns the first value of an instant query. A refusal is told in the server's own words.
     pub(crate) fn value(&self, expr: &str) -> Result<f64> {
         let url = format!("http://{}/api/v1/query", self.address());
-        let body = ureq::get(&url).query("query", expr).call()?.body_mut().read_to_string()?;
+        let request = ureq::get(&url).query("query", expr).config().http_status_as_error(false).build();
+        let body = request.call()?.body_mut().read_to_string()?;
         let answer: serde_json::Value = serde_json::from_str(&body)?;
         let value = answer["data"]["result"][0]["value"][1].as_str().and_then(|v| v.parse().ok());
         value.with_context(|| format!("{expr}: {body}"))

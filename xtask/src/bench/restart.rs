@@ -9,13 +9,14 @@ use std::time::SystemTime;
 use anyhow::{Context as _, Result, bail};
 use serde_json::{Map, Value, json};
 
-use super::back::{Questions, after_kill, before_kill};
+use super::back::{ARGS, Questions, after_kill, before_kill};
 use super::contender::Contender;
 use super::pushes::{Series, Version, push};
 use crate::shell;
 
 const STEP_MS: i64 = 15_000;
-const RECEIVE: &str = "--web.enable-remote-write-receiver";
+/// Rounds that the connections push before they wait for each other: what falls half an hour behind is too old.
+const IN_STEP: u64 = 40;
 
 struct Options {
     series: usize,
@@ -81,8 +82,8 @@ pub(crate) fn run(args: &[&str]) -> Result<()> {
 
 fn start(who: &str, dir: &Path) -> Result<Option<Contender>> {
     match who {
-        "firesteel" => Contender::ours(dir, &[RECEIVE]).map(Some),
-        _ => Contender::prometheus(dir, &[RECEIVE]),
+        "firesteel" => Contender::ours(dir, &ARGS).map(Some),
+        _ => Contender::prometheus(dir, &ARGS),
     }
 }
 
@@ -123,7 +124,10 @@ fn fill_and_kill(who: &str, dir: &Path, options: &Options) -> Result<Option<Valu
     let start = end - options.samples as i64 * STEP_MS;
     let t_ms = |round: u64| start + round as i64 * STEP_MS;
     let series = Series { first: 0, count: options.series };
-    push(server.address(), Version::V1, &series, 0..options.samples, &t_ms)?;
+    for from in (0..options.samples).step_by(IN_STEP as usize) {
+        let rounds = from..options.samples.min(from + IN_STEP);
+        push(server.address(), Version::V1, &series, rounds, &t_ms)?;
+    }
     // What is written behind the appends may end.
     std::thread::sleep(std::time::Duration::from_secs(2));
     let questions = Questions::new(options.series, options.samples, STEP_MS, end);

@@ -127,7 +127,7 @@ impl Head {
                 let pairs = self.pairs.read();
                 let mut shard = lock.lock();
                 for slot in slots.by_ref().take(SLICE) {
-                    if shard.hot(slot).is_live() && shard.hot(slot).is_logged() {
+                    if shard.is_live(slot) && shard.hot(slot).is_logged() {
                         series += 1;
                         out.record(|record| put_series(&pairs, &mut shard, slot, record))?;
                     }

@@ -11,7 +11,7 @@ use super::late::{Inserted, LateSample, LateValue};
 use super::log::LogOutcome;
 use super::sealed_end::Again;
 use super::series::Slot;
-use super::shard::{Appended, Shard};
+use super::shard::{Appended, Shard, WARM};
 use super::starts::Starts;
 use super::visibility::{BatchNumber, Extent};
 use super::{Head, count};
@@ -109,7 +109,10 @@ impl HeadAppender<'_> {
             let mut before = shard.open_batches.begin(head.visibility.floor());
             before.reserve(rows.len());
             let sealed_before = shard.sealed_bytes();
-            for row in rows {
+            for (i, row) in rows.iter().enumerate() {
+                if i.is_multiple_of(WARM) {
+                    shard.warm(rows[i..].iter().take(WARM).map(|row| row.slot));
+                }
                 let slot = match shard.series_mut(row.slot, row.series) {
                     Some(hot) => {
                         hot.set_written(logged);
@@ -117,7 +120,10 @@ impl HeadAppender<'_> {
                     }
                     // The shard was compacted since the row came, or the series is gone.
                     None => match head.place_of(row.series) {
-                        Some(place) if shard.series(place.slot, row.series).is_some() => place.slot,
+                        Some(place) if shard.series(place.slot, row.series).is_some() => {
+                            shard.hot_mut(place.slot).set_written(logged);
+                            place.slot
+                        }
                         _ => {
                             written.floats.rejected += 1;
                             continue;

@@ -295,7 +295,7 @@ impl Head {
             }
             None => SeriesRef(self.last_ref.fetch_add(1, Ordering::Relaxed) + 1),
         };
-        if series.0 > SERIES_REF_MAX {
+        if series.0 > SERIES_REF_MAX || shard.is_full() {
             drop((shard, pairs));
             self.pairs.write().release(&ids);
             return Err(AppendError::SeriesLimit);

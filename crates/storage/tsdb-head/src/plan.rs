@@ -78,7 +78,7 @@ impl Plan {
         }
         let from = out.len();
         let take = |slot: Slot, out: &mut Vec<Slot>| {
-            if !shard.hot(slot).is_live() {
+            if !shard.is_live(slot) {
                 return;
             }
             if self.require.is_empty() && self.exclude.is_empty() {

@@ -9,7 +9,7 @@ use firesteel_storage::HistogramSample;
 
 use super::Head;
 use super::series::Slot;
-use super::shard::{ChunkRules, Shard};
+use super::shard::{ChunkRules, Shard, WARM};
 
 /// Rows of one shard, in the log's order.
 #[derive(Debug, Default)]
@@ -208,7 +208,10 @@ fn apply(head: &Head, batch: &mut Batch) -> Applied {
         let mut histograms = rows.histograms.drain(..).peekable();
         let mut starts = rows.starts.drain(..).peekable();
         // Nothing truncates or compacts while the log is replayed, so slots stay.
-        for (i, (slot, t, v)) in rows.floats.drain(..).enumerate() {
+        for (i, &(slot, t, v)) in rows.floats.iter().enumerate() {
+            if i.is_multiple_of(WARM) {
+                shard.warm(rows.floats[i..].iter().take(WARM).map(|row| row.0));
+            }
             while let Some((_, slot, sample)) = histograms.next_if(|h| h.0 <= i) {
                 applied.histogram(&mut shard, slot, &sample, min_valid, &rules);
             }
@@ -226,6 +229,7 @@ fn apply(head: &Head, batch: &mut Batch) -> Applied {
         for (_, slot, sample) in histograms {
             applied.histogram(&mut shard, slot, &sample, min_valid, &rules);
         }
+        rows.floats.clear();
         head.note_sealed(shard.sealed.chunk_bytes() - sealed_before);
     }
     if head.wants_mapping() {

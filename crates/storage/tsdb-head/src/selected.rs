@@ -41,8 +41,8 @@ pub(super) struct HeadSelected {
     read_bytes: AtomicUsize,
 }
 
-/// Whoever reads more than this of files does not leave it in the process' memory.
-const READ_BYTES_KEPT: usize = 4 << 20;
+/// Of the files that a selection reads no more than about this stays in the process' memory.
+const READ_BYTES_KEPT: usize = 8 << 20;
 
 const GROUP: usize = 64;
 /// One for each thread that reads a selection, about.
@@ -113,9 +113,21 @@ impl HeadSelected {
             }
             ends.push((in_order, chunks.len() as u32));
         }
-        self.read_bytes.fetch_add(chunks.file_bytes(), Ordering::Relaxed);
+        let read = chunks.file_bytes();
+        let before = self.read_bytes.fetch_add(read, Ordering::Relaxed);
+        if before / READ_BYTES_KEPT != (before + read) / READ_BYTES_KEPT {
+            self.release();
+        }
         let bytes = chunks.take_bytes();
         Group { number, chunks, bytes, ends }
+    }
+
+    /// Gives what was read of files back to the system; who reads it still fetches it again.
+    fn release(&self) {
+        if let Some(files) = self.head.chunks_head() {
+            let maps = files.maps().clone();
+            maps.release();
+        }
     }
 
     /// Returns the slot of a series whose shard was compacted since it was selected.
@@ -127,11 +139,8 @@ impl HeadSelected {
 
 impl Drop for HeadSelected {
     fn drop(&mut self) {
-        if *self.read_bytes.get_mut() > READ_BYTES_KEPT
-            && let Some(files) = self.head.chunks_head()
-        {
-            let maps = files.maps().clone();
-            maps.release();
+        if *self.read_bytes.get_mut() > READ_BYTES_KEPT {
+            self.release();
         }
     }
 }

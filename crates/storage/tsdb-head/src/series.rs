@@ -135,6 +135,17 @@ impl HotSeries {
         self.pos = place.pos;
     }
 
+    /// Notes where the open chunk lies now.
+    pub(crate) fn set_moved(&mut self, place: ChunkPlace) {
+        debug_assert_eq!(self.open().map(|old| old.class), Some(place.class));
+        self.pos = place.pos;
+    }
+
+    /// Returns the record in another place, and leaves a dead one behind.
+    pub(crate) fn take(&mut self) -> Self {
+        std::mem::replace(self, Self::new(SeriesRef(0)))
+    }
+
     /// Notes, while no chunk is open, that samples up to `t` lie in mapped chunks.
     pub(crate) fn set_skip_to(&mut self, t: i64) {
         self.min_t = t;

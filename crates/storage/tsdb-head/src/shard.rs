@@ -2,18 +2,18 @@
 
 use firesteel_model::{Labels, SeriesRef};
 use firesteel_storage::{AppendError, Encoding};
-use hashbrown::HashTable;
 
 use super::chunks_head::{MappedEntry, samples_of};
 use super::histograms::HistogramSeries;
 use super::late::LateSeries;
 use super::open_xor2::Xor2Series;
-use super::paged::{Paged, Spans};
+use super::paged::{PAGE, Paged, Spans};
 use super::pairs::{PairId, Pairs};
+use super::parted::Parted;
 use super::postings::Postings;
 use super::sealed::{Chain, SealedChunks};
 use super::series::{HotSeries, Slot};
-use super::slabs::Slabs;
+use super::slabs::{ChunkPlace, Slabs};
 use super::snapshot_load::KeptChunk;
 use super::visibility::{Extent, OpenBatches};
 
@@ -42,30 +42,33 @@ impl ChunkRules {
 }
 
 /// What an append does not touch.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct ColdSeries {
     /// Middle bits of the label set's hash; the low ones choose the shard.
-    hash: u32,
-    labels_at: u32,
-    labels_len: u16,
+    pub(crate) hash: u32,
+    pub(crate) labels_at: u32,
+    pub(crate) labels_len: u16,
     pub(crate) sealed: Chain,
 }
+
+/// How many slots at a time are worth [`Shard::warm`]: about what a core has under way to memory at once.
+pub(crate) const WARM: usize = 16;
 
 /// Series, their chunks and their postings.
 #[derive(Debug, Default)]
 pub(crate) struct Shard {
-    index: HashTable<u32>,
+    pub(crate) index: Parted<u32>,
     pub(crate) hot: Paged<HotSeries>,
     pub(crate) cold: Paged<ColdSeries>,
-    spans: Spans,
-    slabs: Slabs,
+    pub(crate) spans: Spans,
+    pub(crate) slabs: Slabs,
     pub(crate) sealed: SealedChunks,
     pub(crate) postings: Postings,
     pub(crate) open_batches: OpenBatches,
     pub(crate) late: LateSeries,
     pub(crate) histograms: HistogramSeries,
     pub(crate) xor2: Xor2Series,
-    live: usize,
+    pub(crate) live: usize,
     pub(crate) stale: usize,
     scratch: Vec<u8>,
 }
@@ -120,7 +123,12 @@ impl Shard {
         self.index.find(spread(short(hash)), same).map(|&slot| Slot(slot))
     }
 
-    /// Adds a series whose labels are spelled by `ids`.
+    /// Returns whether it takes no more series: their numbers have run out, which no process lives to see.
+    pub(crate) fn is_full(&self) -> bool {
+        self.hot.len() >= SLOTS_MAX
+    }
+
+    /// Adds a series whose labels are spelled by `ids`; the shard must not be full.
     pub(crate) fn create(&mut self, series: SeriesRef, hash: u64, ids: &[u32]) -> Slot {
         let slot = self.hot.push(HotSeries::new(series)) as u32;
         let labels_at = self.spans.push(ids);
@@ -138,21 +146,19 @@ impl Shard {
     /// Returns the hot record if the slot is that series'.
     #[inline]
     pub(crate) fn series(&self, slot: Slot, series: SeriesRef) -> Option<&HotSeries> {
-        let slot = slot.0 as usize;
-        if slot >= self.hot.len() {
-            return None;
-        }
-        Some(&self.hot[slot]).filter(|hot| hot.series() == series)
+        self.hot.get(slot.0 as usize).filter(|hot| hot.series() == series)
     }
 
     /// As [`Self::series`], to be changed.
     #[inline]
     pub(crate) fn series_mut(&mut self, slot: Slot, series: SeriesRef) -> Option<&mut HotSeries> {
-        let slot = slot.0 as usize;
-        if slot >= self.hot.len() {
-            return None;
-        }
-        Some(&mut self.hot[slot]).filter(|hot| hot.series() == series)
+        self.hot.get_mut(slot.0 as usize).filter(|hot| hot.series() == series)
+    }
+
+    /// Returns whether the slot is a series'.
+    #[inline]
+    pub(crate) fn is_live(&self, slot: Slot) -> bool {
+        self.hot.get(slot.0 as usize).is_some_and(HotSeries::is_live)
     }
 
     /// Returns the hot record of a slot that the shard itself gave out.
@@ -166,9 +172,9 @@ impl Shard {
         &mut self.hot[slot.0 as usize]
     }
 
-    /// Returns all slots, dead ones included.
+    /// Returns all slots, dead ones included: see [`Self::is_live`].
     pub(crate) fn slots(&self) -> impl Iterator<Item = Slot> + use<> {
-        (0..self.hot.len() as u32).map(Slot)
+        ((self.hot.pages().start * PAGE) as u32..self.hot.len() as u32).map(Slot)
     }
 
     /// Returns the pairs of a series.
@@ -192,6 +198,22 @@ impl Shard {
     pub(crate) fn open_bytes(&self, slot: Slot) -> Option<&[u8]> {
         let hot = self.hot(slot);
         self.slabs.bytes(hot.open()?).get(..hot.xor.byte_len())
+    }
+
+    /// Reads what appends to these slots will read first: their records, then the ends of their open chunks. A loop that only
+    /// reads waits for the memory of all of them once, where one that appends waits for each in turn.
+    #[inline]
+    pub(crate) fn warm(&self, slots: impl Iterator<Item = Slot> + Clone) {
+        let mut read = 0u64;
+        for slot in slots.clone() {
+            read = read.wrapping_add(self.hot.get(slot.0 as usize).map_or(0, |hot| hot.next_at as u64));
+        }
+        for hot in slots.filter_map(|slot| self.hot.get(slot.0 as usize)) {
+            if let Some(place) = hot.open() {
+                read = read.wrapping_add(u64::from(self.slabs.byte(place, hot.xor.byte_len().saturating_sub(1))));
+            }
+        }
+        std::hint::black_box(read);
     }
 
     /// Returns the bytes of full chunks in memory, late ones included.
@@ -278,12 +300,14 @@ impl Shard {
         let at = firesteel_base::TimestampMs(t);
         if hot.xor.append(self.slabs.bytes_mut(place), at, v).is_err() {
             let len = hot.xor.byte_len();
-            let place = self.slabs.grow(place, len, len + XOR_ROOM);
+            let (place, moved) = self.slabs.grow(slot, place, len, len + XOR_ROOM);
             hot.set_open(place);
             // Chunks end above 1,005 bytes and 2 × 65,535 / 4 samples, so one more sample fits the largest class.
             let fits = hot.xor.append(self.slabs.bytes_mut(place), at, v);
             debug_assert!(fits.is_ok(), "{fits:?} at {len} bytes");
+            self.follow(moved);
         }
+        let hot = &self.hot[slot.0 as usize];
         if was_stale != hot.is_stale() {
             self.stale = if was_stale { self.stale - 1 } else { self.stale + 1 };
         }
@@ -291,8 +315,8 @@ impl Shard {
     }
 
     #[cold]
-    fn begin_chunk(&mut self, slot: Slot, t: i64, rules: &ChunkRules) -> super::slabs::ChunkPlace {
-        let place = self.slabs.alloc(XOR_FIRST);
+    fn begin_chunk(&mut self, slot: Slot, t: i64, rules: &ChunkRules) -> ChunkPlace {
+        let place = self.slabs.alloc(slot, XOR_FIRST);
         let hot = &mut self.hot[slot.0 as usize];
         hot.set_open(place);
         hot.min_t = t;
@@ -311,9 +335,17 @@ impl Shard {
         let cold = &mut self.cold[slot.0 as usize];
         let (range, chunk) = ((hot.min_t, hot.xor.last_t().0), &bytes[..hot.xor.byte_len()]);
         cold.sealed = self.sealed.push(hot.series(), cold.sealed, range, hot.xor.samples(), Encoding::Xor, chunk);
-        self.slabs.free(place);
         hot.close();
         hot.chunk_id += 1;
+        let moved = self.slabs.free(place);
+        self.follow(moved);
+    }
+
+    /// Notes where a chunk is that was moved when another went.
+    fn follow(&mut self, moved: Option<(Slot, ChunkPlace)>) {
+        if let Some((slot, place)) = moved {
+            self.hot[slot.0 as usize].set_moved(place);
+        }
     }
 
     /// Adds a chunk of a snapshot to a series that does not go as far, and opens it again where it took more floats; else
@@ -326,7 +358,7 @@ impl Shard {
             && chunk.data.len() <= firesteel_storage::chunkenc::MAX_CHUNK_BYTES
             && let Some(xor) = chunk.resumed()
         {
-            let place = self.slabs.alloc(chunk.data.len());
+            let place = self.slabs.alloc(slot, chunk.data.len());
             self.slabs.bytes_mut(place)[..chunk.data.len()].copy_from_slice(chunk.data);
             let hot = &mut self.hot[slot.0 as usize];
             hot.set_open(place);
@@ -403,7 +435,7 @@ impl Shard {
         dead: &mut Vec<SeriesRef>,
     ) -> usize {
         let at = slot.0 as usize;
-        if !self.hot[at].is_live() {
+        if !self.is_live(slot) {
             return 0;
         }
         let (chain, mut dropped) = self.sealed.drop_before(self.cold[at].sealed, min_t);
@@ -417,14 +449,15 @@ impl Shard {
         let gone = match hot.open() {
             Some(place) if chain.is_empty() && hot.xor.last_t().0 < min_t => {
                 self.stale -= usize::from(hot.is_stale());
-                self.slabs.free(place);
                 dropped += 1;
                 if stays {
                     // The series stays without this chunk: deletions are forgotten up to here.
-                    hot.close();
                     hot.chunk_id += 1;
                     hot.mark_idle();
                 }
+                hot.close();
+                let moved = self.slabs.free(place);
+                self.follow(moved);
                 !stays
             }
             Some(_) => {
@@ -470,47 +503,10 @@ impl Shard {
             hot.kill();
             self.live -= 1;
             let cold = &self.cold[at];
-            if let Ok(entry) = self.index.find_entry(spread(cold.hash), |&other| other == slot.0) {
-                entry.remove();
-            }
+            self.index.remove(spread(cold.hash), |&other| other == slot.0);
             ids.extend_from_slice(self.spans.get(cold.labels_at, usize::from(cold.labels_len)));
         }
         dropped
-    }
-
-    /// Returns whether dead slots are worth a compaction.
-    pub(crate) fn wants_compaction(&self) -> bool {
-        let dead = self.hot.len() - self.live;
-        dead > 256 && dead > self.live / 4
-    }
-
-    /// Closes the gaps that dead series left. Returns the new place of each series that moved.
-    pub(crate) fn compact(&mut self) -> Vec<(SeriesRef, Slot)> {
-        let mut remap = vec![u32::MAX; self.hot.len()];
-        let mut moved = Vec::new();
-        let (hot, cold) = (std::mem::take(&mut self.hot), std::mem::take(&mut self.cold));
-        let spans = std::mem::take(&mut self.spans);
-        self.index = HashTable::with_capacity(self.live);
-        for (old, (hot, mut cold)) in hot.into_entries().zip(cold.into_entries()).enumerate() {
-            if !hot.is_live() {
-                continue;
-            }
-            cold.labels_at = self.spans.push(spans.get(cold.labels_at, usize::from(cold.labels_len)));
-            let hash = cold.hash;
-            let series = hot.series();
-            let new = self.hot.push(hot) as u32;
-            self.cold.push(cold);
-            let cold = &self.cold;
-            self.index.insert_unique(spread(hash), new, |&other| spread(cold[other as usize].hash));
-            remap[old] = new;
-            if old as u32 != new {
-                moved.push((series, Slot(new)));
-            }
-        }
-        let lookup = |slot: Slot| remap.get(slot.0 as usize).filter(|&&new| new != u32::MAX).map(|&new| Slot(new));
-        self.postings.remap(lookup);
-        self.open_batches.remap(lookup);
-        moved
     }
 
     /// Returns the labels of a series.
@@ -531,7 +527,7 @@ impl Shard {
             histogram_series,
             histogram_buckets,
             sealed_bytes: self.sealed.chunk_bytes(),
-            heap_bytes: self.index.allocation_size()
+            heap_bytes: self.index.heap_bytes()
                 + self.hot.heap_bytes()
                 + self.cold.heap_bytes()
                 + self.spans.heap_bytes()
@@ -544,6 +540,9 @@ impl Shard {
         }
     }
 }
+
+/// Postings have 31 bits for a slot.
+const SLOTS_MAX: usize = 1 << 31;
 
 /// What the first sample of a chunk needs, header included, and what any later one adds at most.
 const XOR_FIRST: usize = 2 + 10 + 8;
@@ -582,7 +581,7 @@ fn short(hash: u64) -> u32 {
 
 /// The hash table wants its seven tag bits on top.
 #[inline]
-fn spread(short: u32) -> u64 {
+pub(crate) fn spread(short: u32) -> u64 {
     u64::from(short) << 32 | u64::from(short)
 }
 

@@ -156,7 +156,7 @@ impl Head {
                 let pairs = self.pairs.read();
                 let shard = lock.lock();
                 for slot in slots.by_ref().take(SLICE) {
-                    if shard.hot(slot).is_live() && shard.hot(slot).is_logged() {
+                    if shard.is_live(slot) && shard.hot(slot).is_logged() {
                         put_series(&pairs, &shard, slot, &mut written, &mut out.record);
                         put_uvarint_bytes(&mut out.block, &out.record);
                         out.record.clear();

@@ -195,7 +195,7 @@ impl Head {
         while slots.peek().is_some() {
             let shard = lock.lock();
             for slot in slots.by_ref().take(SLICE) {
-                if shard.hot(slot).is_live() && wanted(&shard, slot) {
+                if shard.is_live(slot) && wanted(&shard, slot) {
                     let from = keys.len() as u32;
                     // Pairs that came later belong to series that came later, without samples in the range.
                     keys.extend(shard.ids(slot).iter().map(|&id| ranks.get(id as usize).copied().unwrap_or(NO_SYMBOL)));

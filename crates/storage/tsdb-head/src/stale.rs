@@ -47,7 +47,7 @@ impl StaleSeries {
 
     /// Returns whether a series of the list has got nothing since: in order, the same newest time is the same newest sample.
     pub(crate) fn is_still(&self, shard: &Shard, slot: Slot) -> bool {
-        let marker = self.of.get(&shard.hot(slot).series());
+        let marker = shard.hot.get(slot.0 as usize).and_then(|hot| self.of.get(&hot.series()));
         marker.is_some() && shard.stale_range(slot).map(|range| range.1) == marker.copied()
     }
 }
@@ -56,7 +56,7 @@ impl Shard {
     /// Returns the times of a series that nothing but its staleness marker keeps here: neither late samples nor a batch that
     /// is about to bring more.
     fn stale_range(&self, slot: Slot) -> Option<(i64, i64)> {
-        let hot = self.hot(slot);
+        let hot = self.hot.get(slot.0 as usize)?;
         let moves = hot.is_live() && !hot.is_pending() && !self.late.has(hot.series()) && self.is_stale(slot);
         if moves { self.time_range(slot) } else { None }
     }

@@ -16,6 +16,7 @@ use proptest::prelude::*;
 
 use super::*;
 
+mod gaps;
 mod histograms;
 mod late;
 mod late_mapping;

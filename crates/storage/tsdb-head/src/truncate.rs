@@ -6,7 +6,6 @@ use std::time::Instant;
 use firesteel_model::SeriesRef;
 use firesteel_storage::StorageError;
 
-use super::refs::Place;
 use super::series::Slot;
 use super::shard::Shard;
 use super::stale::StaleSeries;
@@ -74,12 +73,9 @@ impl Head {
             }
             self.refs.forget(&dead);
             done.dead.append(&mut dead);
-            // One hold of the lock, some milliseconds for 100,000 series of a shard; only when a fifth of them is gone.
-            let mut shard = lock.lock();
-            if shard.wants_compaction() {
-                for (series, slot) in shard.compact() {
-                    self.refs.set(series, Place { shard: shard_at as u32, slot });
-                }
+            let has_gaps = lock.lock().has_gaps();
+            if has_gaps {
+                self.close_gaps(shard_at);
             }
         }
         self.metadata.write().forget(&done.dead);

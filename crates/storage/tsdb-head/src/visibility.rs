@@ -138,6 +138,8 @@ pub(crate) struct Extent {
 struct OpenBatch {
     number: BatchNumber,
     before: Vec<(Slot, Extent)>,
+    /// Series that had been moved by then.
+    moves: u64,
 }
 
 /// The batches that some reader may have to look past, oldest first, in one shard.
@@ -145,6 +147,9 @@ struct OpenBatch {
 pub(crate) struct OpenBatches {
     open: Vec<OpenBatch>,
     spare: Vec<Vec<(Slot, Extent)>>,
+    /// Where the series are that were moved after some open batch was noted, and how many were moved so far.
+    moved: FastHashMap<Slot, Slot>,
+    moves: u64,
 }
 
 const SPARE_MAX: usize = 4;
@@ -152,7 +157,7 @@ const SPARE_MAX: usize = 4;
 impl OpenBatches {
     /// Returns an empty list of notes, and forgets what no reader needs any more.
     pub(crate) fn begin(&mut self, floor: u64) -> Vec<(Slot, Extent)> {
-        let Self { open, spare } = self;
+        let Self { open, spare, .. } = self;
         open.retain_mut(|batch| {
             let number = batch.number.load(Ordering::Acquire);
             let needed = number == 0 || number > floor;
@@ -163,12 +168,15 @@ impl OpenBatches {
             }
             needed
         });
-        spare.pop().unwrap_or_default()
+        if !self.moved.is_empty() && self.open.iter().all(|batch| batch.moves == self.moves) {
+            self.moved = FastHashMap::default();
+        }
+        self.spare.pop().unwrap_or_default()
     }
 
     /// Adds a batch's notes, before the shard's lock is given up.
     pub(crate) fn add(&mut self, number: &BatchNumber, before: Vec<(Slot, Extent)>) {
-        self.open.push(OpenBatch { number: Arc::clone(number), before });
+        self.open.push(OpenBatch { number: Arc::clone(number), before, moves: self.moves });
     }
 
     /// Returns the extents of series that go further than the reader may see; `None` when there are none.
@@ -176,7 +184,10 @@ impl OpenBatches {
         let mut hidden: Option<FastHashMap<Slot, Extent>> = None;
         for batch in self.open.iter().filter(|b| reader.hides(&b.number)) {
             let hidden = hidden.get_or_insert_default();
-            for &(slot, before) in &batch.before {
+            for &(mut slot, before) in &batch.before {
+                while let Some(&now) = self.moved.get(&slot) {
+                    slot = now;
+                }
                 // The oldest hidden batch counts, and within it the first row.
                 hidden.entry(slot).or_insert(before);
             }
@@ -184,16 +195,11 @@ impl OpenBatches {
         hidden
     }
 
-    /// Follows a compaction of the shard.
-    pub(crate) fn remap(&mut self, remap: impl Fn(Slot) -> Option<Slot>) {
-        for batch in &mut self.open {
-            batch.before.retain_mut(|(slot, _)| match remap(*slot) {
-                Some(new) => {
-                    *slot = new;
-                    true
-                }
-                None => false,
-            });
+    /// Notes that a series is elsewhere; its old slot will be nobody's.
+    pub(crate) fn note_moved(&mut self, from: Slot, to: Slot) {
+        if !self.open.is_empty() {
+            self.moved.insert(from, to);
+            self.moves += 1;
         }
     }
 }

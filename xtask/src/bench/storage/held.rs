@@ -5,15 +5,15 @@ use std::time::Duration;
 
 use anyhow::Result;
 
-use super::super::back::{Questions, after_kill, before_kill};
+use super::super::back::{ARGS, Questions, after_kill, before_kill};
 use super::super::pushes::{Series, Version, push};
-use super::{Figures, RECEIVE, STEP_MS, Who, now_ms};
+use super::{Figures, STEP_MS, Who, now_ms};
 
 const SAMPLES: u64 = 120;
 
 /// Appends 120 samples to each of `count` series and restarts after a kill. Returns false when there is no such server.
 pub(super) fn measure(who: Who, dir: &Path, count: usize, out: &mut Figures) -> Result<bool> {
-    let Some(server) = who.start(dir, &[RECEIVE])? else { return Ok(false) };
+    let Some(server) = who.start(dir, &ARGS)? else { return Ok(false) };
     let end = now_ms()?;
     let start = end - SAMPLES as i64 * STEP_MS;
     let t_ms = |round: u64| start + round as i64 * STEP_MS;
@@ -39,6 +39,6 @@ pub(super) fn measure(who: Who, dir: &Path, count: usize, out: &mut Figures) -> 
     let questions = Questions::new(count, SAMPLES, STEP_MS, end);
     before_kill(&server, &questions, out)?;
     server.kill_9()?;
-    let back = after_kill(|| who.start(dir, &[RECEIVE]), &questions, out)?;
+    let back = after_kill(|| who.start(dir, &ARGS), &questions, out)?;
     Ok(back.is_some())
 }

@@ -152,7 +152,8 @@ fn what_was_written_here_opens_in_prometheus_and_comes_back() {
             }
             let db = open(dir.path());
             assert_eq!(as_queried(&answer(&db), i64::MAX), want, "back {back}");
-            assert!(db.replay_stats().mmap_chunks >= 60, "{:?}", db.replay_stats());
+            // At least one of each series: where a chunk ends in the second is for the time of the day to say.
+            assert!(db.replay_stats().mmap_chunks >= 30, "{:?}", db.replay_stats());
             drop(db);
             write(100, &mut model);
         }
