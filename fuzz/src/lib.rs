@@ -6,6 +6,7 @@ mod config;
 mod exposition;
 mod gateway;
 mod head;
+mod node_answers;
 mod node_files;
 mod promql;
 mod promql_eval;
@@ -23,6 +24,7 @@ pub use config::config;
 pub use exposition::{openmetrics, protobuf, rich_lines, text};
 pub use gateway::{push_body, pushgateway_file};
 pub use head::{chunk_snapshot, head_snapshot};
+pub use node_answers::{ANSWERERS, node_answers};
 pub use node_files::{READERS, node_files, text_families};
 pub use promql::promql;
 pub use promql_eval::promql_eval;
@@ -38,7 +40,7 @@ pub use xor_chunk::xor_chunk;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// All targets.
-pub const TARGETS: [Target; 27] = [
+pub const TARGETS: [Target; 28] = [
     ("block_chunks", block_chunks),
     ("block_index", block_index),
     ("block_meta", block_meta),
@@ -47,6 +49,7 @@ pub const TARGETS: [Target; 27] = [
     ("chunks_head", chunks_head),
     ("config", config),
     ("head_snapshot", head_snapshot),
+    ("node_answers", node_answers),
     ("node_files", node_files),
     ("openmetrics", openmetrics),
     ("promql", promql),

@@ -27,7 +27,7 @@ fn kept_inputs_and_their_neighbours() {
             target(&input);
             // A run of these opens databases, or writes files.
             let places = match name {
-                "node_files" => 10,
+                "node_answers" | "node_files" => 10,
                 name if name.ends_with("_snapshot") => 25,
                 _ => 200,
             };
