@@ -2,7 +2,8 @@
 //!
 //! Both are scraped in turns at a steady pace, many times faster than a Prometheus would, so that the CPU of a scrape has in it
 //! whatever a server does between scrapes. Memory is read at times that have nothing to do with the scrapes: the median is what
-//! a look at the process shows while it is scraped. Its peak is counted by the kernel, from the end of the warm-up.
+//! a look at the process shows while it is scraped. Its peak is counted by the kernel, from the end of the warm-up. Figures
+//! of before this was paced have less CPU: ours gives code back between scrapes and maps it again.
 
 use std::fs;
 use std::net::TcpListener;
