@@ -105,6 +105,13 @@ fn of_table(table: &str, name: &str, unit: &str) -> Option<u64> {
     line.trim().strip_suffix(unit)?.trim().parse().ok()
 }
 
+/// Returns the bytes of the file system that `dir` is on or will be made on; 0 when they cannot be told.
+pub(crate) fn capacity_bytes(dir: &Path) -> u64 {
+    let absolute = std::path::absolute(dir).unwrap_or_else(|_| dir.to_owned());
+    let there = absolute.ancestors().find(|path| path.exists()).unwrap_or(&absolute);
+    rustix::fs::statvfs(there).map_or(0, |fs| fs.f_blocks.saturating_mul(fs.f_frsize))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -119,11 +126,4 @@ mod tests {
         let (spare, all) = (spare_memory().expect("Linux says"), memory().expect("Linux says"));
         assert!(spare < all, "{spare} of {all}");
     }
-}
-
-/// Returns the bytes of the file system that `dir` is on or will be made on; 0 when they cannot be told.
-pub(crate) fn capacity_bytes(dir: &Path) -> u64 {
-    let absolute = std::path::absolute(dir).unwrap_or_else(|_| dir.to_owned());
-    let there = absolute.ancestors().find(|path| path.exists()).unwrap_or(&absolute);
-    rustix::fs::statvfs(there).map_or(0, |fs| fs.f_blocks.saturating_mul(fs.f_frsize))
 }
