@@ -135,7 +135,8 @@ fn series_come_and_go_while_they_are_moved() {
             for step in 0..400 {
                 let t = START + step * 1000;
                 // Each is stale every third time, not all at once.
-                let rows = (0..30).map(|i| (i, if (step as usize + i) % 3 == 0 { stale_nan() } else { step as f64 }));
+                let rows =
+                    (0..30).map(|i| (i, if (step as usize + i).is_multiple_of(3) { stale_nan() } else { step as f64 }));
                 append(&db, t, rows.clone());
                 for (i, v) in rows {
                     model.entry(format!("{:?}", series(i))).or_default().push((t, v.to_bits()));
