@@ -13,8 +13,8 @@ use firesteel_frame::{Serving, run_program, runtime};
 use tokio_util::sync::CancellationToken;
 use tracing::info;
 
-use crate::at_rest::AtRest;
 use crate::options::{PROGRAM, RELEASE};
+use crate::resident::Resident;
 use crate::routes::{ExporterOptions, routes};
 
 /// Runs the program until SIGTERM or SIGINT. `args` are the words behind its name.
@@ -38,20 +38,20 @@ fn start(flags: &Matches) -> anyhow::Result<()> {
     // A scrape is over in milliseconds; what still runs after the patience hangs on a mount.
     let patience = serving.patience;
     let told = |signal| info!("Received {signal}, exiting gracefully...");
-    let rest = Arc::new(AtRest::default());
-    let router = routes(node, &options).layer(from_fn_with_state(Arc::clone(&rest), note_answer));
+    let resident = Arc::new(Resident::default());
+    let router = routes(node, &options).layer(from_fn_with_state(Arc::clone(&resident), note_answer));
     let done = runtime.block_on(async {
         tokio::select! {
             done = serving.until_told(router, CancellationToken::new(), told) => done,
-            () = rest.give_back() => Ok(()),
+            () = resident.keep_what_runs() => Ok(()),
         }
     });
     runtime.shutdown_timeout(patience);
     Ok(done?)
 }
 
-async fn note_answer(State(rest): State<Arc<AtRest>>, request: Request, next: Next) -> Response {
+async fn note_answer(State(resident): State<Arc<Resident>>, request: Request, next: Next) -> Response {
     let response = next.run(request).await;
-    rest.answered();
+    resident.answered();
     response
 }

@@ -2,8 +2,8 @@
 #![deny(unsafe_code)]
 
 mod app;
-mod at_rest;
 mod options;
+mod resident;
 mod routes;
 
 pub use app::run;
