@@ -48,7 +48,7 @@ impl Metrics {
                 LABEL,
                 &[0.5, 0.9, 0.99],
             ),
-            latency_histogram: r.histogram_vec(
+            latency_histogram: r.native_histogram_vec(
                 &name("latency_histogram_seconds"),
                 "Latency histogram for sending alert notifications.",
                 LABEL,

@@ -58,7 +58,7 @@ impl RuleMetrics {
         let gauge = |name: &str, help: &str| registry.gauge_vec(&format!("prometheus_rule_{name}"), help, GROUP);
         let timing = |name: &str, help: &str, ranks: &[f64]| Timing {
             summary: registry.summary(&format!("prometheus_rule_{name}_seconds"), help, ranks),
-            histogram: registry.histogram(&format!("prometheus_rule_{name}_histogram_seconds"), help, &BUCKETS),
+            histogram: registry.native_histogram(&format!("prometheus_rule_{name}_histogram_seconds"), help, &BUCKETS),
         };
         Self {
             evaluation: timing("evaluation_duration", "The duration for a rule to execute.", &[0.5, 0.9, 0.99]),

@@ -110,7 +110,7 @@ impl SdMetrics {
                 &["mechanism", "config"],
                 &[0.5, 0.9, 0.99],
             ),
-            refresh_duration_histogram: r.histogram_vec(
+            refresh_duration_histogram: r.native_histogram_vec(
                 "prometheus_sd_refresh_duration_histogram_seconds",
                 "The duration of a refresh for the given SD mechanism.",
                 &["mechanism"],

@@ -15,6 +15,7 @@ mod histogram_rows;
 mod ingest;
 mod ingest_finish;
 mod manager;
+mod metadata_cache;
 mod metadata_store;
 mod metrics;
 mod new_lines;

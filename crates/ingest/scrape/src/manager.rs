@@ -20,6 +20,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::failure_log::{FailureLog, FailureLogs};
 use crate::fnv::fnv1a;
+use crate::metadata_cache::MetadataCache;
 use crate::metrics::ScrapeMetrics;
 use crate::pool::PoolHandle;
 use crate::target::Target;
@@ -125,7 +126,7 @@ impl Shared {
 pub struct ScrapeManager {
     shared: Arc<Shared>,
     discovery: DiscoveryManager,
-    pools: Mutex<BTreeMap<String, PoolHandle>>,
+    pools: Arc<Mutex<BTreeMap<String, PoolHandle>>>,
     /// One configuration at a time.
     applying: tokio::sync::Mutex<()>,
 }
@@ -163,10 +164,12 @@ impl ScrapeManager {
             buffers: Mutex::default(),
         };
         let discovery = DiscoveryManager::new(DiscoveryOptions::default(), registry);
+        let pools = Arc::default();
+        registry.register(Arc::new(MetadataCache(Arc::downgrade(&pools))));
         Ok(Self {
             shared: Arc::new(shared),
             discovery,
-            pools: Mutex::default(),
+            pools,
             applying: tokio::sync::Mutex::default(),
         })
     }

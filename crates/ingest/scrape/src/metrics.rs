@@ -1,6 +1,10 @@
 //! The `prometheus_target_*` metrics of the server itself.
 
-use firesteel_client::{Counter, Family, Gauge, Registry, Summary};
+use std::time::Duration;
+
+use firesteel_client::{Counter, Family, Gauge, Histogram, Registry, Summary};
+
+const BUCKETS: [f64; 4] = [0.01, 0.1, 1.0, 10.0];
 
 /// Instruments of all pools. Names and texts are upstream's (`scrape/metrics.go`).
 #[derive(Clone, Debug)]
@@ -14,10 +18,15 @@ pub(crate) struct ScrapeMetrics {
     pub(crate) exceeded_label_limits: Counter,
     pub(crate) pool_target_limit: Family<Gauge>,
     pub(crate) pool_targets: Family<Gauge>,
-    pub(crate) pool_syncs: Family<Counter>,
-    pub(crate) sync_length: Family<Summary>,
+    pool_syncs: Family<Counter>,
+    pub(crate) pool_symbols: Family<Gauge>,
+    sync_length: Family<Summary>,
+    sync_length_histogram: Family<Histogram>,
     pub(crate) sync_failed: Family<Counter>,
-    pub(crate) interval_length: Family<Summary>,
+    interval_length: Family<Summary>,
+    interval_length_histogram: Family<Histogram>,
+    /// From start to commit, of targets that are to have extra metrics (upstream: `scrape/scrape.go`, 3.14).
+    pub(crate) scrape_duration: Histogram,
     pub(crate) exceeded_body_size: Counter,
     pub(crate) exceeded_bucket_limit: Counter,
     pub(crate) exceeded_sample_limit: Counter,
@@ -75,11 +84,22 @@ impl ScrapeMetrics {
                 "Total number of syncs that were executed on a scrape pool.",
                 &["scrape_job"],
             ),
+            pool_symbols: r.gauge_vec(
+                "prometheus_target_scrape_pool_symboltable_items",
+                "Current number of symbols in table for this scrape pool.",
+                &["scrape_job"],
+            ),
             sync_length: r.summary_vec(
                 "prometheus_target_sync_length_seconds",
                 "Actual interval to sync the scrape pool.",
                 &["scrape_job"],
                 &ranks,
+            ),
+            sync_length_histogram: r.native_histogram_vec(
+                "prometheus_target_sync_length_histogram_seconds",
+                "Actual interval to sync the scrape pool.",
+                &["scrape_job"],
+                &BUCKETS,
             ),
             sync_failed: r.counter_vec(
                 "prometheus_target_sync_failed_total",
@@ -91,6 +111,17 @@ impl ScrapeMetrics {
                 "Actual intervals between scrapes.",
                 &["interval"],
                 &ranks,
+            ),
+            interval_length_histogram: r.native_histogram_vec(
+                "prometheus_target_interval_length_histogram_seconds",
+                "Actual intervals between scrapes.",
+                &["interval"],
+                &BUCKETS,
+            ),
+            scrape_duration: r.native_histogram(
+                "prometheus_target_scrape_duration_seconds",
+                "Total duration of the scrape from start to commit completion in seconds.",
+                &[],
             ),
             exceeded_body_size: r.counter(
                 "prometheus_target_scrapes_exceeded_body_size_limit_total",
@@ -123,13 +154,42 @@ impl ScrapeMetrics {
         }
     }
 
+    /// Returns the instruments of loops of an interval.
+    pub(crate) fn intervals(&self, interval: &str) -> IntervalLengths {
+        let (summary, histogram) =
+            (self.interval_length.with(&[interval]), self.interval_length_histogram.with(&[interval]));
+        IntervalLengths { summary, histogram }
+    }
+
+    /// Notes that a pool's targets were brought up to date.
+    pub(crate) fn synced(&self, job: &str, took: Duration) {
+        self.sync_length.with(&[job]).observe_duration(took);
+        self.sync_length_histogram.with(&[job]).observe_duration(took);
+        self.pool_syncs.with(&[job]).inc();
+    }
+
     /// Takes a pool's own series away.
     pub(crate) fn forget_pool(&self, job: &str) {
-        for family in [&self.pool_target_limit, &self.pool_targets] {
+        for family in [&self.pool_target_limit, &self.pool_targets, &self.pool_symbols] {
             family.remove(&[job]);
         }
         self.pool_syncs.remove(&[job]);
         self.sync_failed.remove(&[job]);
         self.sync_length.remove(&[job]);
+        self.sync_length_histogram.remove(&[job]);
+    }
+}
+
+/// How long scrapes of an interval were apart.
+#[derive(Clone, Debug)]
+pub(crate) struct IntervalLengths {
+    summary: Summary,
+    histogram: Histogram,
+}
+
+impl IntervalLengths {
+    pub(crate) fn observe(&self, length: Duration) {
+        self.summary.observe_duration(length);
+        self.histogram.observe_duration(length);
     }
 }

@@ -264,13 +264,14 @@ impl Pool {
         active.sort_by(|(a, _), (b, _)| a.url.cmp(&b.url));
         metrics.pool_targets.with(&[&self.name]).set(active.len() as f64);
         metrics.pool_target_limit.with(&[&self.name]).set(limit as f64);
+        // A pool has no table of symbols here, nor has upstream's in its usual build, which shows 0 as well.
+        metrics.pool_symbols.with(&[&self.name]).set(0.0);
         *self.view.lock() = PoolView { active, ..view };
         // A target that comes back shall not meet its own old loop.
         for handle in gone {
             let _cache = handle.stopped().await;
         }
-        metrics.sync_length.with(&[&self.name]).observe(start.elapsed().as_secs_f64());
-        metrics.pool_syncs.with(&[&self.name]).inc();
+        metrics.synced(&self.name, start.elapsed());
     }
 
     /// Returns the targets of all groups without duplicates, and the view of those that were dropped.

@@ -108,7 +108,7 @@ impl Loop {
         let mut slot: Option<Duration> = None;
         let lengths = {
             let text = firesteel_go_compat::format_go_duration(interval.as_nanos() as i64);
-            setup.shared.metrics.interval_length.with(&[&text])
+            setup.shared.metrics.intervals(&text)
         };
         let (stop, shutdown) = (self.stop.clone(), setup.shared.shutdown.clone());
         let (mut stopped, mut shut_down) = (pin!(stop.cancelled()), pin!(shutdown.cancelled()));
@@ -122,7 +122,7 @@ impl Loop {
             let scrape_time = aligned(now, &mut slot, interval, tolerance);
             let start = Instant::now();
             if let Some(last) = last {
-                lengths.observe((start - last).as_secs_f64());
+                lengths.observe(start - last);
             }
             last = Some(start);
             let mut answer = setup.shared.take_buffer();
@@ -316,6 +316,9 @@ fn ingest_scrape(
     }
     if let Err(err) = app.commit() {
         tracing::error!(scrape_pool = %setup.pool, target = %setup.target.url, %err, "Scrape commit failed");
+    }
+    if setup.extra_metrics {
+        metrics.scrape_duration.observe_duration(start.elapsed());
     }
 }
 

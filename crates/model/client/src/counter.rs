@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use firesteel_base::{Clock, SystemClock};
 use firesteel_model::{MetricType, MetricValue};
 
 use crate::Instrument;
@@ -13,10 +14,17 @@ use crate::atomic_float::AtomicFloat;
 pub struct Counter(Arc<Count>);
 
 /// Whole amounts, the usual case, need one atomic addition; the rest is kept apart.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Count {
     whole: AtomicU64,
     rest: AtomicFloat,
+    began_ms: i64,
+}
+
+impl Default for Count {
+    fn default() -> Self {
+        Self { whole: AtomicU64::new(0), rest: AtomicFloat::default(), began_ms: SystemClock.now().0 }
+    }
 }
 
 impl Counter {
@@ -53,7 +61,7 @@ impl Instrument for Counter {
         Self::default()
     }
 
-    fn read(&self) -> MetricValue {
-        MetricValue::Counter { value: self.value(), exemplar: None }
+    fn read(&self) -> (MetricValue, Option<i64>) {
+        (MetricValue::Counter { value: self.value(), exemplar: None }, Some(self.0.began_ms))
     }
 }

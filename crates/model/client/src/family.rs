@@ -114,7 +114,8 @@ impl<T: Instrument> Family<T> {
             .into_iter()
             .map(|(values, instrument)| {
                 let pairs = self.0.label_names.iter().zip(values.iter()).map(|(name, value)| (name.as_str(), &**value));
-                Metric::new(Labels::from_pairs(pairs), instrument.read())
+                let (value, created_ms) = instrument.read();
+                Metric { labels: Labels::from_pairs(pairs), value, timestamp_ms: None, created_ms }
             })
             .collect();
         Some(MetricFamily {

@@ -53,7 +53,7 @@ impl Instrument for Gauge {
         Self::default()
     }
 
-    fn read(&self) -> MetricValue {
-        MetricValue::Gauge(self.value())
+    fn read(&self) -> (MetricValue, Option<i64>) {
+        (MetricValue::Gauge(self.value()), None)
     }
 }

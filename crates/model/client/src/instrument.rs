@@ -11,6 +11,6 @@ pub trait Instrument: Clone + std::fmt::Debug + Send + Sync + 'static {
     /// Makes a new instrument that stands at zero.
     fn create(settings: &Self::Settings) -> Self;
 
-    /// Returns the present value.
-    fn read(&self) -> MetricValue;
+    /// Returns the present value and, of what only grows, when it began, in milliseconds since the Unix epoch.
+    fn read(&self) -> (MetricValue, Option<i64>);
 }

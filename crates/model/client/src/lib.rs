@@ -1,6 +1,7 @@
 //! The instrumentation library: counters, gauges, histograms, summaries, families, registries.
 //!
-//! Instruments are handles: cheap to clone, updated without locks. A [`Registry`] makes them and gathers their values;
+//! Instruments are handles: cheap to clone, updated without locks or, histograms and summaries, under one that is held for
+//! nanoseconds. A [`Registry`] makes them and gathers their values;
 //! there is no global one. Families by label look a child up by its values; keep the handle where it is hot.
 
 #![forbid(unsafe_code)]
@@ -13,6 +14,7 @@ mod family;
 mod gauge;
 mod histogram;
 mod instrument;
+mod native;
 mod process;
 mod registry;
 mod summary;
@@ -22,8 +24,9 @@ pub use build_info::BuildInfo;
 pub use counter::Counter;
 pub use family::Family;
 pub use gauge::Gauge;
-pub use histogram::Histogram;
+pub use histogram::{Histogram, HistogramBuckets};
 pub use instrument::Instrument;
+pub use native::NativeBuckets;
 pub use process::ProcessCollector;
 pub use registry::{Collect, Registry};
 pub use summary::Summary;

@@ -4,11 +4,12 @@ use std::any::Any;
 use std::fmt;
 use std::sync::Arc;
 
+use firesteel_base::{Clock, SystemClock};
 use firesteel_model::{Labels, Metric, MetricFamily, MetricType, MetricValue};
 use indexmap::IndexMap;
 use parking_lot::Mutex;
 
-use crate::{Counter, Family, Gauge, Histogram, Instrument, Summary};
+use crate::{Counter, Family, Gauge, Histogram, HistogramBuckets, Instrument, NativeBuckets, Summary};
 
 /// Values that are read when a page is gathered, such as those of a data structure or of the kernel.
 pub trait Collect: Send + Sync {
@@ -85,7 +86,25 @@ impl Registry {
         label_names: &[&str],
         upper_bounds: &[f64],
     ) -> Family<Histogram> {
-        self.family(name, help, label_names, upper_bounds.to_vec())
+        let settings = HistogramBuckets { upper_bounds: upper_bounds.to_vec(), native: None };
+        self.family(name, help, label_names, settings)
+    }
+
+    /// Makes a histogram with native buckets beside classic ones of these upper bounds, or alone.
+    pub fn native_histogram(&self, name: &str, help: &str, upper_bounds: &[f64]) -> Histogram {
+        self.native_histogram_vec(name, help, &[], upper_bounds).with(&[])
+    }
+
+    /// Makes a family of histograms with native buckets beside classic ones of these upper bounds, or alone.
+    pub fn native_histogram_vec(
+        &self,
+        name: &str,
+        help: &str,
+        label_names: &[&str],
+        upper_bounds: &[f64],
+    ) -> Family<Histogram> {
+        let native = Some(NativeBuckets::default());
+        self.family(name, help, label_names, HistogramBuckets { upper_bounds: upper_bounds.to_vec(), native })
     }
 
     /// Makes a summary with quantiles of these ranks, or none.
@@ -100,13 +119,13 @@ impl Registry {
 
     /// Shows a gauge whose value `read` gives whenever a page is gathered.
     pub fn gauge_fn(&self, name: &str, help: &str, read: impl Fn() -> f64 + Send + Sync + 'static) {
-        self.register_fn(name, help, MetricType::Gauge, move || MetricValue::Gauge(read()));
+        self.register_fn(name, help, MetricType::Gauge, None, move || MetricValue::Gauge(read()));
     }
 
-    /// Shows a counter whose value `read` gives whenever a page is gathered.
+    /// Shows a counter whose value `read` gives whenever a page is gathered, and which begins now.
     pub fn counter_fn(&self, name: &str, help: &str, read: impl Fn() -> f64 + Send + Sync + 'static) {
         let read = move || MetricValue::Counter { value: read(), exemplar: None };
-        self.register_fn(name, help, MetricType::Counter, read);
+        self.register_fn(name, help, MetricType::Counter, Some(SystemClock.now().0), read);
     }
 
     /// Adds a collector. It stays as long as the registry.
@@ -150,10 +169,11 @@ impl Registry {
         name: &str,
         help: &str,
         metric_type: MetricType,
+        created_ms: Option<i64>,
         read: impl Fn() -> MetricValue + Send + Sync + 'static,
     ) {
         let (name, help) = (name.to_owned(), help.to_owned());
-        self.register(Arc::new(CollectFn { name, help, metric_type, read }));
+        self.register(Arc::new(CollectFn { name, help, metric_type, created_ms, read }));
     }
 }
 
@@ -167,17 +187,19 @@ struct CollectFn<F> {
     name: String,
     help: String,
     metric_type: MetricType,
+    created_ms: Option<i64>,
     read: F,
 }
 
 impl<F: Fn() -> MetricValue + Send + Sync> Collect for CollectFn<F> {
     fn collect(&self, out: &mut Vec<MetricFamily>) {
+        let metric = Metric { created_ms: self.created_ms, ..Metric::new(Labels::empty(), (self.read)()) };
         out.push(MetricFamily {
             name: self.name.clone(),
             help: self.help.clone(),
             unit: String::new(),
             metric_type: self.metric_type,
-            metrics: vec![Metric::new(Labels::empty(), (self.read)())],
+            metrics: vec![metric],
         });
     }
 }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use firesteel_base::{Clock, SystemClock};
 use firesteel_model::{MetricType, MetricValue, Summary as Reading};
 use parking_lot::Mutex;
 
@@ -23,6 +24,7 @@ pub struct Summary(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     ranks: Box<[f64]>,
+    began_ms: i64,
     /// Held for a few instructions by an observer, for a copy by a reader.
     observed: Mutex<Observed>,
 }
@@ -39,7 +41,7 @@ struct Observed {
 impl Summary {
     /// Makes a summary with quantiles of these ranks (0 to 1), or none.
     pub fn new(ranks: &[f64]) -> Self {
-        Self(Arc::new(Inner { ranks: ranks.into(), observed: Mutex::default() }))
+        Self(Arc::new(Inner { ranks: ranks.into(), began_ms: SystemClock.now().0, observed: Mutex::default() }))
     }
 
     /// Takes one observation.
@@ -90,7 +92,7 @@ impl Instrument for Summary {
         Self::new(ranks)
     }
 
-    fn read(&self) -> MetricValue {
-        MetricValue::Summary(self.snapshot())
+    fn read(&self) -> (MetricValue, Option<i64>) {
+        (MetricValue::Summary(self.snapshot()), Some(self.0.began_ms))
     }
 }

@@ -2,7 +2,8 @@
 
 use firesteel_model::MetricFamily;
 
-use crate::{Escaping, write_openmetrics, write_protobuf, write_text};
+use crate::write_openmetrics::write_openmetrics_without_created;
+use crate::{Escaping, write_protobuf, write_text};
 
 /// What families can be written as.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -26,12 +27,12 @@ impl Exposition {
         format!("{format}; escaping={}", escaping.as_str())
     }
 
-    /// Appends the families.
+    /// Appends the families as a page of metrics has them: only protobuf tells when they began.
     pub fn write(self, families: &[MetricFamily], escaping: Escaping, out: &mut Vec<u8>) {
         let families = escaping.families(families);
         match self {
             Self::Text => write_text(&families, out),
-            Self::OpenMetrics => write_openmetrics(&families, out),
+            Self::OpenMetrics => write_openmetrics_without_created(&families, out),
             Self::Protobuf => write_protobuf(&families, out),
         }
     }

@@ -8,13 +8,22 @@ use crate::write_labels::{push_braced, push_escaped_help, push_help_name, push_s
 
 /// Appends all families and the end mark. Counters lose `_total` on their metadata lines and have it on their samples.
 pub fn write_openmetrics(families: &[MetricFamily], out: &mut Vec<u8>) {
+    write_families(families, true, out);
+}
+
+/// As [`write_openmetrics`], without `_created`: as upstream's `promhttp` writes pages unless told otherwise.
+pub(crate) fn write_openmetrics_without_created(families: &[MetricFamily], out: &mut Vec<u8>) {
+    write_families(families, false, out);
+}
+
+fn write_families(families: &[MetricFamily], with_created: bool, out: &mut Vec<u8>) {
     for family in families.iter().filter(|f| !f.metrics.is_empty()) {
-        write_family(family, out);
+        write_family(family, with_created, out);
     }
     out.extend_from_slice(b"# EOF\n");
 }
 
-fn write_family(family: &MetricFamily, out: &mut Vec<u8>) {
+fn write_family(family: &MetricFamily, with_created: bool, out: &mut Vec<u8>) {
     let is_counter = family.metric_type == MetricType::Counter;
     let short = family.name.strip_suffix("_total").filter(|_| is_counter).unwrap_or(&family.name);
     let mut line = |keyword: &str, text: &mut dyn FnMut(&mut Vec<u8>)| {
@@ -73,7 +82,7 @@ fn write_family(family: &MetricFamily, out: &mut Vec<u8>) {
                 row.sample("_count", None, Number::Float(histogram.count()), None);
             }
         }
-        if let Some(ms) = metric.created_ms {
+        if let Some(ms) = metric.created_ms.filter(|_| with_created) {
             row.timestamp_ms = None;
             row.sample("_created", None, Number::Float(ms as f64 / 1000.0), None);
         }

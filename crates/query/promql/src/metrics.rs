@@ -33,7 +33,7 @@ impl EngineMetrics {
             &["slice"],
             &[0.5, 0.9, 0.99],
         );
-        let histograms = registry.histogram_vec(
+        let histograms = registry.native_histogram_vec(
             "prometheus_engine_query_duration_histogram_seconds",
             "The duration of various parts of PromQL query execution.",
             &["slice"],

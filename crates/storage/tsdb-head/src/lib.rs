@@ -66,7 +66,7 @@ pub use chunk_snapshot_load::ChunkSnapshotFault;
 pub use exemplars::ExemplarStats;
 pub use growth::Growth;
 pub use head::{Counts, Head, HeadOptions, HistogramCounts, count};
-pub use late_by::{LATE_BOUNDS, LateBy};
+pub use late_by::LateBy;
 pub use log::Log;
 pub use mapping::Mapper;
 pub use out_of_order::OutOfOrderCut;

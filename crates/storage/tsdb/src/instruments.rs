@@ -94,7 +94,7 @@ impl Instruments {
                 "prometheus_tsdb_compaction_populating_block",
                 "Set to 1 when a block is currently being written to the disk.",
             ),
-            duration: r.histogram(
+            duration: r.native_histogram(
                 "prometheus_tsdb_compaction_duration_seconds",
                 "Duration of compaction runs",
                 &exponential(1.0, 2.0, 14),
@@ -131,8 +131,7 @@ impl Instruments {
                 "prometheus_tsdb_retention_limit_percentage",
                 "Max percentage of total storage space to be retained in the tsdb blocks, configured 0 means disabled",
             ),
-            // Upstream gives no buckets but native ones; its classic ones are the client library's defaults then.
-            tombstone_cleanup: r.histogram(
+            tombstone_cleanup: r.native_histogram(
                 "prometheus_tsdb_tombstone_cleanup_seconds",
                 "The time taken to recompact blocks to remove tombstones.",
                 &[],
@@ -150,7 +149,7 @@ impl Instruments {
                 "prometheus_tsdb_stale_series_compactions_failed_total",
                 "Total number of stale series compactions that failed.",
             ),
-            stale_duration: r.histogram(
+            stale_duration: r.native_histogram(
                 "prometheus_tsdb_stale_series_compaction_duration_seconds",
                 "Duration of stale series compaction runs.",
                 &exponential(1.0, 2.0, 14),
@@ -163,7 +162,7 @@ impl Instruments {
         r.counter(&name("compactions_triggered_total"), &format!("Total number of {listed}."));
         r.counter(&name("compactions_failed_total"), &format!("Total number of {listed} that failed."));
         let took = format!("Duration of {listed}.");
-        r.histogram(&name("compaction_duration_seconds"), &took, &exponential(1.0, 2.0, 14));
+        r.native_histogram(&name("compaction_duration_seconds"), &took, &exponential(1.0, 2.0, 14));
         // Compaction cannot be switched off here, so this one stays at zero.
         r.counter(
             "prometheus_tsdb_compactions_skipped_total",

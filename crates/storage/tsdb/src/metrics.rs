@@ -3,11 +3,12 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 
+use firesteel_base::{Clock as _, SystemClock};
 use firesteel_client::{Collect, Registry};
-use firesteel_model::{Bucket, ClassicHistogram, Labels, Metric, MetricFamily, MetricType, MetricValue};
+use firesteel_model::{Labels, Metric, MetricFamily, MetricType, MetricValue};
 
 use crate::log_metrics;
-use firesteel_tsdb_head::{Counts, ExemplarStats, Head, HistogramCounts, LATE_BOUNDS, ReplayStats};
+use firesteel_tsdb_head::{Counts, ExemplarStats, Head, HistogramCounts, ReplayStats};
 
 /// A counter that upstream splits by the type of sample.
 struct Typed {
@@ -16,6 +17,7 @@ struct Typed {
     head: Weak<Head>,
     floats: fn(&Counts) -> &AtomicU64,
     histograms: fn(&HistogramCounts) -> &AtomicU64,
+    began_ms: i64,
 }
 
 impl Collect for Typed {
@@ -25,7 +27,9 @@ impl Collect for Typed {
         let floats = head.as_ref().map_or(0.0, |head| read((self.floats)(&head.counts)));
         let histograms = head.as_ref().map_or(0.0, |head| read((self.histograms)(&head.counts.histograms)));
         let metric = |kind, value| {
-            Metric::new(Labels::from_pairs([("type", kind)]), MetricValue::Counter { value, exemplar: None })
+            let value = MetricValue::Counter { value, exemplar: None };
+            let created_ms = Some(self.began_ms);
+            Metric { created_ms, ..Metric::new(Labels::from_pairs([("type", kind)]), value) }
         };
         out.push(MetricFamily {
             name: self.name.clone(),
@@ -43,25 +47,13 @@ struct Late(Weak<Head>);
 impl Collect for Late {
     fn collect(&self, out: &mut Vec<MetricFamily>) {
         let Some(head) = self.0.upgrade() else { return };
-        let (counts, sum) = head.counts.late_by.read();
-        let mut count = 0;
-        let mut cumulate = |n: u64| {
-            count += n;
-            count
-        };
-        let buckets = LATE_BOUNDS.iter().zip(counts).map(|(&bound, n)| Bucket {
-            upper_bound: bound as f64,
-            cumulative_count: cumulate(n),
-            exemplar: None,
-        });
-        let buckets = buckets.collect();
-        let histogram = ClassicHistogram { count: counts.iter().sum(), sum, buckets };
+        let (value, created_ms) = head.counts.late_by.read();
         out.push(MetricFamily {
             name: "prometheus_tsdb_sample_ooo_delta".to_owned(),
             help: "Delta in seconds by which a sample is considered out of order (reported regardless of OOO time window and whether sample is accepted or not).".to_owned(),
             unit: String::new(),
             metric_type: MetricType::Histogram,
-            metrics: vec![Metric::new(Labels::empty(), MetricValue::Histogram(histogram))],
+            metrics: vec![Metric { created_ms, ..Metric::new(Labels::empty(), value) }],
         });
     }
 }
@@ -198,11 +190,12 @@ fn counters(registry: &Registry, head: &Weak<Head>) {
     c("firesteel_tsdb_samples_not_durable_total", "Samples that were in memory only when they became visible.", |c| {
         &c.not_durable
     });
+    let began_ms = SystemClock.now().0;
     let typed =
         |name: &str, help: &str, floats: fn(&Counts) -> &AtomicU64, histograms: fn(&HistogramCounts) -> &AtomicU64| {
             let head = Weak::clone(head);
             let (name, help) = (name.to_owned(), help.to_owned());
-            registry.register(Arc::new(Typed { name, help, head, floats, histograms }));
+            registry.register(Arc::new(Typed { name, help, head, floats, histograms, began_ms }));
         };
     typed(
         "prometheus_tsdb_head_samples_appended_total",

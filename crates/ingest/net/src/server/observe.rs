@@ -28,7 +28,7 @@ impl HttpMetrics {
                 "Counter of HTTP requests.",
                 &["handler", "code"],
             ),
-            durations: registry.histogram_vec(
+            durations: registry.native_histogram_vec(
                 "prometheus_http_request_duration_seconds",
                 "Histogram of latencies for HTTP requests.",
                 &["handler"],

@@ -27,6 +27,37 @@ pub(super) fn exponential_bound(index: i32, schema: i32) -> f64 {
     if fraction == 0.5 && exponent == 1025 { f64::MAX } else { ldexp(fraction, exponent) }
 }
 
+/// Returns the index of the exponential bucket that counts `v`, whose sign does not matter: each bucket ends with its
+/// upper bound. Infinities have the bucket above that of the largest number. Zero has none: its answer means nothing.
+pub fn exponential_index(v: f64, schema: i32) -> i32 {
+    let schema = schema.clamp(-9, 8);
+    let magnitude = v.abs().min(f64::MAX);
+    // Below the smallest normal number the exponent shows after scaling.
+    let (bits, scaled) = if magnitude < f64::MIN_POSITIVE {
+        ((magnitude * (1u64 << 54) as f64).to_bits(), 54)
+    } else {
+        (magnitude.to_bits(), 0)
+    };
+    // A fraction from 0.5 to 1 and a power of two, as C's frexp gives them.
+    let exponent = (bits >> 52) as i32 - 1022 - scaled;
+    let fraction = f64::from_bits(bits & ((1 << 52) - 1) | 1022 << 52);
+    let index = if schema > 0 {
+        let (mut below, mut not_below) = (0, 1usize << schema);
+        while below < not_below {
+            let middle = usize::midpoint(below, not_below);
+            match BOUNDS.get(middle << (8 - schema)) {
+                Some(bound) if *bound < fraction => below = middle + 1,
+                _ => not_below = middle,
+            }
+        }
+        below as i32 + ((exponent - 1) << schema)
+    } else {
+        let exact = i32::from(fraction == 0.5);
+        (exponent - exact + (1 << -schema) - 1) >> -schema
+    };
+    index + i32::from(v.is_infinite())
+}
+
 /// Returns `fraction` (0.5 to 1) times two to the `exponent`, rounded once.
 fn ldexp(fraction: f64, exponent: i64) -> f64 {
     let power = |e: i64| f64::from_bits(((e + 1023) as u64) << 52);

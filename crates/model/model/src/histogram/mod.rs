@@ -18,6 +18,7 @@ mod trim;
 mod validate;
 
 pub use arithmetic::Added;
+pub use bound::exponential_index;
 pub use bucket::Bucket;
 pub use error::{Count, HistogramError, Side};
 pub use float::FloatHistogram;

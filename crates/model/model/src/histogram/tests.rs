@@ -220,3 +220,23 @@ fn impossible_histograms_do_no_harm() {
     h.add(&h.clone()).expect("both exponential");
     assert!(!h.detect_reset(&h.clone()));
 }
+
+#[test]
+fn values_are_in_the_bucket_whose_bounds_hold_them() {
+    let values = [2.5e-310, 1e-300, 0.09, 0.1, 0.5, 0.7, 1.0, 1.0000001, 1.09, 2.0, 3.0, 1e10, 1e300, f64::MAX];
+    for schema in SCHEMA_MIN..=SCHEMA_MAX {
+        for v in values {
+            let index = exponential_index(v, schema);
+            let (lower, upper) = (bound::exponential_bound(index - 1, schema), bound::exponential_bound(index, schema));
+            assert!(lower < v && v <= upper, "{v} in {index} of schema {schema}: ({lower}, {upper}]");
+            assert_eq!(exponential_index(-v, schema), index);
+        }
+        let bounds = -20..20;
+        for index in bounds {
+            assert_eq!(exponential_index(bound::exponential_bound(index, schema), schema), index, "schema {schema}");
+        }
+        let above = exponential_index(f64::MAX, schema) + 1;
+        assert_eq!(exponential_index(f64::INFINITY, schema), above);
+        assert_eq!(exponential_index(f64::NEG_INFINITY, schema), above);
+    }
+}
