@@ -10,7 +10,7 @@ use firesteel_api::source::{
 use firesteel_base::{Clock, SystemClock, TimeRange, TimestampMs};
 use firesteel_client::Registry;
 use firesteel_config::Config;
-use firesteel_expfmt::write_text;
+use firesteel_expfmt::{Exposition, negotiate};
 use firesteel_go_compat::Instant;
 use firesteel_model::{Labels, Matcher};
 use firesteel_promql::{Engine, QueryError, QueryOptions, QueryResult};
@@ -159,10 +159,12 @@ impl StatusSource for Status {
         self.db.get().and_then(|db| db.health().refuses_pushes())
     }
 
-    fn write_metrics(&self, _accept: &str, out: &mut Vec<u8>) -> &'static str {
-        // Upstream's own page is the text format whatever is asked for: its handler has OpenMetrics switched off.
-        write_text(&self.registry.gather(), out);
-        "text/plain; version=0.0.4; charset=utf-8; escaping=underscores"
+    fn write_metrics(&self, accept: &str, out: &mut Vec<u8>) -> String {
+        let _served = self.metrics.page.serve();
+        // Upstream's own page is text or protobuf: its handler has OpenMetrics switched off.
+        let (format, escaping) = negotiate(accept, &[Exposition::Protobuf]);
+        format.write(&self.registry.gather(), escaping, out);
+        format.content_type(escaping)
     }
 }
 

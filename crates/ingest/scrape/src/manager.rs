@@ -166,12 +166,7 @@ impl ScrapeManager {
         let discovery = DiscoveryManager::new(DiscoveryOptions::default(), registry);
         let pools = Arc::default();
         registry.register(Arc::new(MetadataCache(Arc::downgrade(&pools))));
-        Ok(Self {
-            shared: Arc::new(shared),
-            discovery,
-            pools,
-            applying: tokio::sync::Mutex::default(),
-        })
+        Ok(Self { shared: Arc::new(shared), discovery, pools, applying: tokio::sync::Mutex::default() })
     }
 
     /// Puts a configuration in force. Pools whose configuration is the same go on untouched. Goes on past a pool that

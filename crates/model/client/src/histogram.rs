@@ -7,8 +7,8 @@ use firesteel_base::{Clock, SystemClock};
 use firesteel_model::{Bucket, ClassicHistogram, MetricType, MetricValue, NativeHistogram, RichHistogram};
 use parking_lot::Mutex;
 
-use crate::native::{NativeBuckets, NativeCounts};
 use crate::Instrument;
+use crate::native::{NativeBuckets, NativeCounts};
 
 /// Counts observations by size. Clones share the counts.
 ///

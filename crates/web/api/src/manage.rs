@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use axum::extract::State;
-use axum::response::Response;
+use axum::response::{IntoResponse as _, Response};
 use http::{HeaderMap, StatusCode, header};
 
 use crate::Api;
-use crate::respond::{plain, with_type};
+use crate::respond::plain;
 use crate::state::on_thread;
 
 const DISABLED: &str = "Lifecycle API is not enabled.";
@@ -59,7 +59,7 @@ pub(crate) async fn metrics(State(api): State<Arc<Api>>, headers: HeaderMap) -> 
         (content_type, out)
     });
     match written.await {
-        Ok((content_type, out)) => with_type(StatusCode::OK, content_type, out),
+        Ok((content_type, out)) => ([(header::CONTENT_TYPE, content_type)], out).into_response(),
         Err(e) => plain(StatusCode::INTERNAL_SERVER_ERROR, format!("{e}\n")),
     }
 }

@@ -213,7 +213,7 @@ pub trait StatusSource: Send + Sync {
     /// Returns why samples cannot be made durable now; `None` when they can.
     fn storage_fault(&self) -> Option<&'static str>;
     /// Appends the server's own metrics in the form that `accept` asks for; returns the content type.
-    fn write_metrics(&self, accept: &str, out: &mut Vec<u8>) -> &'static str;
+    fn write_metrics(&self, accept: &str, out: &mut Vec<u8>) -> String;
 }
 
 /// Runtime facts; the fields are upstream's, the Go ones mapped to what comes nearest.
