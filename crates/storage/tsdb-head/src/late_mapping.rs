@@ -105,7 +105,7 @@ impl Head {
     }
 
     fn late_log_works(&self, wal: &Wal) -> bool {
-        if self.late_log.is_failing() && wal.retry_kept() {
+        if self.late_log.is_failing() && wal.works() {
             self.late_log.works_again();
         }
         !self.late_log.is_failing()

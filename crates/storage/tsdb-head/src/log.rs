@@ -28,6 +28,8 @@ pub struct Log {
     failing: AtomicBool,
     /// Space runs out: what must be durable is refused before writing fails.
     space_low: AtomicBool,
+    /// The last sync failed: said once.
+    sync_failing: AtomicBool,
 }
 
 impl Log {
@@ -53,6 +55,26 @@ impl Log {
         }
     }
 
+    /// Returns whether what is written does not reach the disk: batches that must be durable are refused.
+    pub fn is_sync_failing(&self) -> bool {
+        self.sync_failing.load(Ordering::Relaxed)
+    }
+
+    /// Asks the log whether it can be synced, and says so when that changed.
+    pub fn look_at_syncs(&self) {
+        let Some(fault) = self.wal.get().map(Wal::sync_fault) else { return };
+        if self.sync_failing.swap(fault.is_some(), Ordering::Relaxed) == fault.is_some() {
+            return;
+        }
+        match fault {
+            Some(e) => tracing::error!(
+                component = "tsdb", err = %e,
+                "Syncing the WAL failed; a loss of power would take the newest samples. Pushed samples are refused"
+            ),
+            None => tracing::info!(component = "tsdb", "Syncing the WAL works again"),
+        }
+    }
+
     /// Returns whether batches that must be durable are refused for want of space.
     pub fn is_space_low(&self) -> bool {
         self.space_low.load(Ordering::Relaxed)
@@ -68,6 +90,9 @@ impl Log {
         let Some(wal) = self.wal.get() else { return LogOutcome::Written };
         if on_failure == OnFailure::Refuse && self.is_space_low() {
             return LogOutcome::Refused("disk space is low".to_owned());
+        }
+        if on_failure == OnFailure::Refuse && self.is_sync_failing() {
+            return LogOutcome::Refused("the log cannot be synced".to_owned());
         }
         // Nearly every batch has few, so that they are gathered without memory of their own.
         let (mut some, mut n) = ([&[][..]; 16], 0);

@@ -30,6 +30,8 @@ pub(crate) struct MappingState {
     /// Bytes of records that came to the log, those of a replay included; and how many make a snapshot due.
     logged_bytes: AtomicU64,
     roll_at_bytes: AtomicU64,
+    /// A snapshot is wanted whatever was logged.
+    roll_now: AtomicBool,
     /// The mapper was told not to wait, and has not begun since.
     hurried: AtomicBool,
     wanted: Mutex<Wanted>,
@@ -191,6 +193,12 @@ impl Head {
         }
     }
 
+    /// Lets the rolling snapshot be written soon: the log lost something that memory still has.
+    pub fn roll_soon(&self) {
+        self.mapping.roll_now.store(true, Ordering::Relaxed);
+        self.mapping.hurry();
+    }
+
     /// Counts the sealed bytes in memory again, after some were dropped.
     pub(crate) fn waiting_bytes_anew(&self) {
         let bytes = self.shards.iter().map(|shard| shard.lock().sealed_bytes()).sum();
@@ -242,7 +250,8 @@ impl Rolling {
         let logged = head.mapping.logged_bytes.load(Ordering::Relaxed);
         let checkpoints = head.counts.checkpoints.load(Ordering::Relaxed);
         let due = logged.saturating_sub(last.logged) >= least.max(last.bytes.min(logged / 2));
-        if !due && (checkpoints == last.checkpoints || last.bytes == 0) {
+        let asked = head.mapping.roll_now.swap(false, Ordering::Relaxed);
+        if !due && !asked && (checkpoints == last.checkpoints || last.bytes == 0) {
             return;
         }
         match head.write_snapshot(&self.vfs, &self.dir) {
@@ -253,6 +262,7 @@ impl Rolling {
             // The one before stays, or the whole log is read: nothing is lost but time.
             Err(e) => {
                 tracing::warn!(component = "tsdb", err = %e, "Writing the head snapshot failed");
+                head.mapping.roll_now.fetch_or(asked, Ordering::Relaxed);
                 head.mapping.roll_at_bytes.store(logged + ROLL_BYTES, Ordering::Relaxed);
             }
         }

@@ -19,12 +19,6 @@ pub enum WalError {
     /// A record is whole but cannot be understood.
     #[error("{}: record at {offset}: {source}", path.display())]
     Record { path: PathBuf, offset: u64, source: RecordError },
-    /// Numbers of segments are missing.
-    #[error("segments are not sequential")]
-    NotSequential,
-    /// The last checkpoint ends before the first segment begins.
-    #[error("unexpected gap to last checkpoint. expected:{expected}, requested:{found}")]
-    CheckpointGap { expected: u64, found: u64 },
     /// Records that wait for a log that can be written would exceed their bound; these are not kept.
     #[error("log cannot be written and {bytes} bytes wait for it: {source}")]
     BacklogFull { bytes: usize, source: Box<WalError> },

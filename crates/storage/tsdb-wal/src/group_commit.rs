@@ -20,7 +20,7 @@ use parking_lot::{Condvar, Mutex};
 use super::batch::Batch;
 use super::segment_writer::SegmentWriter;
 use super::stats::{Counters, count, set};
-use super::{Compression, DEFAULT_SEGMENT_BYTES, WalError, WalStats, delete_checkpoints, list_segments};
+use super::{Compression, DEFAULT_SEGMENT_BYTES, WalError, WalStats, delete_checkpoints, list_segments, segment_path};
 
 /// How a log is kept.
 #[derive(Clone, Copy, Debug)]
@@ -85,6 +85,8 @@ struct Shared {
     /// Signalled when a group is done.
     group_done: Condvar,
     writer: Mutex<Pen>,
+    /// Why the last sync failed.
+    sync_fault: Mutex<Option<WalError>>,
     sync_wanted: Mutex<SyncWanted>,
     sync_wake: Condvar,
     counters: Arc<Counters>,
@@ -137,6 +139,7 @@ impl Wal {
             queue: Mutex::default(),
             group_done: Condvar::new(),
             writer: Mutex::new(Pen { segment, backlog: VecDeque::new(), backlog_bytes: 0 }),
+            sync_fault: Mutex::default(),
             sync_wanted: Mutex::default(),
             sync_wake: Condvar::new(),
             counters,
@@ -192,12 +195,17 @@ impl Wal {
         }
     }
 
-    /// Tries to write what waits in memory. Returns whether nothing waits any more. The syncer does it by itself, too.
-    pub fn retry_kept(&self) -> bool {
-        self.write_kept().is_ok()
+    /// Tries to write what waits in memory, and if nothing does, whether anything could be written. Returns whether it can.
+    /// The syncer writes what waits by itself, too.
+    pub fn works(&self) -> bool {
+        let mut pen = self.shared.writer.lock();
+        let waited = !pen.backlog.is_empty();
+        pen.write_backlog(&self.shared.counters)
+            .and_then(|()| if waited { Ok(()) } else { pen.segment.probe() })
+            .is_ok()
     }
 
-    /// As [`Self::retry_kept`], for who needs it written.
+    /// Writes what waits in memory.
     pub fn write_kept(&self) -> Result<(), WalError> {
         self.shared.writer.lock().write_backlog(&self.shared.counters)
     }
@@ -205,6 +213,23 @@ impl Wal {
     /// Ends the current segment and begins a new one, unless the current one is empty. Returns the number of the current.
     pub fn next_segment(&self) -> Result<u64, WalError> {
         self.shared.writer.lock().segment.next_segment()
+    }
+
+    /// Looks whether somebody removed or cut the segment that is being written, and if so goes on in a new one. Returns the
+    /// file that was harmed: what it held is no longer in the log.
+    pub fn leave_if_harmed(&self) -> Result<Option<PathBuf>, WalError> {
+        let mut pen = self.shared.writer.lock();
+        if !pen.segment.is_harmed() {
+            return Ok(None);
+        }
+        let harmed = segment_path(&self.shared.dir, pen.segment.index());
+        pen.segment.leave_harmed()?;
+        Ok(Some(harmed))
+    }
+
+    /// Returns why what is written does not reach the disk, if the last sync failed: a loss of power would take it.
+    pub fn sync_fault(&self) -> Option<WalError> {
+        self.shared.sync_fault.lock().clone()
     }
 
     /// Makes all that is written survive a loss of power.
@@ -347,9 +372,13 @@ impl Shared {
     fn sync(&self) -> Result<(), WalError> {
         let what = self.writer.lock().segment.unsynced();
         if what.is_empty() {
+            // The end of a segment synced it, too.
+            *self.sync_fault.lock() = None;
             return Ok(());
         }
-        what.sync(self.vfs.as_ref(), &self.dir, &self.counters)?;
+        let synced = what.sync(self.vfs.as_ref(), &self.dir, &self.counters);
+        *self.sync_fault.lock() = synced.as_ref().err().cloned();
+        synced?;
         self.writer.lock().segment.synced(&what);
         Ok(())
     }

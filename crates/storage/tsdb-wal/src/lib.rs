@@ -32,7 +32,7 @@ pub use reader::WalReader;
 pub use record_writer::RecordWriter;
 pub use repair::repair;
 pub use segment_reader::{Record, SegmentReader};
-pub use segments::{DEFAULT_SEGMENT_BYTES, PAGE_BYTES, Segment, list_segments, segment_path};
+pub use segments::{DEFAULT_SEGMENT_BYTES, PAGE_BYTES, Segment, list_segments, missing_segments, segment_path};
 pub use stats::WalStats;
 pub use tail_reader::TailReader;
 

@@ -14,7 +14,7 @@ use super::{Corruption, PAGE_BYTES, Segment, WalError};
 const READ_BYTES: usize = 32 * PAGE_BYTES;
 
 /// What an unused end of a page looks like.
-static ZEROS: [u8; PAGE_BYTES] = [0; PAGE_BYTES];
+pub(super) static ZEROS: [u8; PAGE_BYTES] = [0; PAGE_BYTES];
 
 /// A record and its place.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

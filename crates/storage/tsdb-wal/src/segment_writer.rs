@@ -12,11 +12,15 @@ use firesteel_base::vfs::{Vfs, VfsFile};
 
 use super::batch::Batch;
 use super::frame::{append_record, fits, page_end};
+use super::segment_reader::ZEROS;
 use super::stats::{Counters, count, set};
-use super::{PAGE_BYTES, WalError, list_segments, segment_path};
+use super::{PAGE_BYTES, Segment, SegmentReader, WalError, last_checkpoint, list_segments, segment_path};
 
 /// Frames are handed to the system in runs of about this size, always between records.
 const RUN_BYTES: usize = 1024 * 1024;
+
+/// So many bytes tell whether a file is still what was written.
+const WITNESS_BYTES: usize = 16;
 
 /// The one writer of a directory. Used under a lock by whoever leads a group.
 #[derive(Debug)]
@@ -28,6 +32,10 @@ pub(super) struct SegmentWriter {
     file: Arc<dyn VfsFile>,
     good_len: u64,
     torn: bool,
+    /// The current file is full, and the next one could not be made yet.
+    wants_next: bool,
+    /// Where the current file ended when it was looked at, and its last bytes then.
+    witness: Option<(u64, [u8; WITNESS_BYTES])>,
     /// The current file's name may not survive a loss of power yet.
     name_unsynced: bool,
     unsynced_bytes: u64,
@@ -55,7 +63,10 @@ impl SegmentWriter {
         counters: Arc<Counters>,
     ) -> Result<Self, WalError> {
         vfs.create_dir_all(dir).map_err(WalError::io("create directory", dir))?;
-        let index = list_segments(vfs.as_ref(), dir)?.last().map_or(0, |last| last.index + 1);
+        let last = list_segments(vfs.as_ref(), dir)?.pop();
+        // Whoever removed all segments may have left the checkpoint, which stands for those up to its number.
+        let checkpoint = last_checkpoint(vfs.as_ref(), dir)?;
+        let index = last.into_iter().chain(checkpoint).map(|before| before.index + 1).max().unwrap_or(0);
         let path = segment_path(dir, index);
         let file = vfs.create(&path).map_err(WalError::io("create segment", &path))?;
         set(&counters.segment_current, index);
@@ -67,6 +78,8 @@ impl SegmentWriter {
             file,
             good_len: 0,
             torn: false,
+            wants_next: false,
+            witness: None,
             name_unsynced: true,
             unsynced_bytes: 0,
             frames: Vec::new(),
@@ -155,6 +168,19 @@ impl SegmentWriter {
         Ok(())
     }
 
+    /// Does what the next record needs, and leaves no trace: nobody is refused only because nobody tries any more.
+    pub(super) fn probe(&mut self) -> Result<(), WalError> {
+        self.mend()?;
+        if self.wants_next {
+            return self.next_segment().map(drop);
+        }
+        let path = segment_path(&self.dir, self.index);
+        // Zeros are the unused end of a page, should the process end before they are cut.
+        self.torn = true;
+        self.file.write_all_at(&ZEROS, self.good_len).map_err(WalError::io("write segment", &path))?;
+        self.mend()
+    }
+
     /// Ends the current segment and begins the next; nothing happens if the current one is empty.
     ///
     /// The old segment is synced first: were it not, a loss of power could take its end and leave the next one, and the log
@@ -165,19 +191,76 @@ impl SegmentWriter {
             return Ok(self.index);
         }
         // Until the next file is there, zeros at the end of this one are a torn end.
-        self.torn = true;
+        (self.torn, self.wants_next) = (true, true);
         self.pad()?;
         self.unsynced().sync(self.vfs.as_ref(), &self.dir, &self.counters)?;
+        self.begin_next()?;
+        Ok(self.index)
+    }
+
+    fn begin_next(&mut self) -> Result<(), WalError> {
         let path = segment_path(&self.dir, self.index + 1);
+        self.vfs.create_dir_all(&self.dir).map_err(WalError::io("create directory", &self.dir))?;
         self.file = self.vfs.create(&path).map_err(WalError::io("create segment", &path))?;
-        self.torn = false;
+        (self.torn, self.wants_next) = (false, false);
+        self.witness = None;
         self.index += 1;
         self.good_len = 0;
         self.name_unsynced = true;
         self.unsynced_bytes = 0;
         set(&self.counters.unsynced_bytes, 0);
         set(&self.counters.segment_current, self.index);
-        Ok(self.index)
+        Ok(())
+    }
+
+    /// Returns whether somebody removed the current segment, or cut it before where it ended at the last look: then there
+    /// is a hole, or less than was written.
+    pub(super) fn is_harmed(&mut self) -> bool {
+        let path = segment_path(&self.dir, self.index);
+        let file = match self.vfs.open_read(&path) {
+            Ok(file) => file,
+            Err(e) => return e.kind() == std::io::ErrorKind::NotFound,
+        };
+        let end_before = |end: u64| {
+            let mut bytes = [0; WITNESS_BYTES];
+            let read = file.read_at(&mut bytes, end - WITNESS_BYTES as u64);
+            read.is_ok_and(|n| n == WITNESS_BYTES).then_some(bytes)
+        };
+        let is_other = |&(end, seen): &(u64, [u8; WITNESS_BYTES])| end_before(end) != Some(seen);
+        if file.len().is_ok_and(|len| len < self.good_len) || self.witness.as_ref().is_some_and(is_other) {
+            return true;
+        }
+        let end = self.good_len;
+        self.witness = if end < WITNESS_BYTES as u64 { None } else { end_before(end).map(|seen| (end, seen)) };
+        false
+    }
+
+    /// Goes on in a new segment, and cuts what is left of the current one behind its last whole record: a torn one would end
+    /// the log for the next start.
+    pub(super) fn leave_harmed(&mut self) -> Result<(), WalError> {
+        let path = segment_path(&self.dir, self.index);
+        if let Ok(rest) = self.vfs.open_write(&path) {
+            let end = self.whole_records(&path)?;
+            for len in [end, page_end(end)] {
+                rest.set_len(len).map_err(WalError::io("cut segment", &path))?;
+            }
+            rest.sync_data().map_err(WalError::io("sync segment", &path))?;
+        }
+        self.begin_next()
+    }
+
+    /// Returns where the last record ends that is whole and has only whole ones before it.
+    fn whole_records(&self, path: &Path) -> Result<u64, WalError> {
+        let segment = Segment { index: self.index, path: path.to_owned() };
+        let mut reader = SegmentReader::open(self.vfs.as_ref(), segment, false)?;
+        loop {
+            match reader.advance() {
+                Ok(true) => {}
+                Ok(false) => return Ok(reader.position()),
+                Err(WalError::Corrupt(fault)) => return Ok(fault.offset),
+                Err(e) => return Err(e),
+            }
+        }
     }
 
     /// Fills the last page with zeros. Nothing may be written to the segment behind them.

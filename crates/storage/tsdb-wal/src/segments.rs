@@ -1,5 +1,6 @@
 //! The files of a log's directory: names, order, completeness.
 
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use firesteel_base::vfs::Vfs;
@@ -18,9 +19,8 @@ pub fn segment_path(dir: &Path, index: u64) -> PathBuf {
     dir.join(format!("{index:08}"))
 }
 
-/// Returns the segments of a directory by number; none if the directory is not there.
-///
-/// Errors: `NotSequential` when numbers are missing between the first and the last.
+/// Returns the segments of a directory by number; none if the directory is not there. Numbers may be missing when somebody
+/// removed files, see [`missing_segments`].
 pub fn list_segments(vfs: &dyn Vfs, dir: &Path) -> Result<Vec<Segment>, WalError> {
     let entries = match vfs.list(dir) {
         Ok(entries) => entries,
@@ -33,10 +33,20 @@ pub fn list_segments(vfs: &dyn Vfs, dir: &Path) -> Result<Vec<Segment>, WalError
         .filter_map(|entry| Some(Segment { index: entry.name.parse().ok()?, path: dir.join(&entry.name) }))
         .collect();
     segments.sort_by_key(|segment| segment.index);
-    if segments.windows(2).any(|pair| pair[0].index + 1 != pair[1].index) {
-        return Err(WalError::NotSequential);
-    }
     Ok(segments)
+}
+
+/// Returns the numbers from `first` on that are not among `segments`, up to the last of these.
+pub fn missing_segments(first: u64, segments: &[Segment]) -> Vec<Range<u64>> {
+    let mut expected = first;
+    let mut missing = Vec::new();
+    for segment in segments.iter().filter(|segment| segment.index >= first) {
+        if segment.index > expected {
+            missing.push(expected..segment.index);
+        }
+        expected = segment.index + 1;
+    }
+    missing
 }
 
 /// Fragments never cross the edge of a page.

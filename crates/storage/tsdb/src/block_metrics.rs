@@ -42,6 +42,11 @@ pub(crate) fn register(registry: &Registry, compaction: &Arc<Compaction>, watch:
         "1 while the write-ahead log cannot be written: samples are in memory only and pushes are refused.",
         |h| h.log_failing,
     );
+    health(
+        "firesteel_tsdb_log_sync_failing",
+        "1 while the write-ahead log cannot be synced: a loss of power would take the newest samples, and pushes are refused.",
+        |h| h.sync_failing,
+    );
     health("firesteel_tsdb_space_low", "1 while there is so little disk space that pushes are refused.", |h| {
         h.space_low
     });

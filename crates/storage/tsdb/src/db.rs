@@ -24,7 +24,7 @@ use crate::lock::{self, DirLock};
 use crate::maintenance::{MaintenanceThread, Requests};
 use crate::options::DbOptions;
 use crate::retention::Retention;
-use crate::{block_metrics, late_log, metrics, replay};
+use crate::{block_metrics, disk, late_log, metrics, replay};
 
 /// Upstream's least interval between two looks at the directory.
 const LEAST_RELOAD_INTERVAL: Duration = Duration::from_secs(1);
@@ -156,6 +156,11 @@ impl Db {
     /// Returns whether what is appended becomes durable.
     pub fn health(&self) -> Health {
         self.watch.health()
+    }
+
+    /// Looks at the disk and the files of the logs. The background thread does it by itself, every few seconds.
+    pub fn look_at_disk(&self) {
+        self.watch.look(disk::space(&self.options.dir));
     }
 
     /// Returns the bound on series of the head (0 = none) and the jobs that were refused new ones, with how many.

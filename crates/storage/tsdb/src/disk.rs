@@ -7,12 +7,21 @@ use rustix::fs::statvfs;
 
 /// Returns the size in bytes of the file system that holds `dir`; 0 when it cannot be told.
 pub(crate) fn size_bytes(dir: &Path) -> u64 {
-    statvfs(dir).map_or(0, |fs| fs.f_blocks.saturating_mul(fs.f_frsize))
+    space(dir).map_or(0, |space| space.size)
 }
 
-/// Returns how many bytes an ordinary user may still write there; `None` when it cannot be told.
-pub(crate) fn free_bytes(dir: &Path) -> Option<u64> {
-    statvfs(dir).ok().map(|fs| fs.f_bavail.saturating_mul(fs.f_frsize))
+/// Room on a file system, in bytes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Space {
+    /// What an ordinary user may still write.
+    pub(crate) free: u64,
+    pub(crate) size: u64,
+}
+
+/// Returns how much room there is; `None` when it cannot be told.
+pub(crate) fn space(dir: &Path) -> Option<Space> {
+    let bytes = |blocks: u64, size: u64| blocks.saturating_mul(size);
+    statvfs(dir).ok().map(|fs| Space { free: bytes(fs.f_bavail, fs.f_frsize), size: bytes(fs.f_blocks, fs.f_frsize) })
 }
 
 /// Returns the bytes of all files below a directory; what vanishes meanwhile does not count.

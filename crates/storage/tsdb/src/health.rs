@@ -1,10 +1,16 @@
 //! Whether what is appended becomes durable, and if not, why: for readiness, metrics and pushes.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
-use firesteel_tsdb_head::Head;
+use firesteel_tsdb_head::{Head, Log};
 use firesteel_tsdb_wal::Wal;
 use parking_lot::Mutex;
+
+use crate::disk::Space;
+
+/// Of a disk so small that the bound on free space is more, this part is the bound.
+const SMALL_DISK_SHARE: u64 = 20;
 
 /// The state of the disk under a database.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -12,6 +18,8 @@ pub struct Health {
     /// Writing the log, or that of late samples, failed and has not worked since: samples are in memory only, and pushes are
     /// refused.
     pub log_failing: bool,
+    /// What is written to a log cannot be synced: a loss of power would take it, and pushes are refused.
+    pub sync_failing: bool,
     /// There is less free space than the database wants to work with: pushes are refused before the log fails.
     pub space_low: bool,
     /// Why the last compaction failed; `None` if it did not.
@@ -23,6 +31,8 @@ impl Health {
     pub fn refuses_pushes(&self) -> Option<&'static str> {
         if self.log_failing {
             Some("the write-ahead log cannot be written")
+        } else if self.sync_failing {
+            Some("the write-ahead log cannot be synced")
         } else if self.space_low {
             Some("disk space is low")
         } else {
@@ -39,25 +49,32 @@ pub(crate) struct DiskWatch(Arc<Watched>);
 struct Watched {
     head: Arc<Head>,
     low_bytes: u64,
+    /// Late samples are not in their log and have to be logged anew.
+    late_log_harmed: AtomicBool,
     compaction_failed: Mutex<Option<String>>,
 }
 
 impl DiskWatch {
     pub(crate) fn new(head: Arc<Head>, low_bytes: u64) -> Self {
-        Self(Arc::new(Watched { head, low_bytes, compaction_failed: Mutex::default() }))
+        let late_log_harmed = AtomicBool::new(false);
+        Self(Arc::new(Watched { head, low_bytes, late_log_harmed, compaction_failed: Mutex::default() }))
     }
 
-    /// Notes how much space is free; `None` changes nothing.
-    pub(crate) fn look(&self, free_bytes: Option<u64>) {
+    /// Asks the logs how they are, and notes how much space there is; `None` changes nothing.
+    pub(crate) fn look(&self, space: Option<Space>) {
+        self.look_for_harm();
         let log = &self.0.head.log;
-        for log in [log, self.0.head.late_log()] {
-            if log.is_failing() && free_bytes.is_none_or(|free| free > 0) && log.wal().is_some_and(Wal::retry_kept) {
+        for log in self.logs() {
+            log.look_at_syncs();
+            if log.is_failing() && space.is_none_or(|space| space.free > 0) && log.wal().is_some_and(Wal::works) {
                 log.works_again();
             }
         }
-        let Some(free) = free_bytes.filter(|_| self.0.low_bytes > 0) else { return };
+        let Some(Space { free, size }) = space.filter(|_| self.0.low_bytes > 0) else { return };
+        // A small disk is not low all its life.
+        let limit = self.0.low_bytes.min(size / SMALL_DISK_SHARE);
         // Some way back, so that the state does not flap.
-        let enough = if log.is_space_low() { self.0.low_bytes / 4 * 5 } else { self.0.low_bytes };
+        let enough = if log.is_space_low() { limit / 4 * 5 } else { limit };
         let low = free < enough;
         if low != log.is_space_low() {
             log.set_space_low(low);
@@ -65,7 +82,7 @@ impl DiskWatch {
                 tracing::error!(
                     component = "tsdb",
                     free_bytes = free,
-                    limit = self.0.low_bytes,
+                    limit,
                     "Disk space is low; pushed samples are refused, scraping and rules go on"
                 );
             } else {
@@ -78,6 +95,35 @@ impl DiskWatch {
         }
     }
 
+    /// Somebody may make room by removing files of the log that is written. Memory has what they held: it is stored once more.
+    fn look_for_harm(&self) {
+        let head = &self.0.head;
+        for log in self.logs() {
+            match log.wal().map(Wal::leave_if_harmed) {
+                None | Some(Ok(None)) => continue,
+                Some(Ok(Some(file))) => tracing::error!(
+                    component = "tsdb", file = %file.display(),
+                    "Somebody removed or cut the segment that was being written; going on in a new one, and storing what it held"
+                ),
+                // Who writes says so.
+                Some(Err(_)) => continue,
+            }
+            if std::ptr::eq(log, head.late_log()) {
+                self.0.late_log_harmed.store(true, Ordering::Relaxed);
+            } else {
+                head.roll_soon();
+            }
+        }
+        if self.0.late_log_harmed.load(Ordering::Relaxed) {
+            let stored = head.settle_lost_markers();
+            self.0.late_log_harmed.store(stored.is_err(), Ordering::Relaxed);
+        }
+    }
+
+    fn logs(&self) -> impl Iterator<Item = &Log> {
+        [&self.0.head.log, self.0.head.late_log()].into_iter()
+    }
+
     /// Notes how the last compaction ended.
     pub(crate) fn compacted(&self, failed: Option<String>) {
         *self.0.compaction_failed.lock() = failed;
@@ -85,10 +131,34 @@ impl DiskWatch {
 
     /// Returns the state.
     pub(crate) fn health(&self) -> Health {
+        self.logs().for_each(Log::look_at_syncs);
         Health {
-            log_failing: self.0.head.log.is_failing() || self.0.head.late_log().is_failing(),
+            log_failing: self.logs().any(Log::is_failing),
+            sync_failing: self.logs().any(Log::is_sync_failing),
             space_low: self.0.head.log.is_space_low(),
             compaction_failed: self.0.compaction_failed.lock().clone(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use firesteel_tsdb_head::HeadOptions;
+
+    use super::*;
+
+    #[test]
+    fn space_is_low_by_the_size_of_the_disk() {
+        const MIB: u64 = 1 << 20;
+        let watch = DiskWatch::new(Head::new(HeadOptions::default(), Log::default()), 64 * MIB);
+        let low = |free, size| {
+            watch.look(Some(Space { free: free * MIB, size: size * MIB }));
+            watch.health().space_low
+        };
+        assert!(!low(65, 1_000_000) && low(63, 1_000_000) && low(70, 1_000_000) && !low(81, 1_000_000));
+        // A disk that is hardly larger than the bound is not low for ever.
+        assert!(!low(30, 40) && !low(2, 40) && low(1, 40) && !low(3, 40));
+        watch.look(None);
+        assert!(!watch.health().space_low);
     }
 }

@@ -55,13 +55,14 @@ impl DirLock {
 
     /// Removes the lock file and gives up the lock.
     pub(super) fn release(self) -> Result<(), DbError> {
-        fs::remove_file(&self.path).map_err(|source| DbError::Io {
-            what: "remove",
-            path: self.path.clone(),
-            source,
-        })?;
+        let removed = fs::remove_file(&self.path);
         drop(self.file);
-        Ok(())
+        match removed {
+            // Somebody was so kind; what counts is that it is gone.
+            Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(()),
+            Err(source) => Err(DbError::Io { what: "remove", path: self.path, source }),
+            Ok(()) => Ok(()),
+        }
     }
 }
 

@@ -116,7 +116,7 @@ impl Work {
                 let head = &self.compaction.head;
                 head.growth.tick(head.counts.series.load(Ordering::Relaxed));
             }
-            self.watch.look(disk::free_bytes(self.compaction.dir()));
+            self.watch.look(disk::space(self.compaction.dir()));
             let reload = Instant::now() >= next_reload;
             if reload {
                 next_reload = Instant::now() + reload_every;

@@ -1,5 +1,6 @@
 //! Opening the log: reading all of it into the head, and cutting it where it is torn.
 
+use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
@@ -50,6 +51,13 @@ pub(super) fn replay(
         (None, Some((segment, _))) => Some(segment),
         (None, None) => wal::last_checkpoint(vfs.as_ref(), dir)?.or(there.first().cloned()).map(|s| s.index),
     };
+    let behind_checkpoint = || Ok::<_, WalError>(wal::last_checkpoint(vfs.as_ref(), dir)?.map_or(0, |s| s.index + 1));
+    let from = match (&begun, own) {
+        (Some(theirs), _) => theirs.segment.max(behind_checkpoint()?),
+        (None, Some((segment, _))) => segment,
+        (None, None) => behind_checkpoint()?,
+    };
+    let has_gaps = tell_of_missing(dir, &wal::missing_segments(from, &there));
     progress.begin(first.unwrap_or(0), there.last().map(|s| s.index));
     let mut reader = match (&begun, own) {
         (Some(theirs), _) => reader_behind(vfs, dir, theirs)?,
@@ -62,7 +70,7 @@ pub(super) fn replay(
     let mut segments = 0;
     let mut last_segment = None;
     let mut not_understood = 0u64;
-    let mut repaired = false;
+    let mut repaired = has_gaps;
     loop {
         match reader.next_record() {
             Ok(Some(record)) => {
@@ -112,6 +120,18 @@ pub(super) fn replay(
     Ok((stats, aliases))
 }
 
+/// Says which segments of a log somebody removed; upstream does not start then (`tsdb/wlog/wlog.go`, 3.14). Returns whether
+/// there are any.
+fn tell_of_missing(dir: &Path, missing: &[Range<u64>]) -> bool {
+    for Range { start, end } in missing {
+        tracing::error!(
+            component = "tsdb", dir = %dir.display(), first = %format_args!("{start:08}"), last = %format_args!("{:08}", end - 1),
+            "Segments are missing: what only they held is lost. The others are read"
+        );
+    }
+    !missing.is_empty()
+}
+
 /// Returns upstream's newest snapshot if it stands for a later place in the log than ours.
 fn newer_chunk_snapshot(
     vfs: &dyn Vfs,
@@ -159,6 +179,8 @@ fn replay_late(
     if let (Some(first), Some(last)) = (there.first(), there.last()) {
         progress.begin(first.index, Some(last.index));
     }
+    // Its first segments go without a checkpoint.
+    let has_gaps = tell_of_missing(dir, &wal::missing_segments(there.first().map_or(0, |s| s.index), &there));
     let mut reader = WalReader::open(Arc::clone(vfs), dir)?;
     let mut not_understood = false;
     loop {
@@ -174,7 +196,7 @@ fn replay_late(
                     );
                 }
             }
-            Ok(None) => return Ok(false),
+            Ok(None) => return Ok(has_gaps),
             Err(WalError::Corrupt(fault)) => {
                 tracing::warn!(component = "tsdb", err = %fault, "Encountered WBL read error, attempting repair");
                 wal::repair(vfs.as_ref(), dir, &fault)?;

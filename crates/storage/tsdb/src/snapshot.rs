@@ -9,7 +9,8 @@ use crate::DbError;
 use crate::compaction::Compaction;
 
 impl Compaction {
-    /// Writes everything that is stored into `dir`, which must exist and not be the data directory itself.
+    /// Writes everything that is stored into `dir`, which must exist, be empty and not be the data directory itself. After
+    /// an error `dir` is gone: what is not whole must not pass for a backup, nor take space.
     pub(crate) fn snapshot(&self, dir: &Path, with_head: bool) -> Result<(), DbError> {
         if dir == self.dir() {
             return Err(DbError::Snapshot("cannot snapshot into base directory"));
@@ -18,6 +19,16 @@ impl Compaction {
             return Err(DbError::Snapshot("dir must not be a valid ULID"));
         }
         let _one = self.exclusive();
+        let written = self.write_snapshot(dir, with_head);
+        if written.is_err()
+            && let Err(e) = self.vfs().remove_dir_all(dir)
+        {
+            tracing::warn!(component = "tsdb", dir = %dir.display(), err = %e, "Removing an unfinished snapshot failed");
+        }
+        written
+    }
+
+    fn write_snapshot(&self, dir: &Path, with_head: bool) -> Result<(), DbError> {
         for block in self.blocks.list().iter() {
             tracing::info!(component = "tsdb", block = %block.ulid(), "Snapshotting block");
             block.snapshot(self.vfs(), dir)?;

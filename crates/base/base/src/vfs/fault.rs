@@ -27,6 +27,10 @@ pub struct Faults {
     pub gone_from: Option<u64>,
     /// Files may hold this many bytes in all; a write beyond answers ENOSPC after doing what fits.
     pub space_bytes: Option<u64>,
+    /// Syncing a file answers EIO, whatever else works.
+    pub no_syncs: bool,
+    /// Creating a file answers ENOSPC, as when there are no inodes left.
+    pub no_new_files: bool,
 }
 
 /// How much a loss of power takes.
@@ -208,6 +212,9 @@ impl Vfs for FaultVfs {
             let mut state = self.state();
             state.call()?;
             state.free(path)?;
+            if state.faults.no_new_files {
+                return Err(io::Error::from(io::ErrorKind::StorageFull));
+            }
             state.files.push(Content::default());
             let number = state.files.len() - 1;
             let add = vec![(Name::from(name(path)), Some(number))];
@@ -363,6 +370,9 @@ impl VfsFile for FaultFile {
     fn sync_data(&self) -> io::Result<()> {
         let mut state = self.vfs.state();
         state.call()?;
+        if state.faults.no_syncs {
+            return Err(eio());
+        }
         let content = state.content(self.number)?;
         content.safe.clone_from(&content.live);
         Ok(())

@@ -323,7 +323,11 @@ impl ChunkFiles {
         old.sort_unstable();
         for number in old {
             let path = file_path(&self.dir, number);
-            self.vfs.remove_file(&path).map_err(ChunksHeadError::io("remove", &path))?;
+            match self.vfs.remove_file(&path) {
+                // Somebody else removed it; its map served until now.
+                Err(e) if e.kind() == std::io::ErrorKind::NotFound => {}
+                removed => removed.map_err(ChunksHeadError::io("remove", &path))?,
+            }
             let mut maps = self.maps.write();
             if let Some(at) = maps.0.iter().position(|(n, _)| *n == number) {
                 let (_, map) = maps.0.swap_remove(at);

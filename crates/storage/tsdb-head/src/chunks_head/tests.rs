@@ -139,6 +139,8 @@ fn files_end_in_time_and_go_from_the_oldest_on() {
     assert_eq!(found(&again, &loaded), (0..100).collect::<Vec<_>>());
     assert_eq!(again.size_bytes(), files.size_bytes());
     drop(again);
+    // By somebody else's hand, while it was mapped.
+    vfs.remove_file(&files::file_path(Path::new(DIR), 2)).expect("removes");
     files.truncate(4).expect("truncates");
     let (again, loaded) = open(&vfs, 1000);
     let left: Vec<u32> = (0..100).filter(|&n| places[n as usize].1.file >= 4).collect();

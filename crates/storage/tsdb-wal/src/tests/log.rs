@@ -186,13 +186,58 @@ fn a_failed_write_leaves_no_trace_and_kept_records_come_first() {
         assert_eq!(wal.log(&[&noise(100_001)], OnFailure::Keep).expect("kept"), Logged::Kept);
         assert!(wal.log(&[b"refused"], OnFailure::Refuse).is_err(), "nothing overtakes what is kept");
         assert!(wal.stats().backlog_bytes > 100_000 && wal.stats().writes_failed >= 2);
-        assert!(!wal.retry_kept());
+        assert!(!wal.works());
         vfs.set_faults(Faults::default());
         assert_eq!(wal.log(&[b"two"], OnFailure::Refuse).expect("log"), Logged::Written);
         assert_eq!(wal.stats().backlog_bytes, 0);
         wal.close().expect("close");
         assert_eq!(read_all(&vfs).expect("read"), [b"one".to_vec(), noise(100_001), b"two".to_vec()]);
     }
+}
+
+/// Nobody writes while everybody is refused, so that the log is asked whether it works.
+#[test]
+fn a_log_that_is_asked_knows_whether_it_works() {
+    let vfs = FaultVfs::new();
+    let wal = open(&vfs, WalOptions { segment_bytes: 4 * PAGE_BYTES as u64, ..options() });
+    let _ = wal.log(&[&noise(3 * PAGE_BYTES)], OnFailure::Refuse).expect("log");
+    assert!(wal.works());
+    for faults in
+        [Faults { gone_from: Some(0), ..Faults::default() }, Faults { space_bytes: Some(0), ..Faults::default() }]
+    {
+        vfs.set_faults(faults);
+        assert!(!wal.works(), "{faults:?}");
+    }
+    vfs.set_faults(Faults { no_new_files: true, ..Faults::default() });
+    let _ = wal.log(&[b"one"], OnFailure::Refuse).expect("there is room in the segment");
+    assert!(wal.works());
+    assert!(wal.log(&[&noise(2 * PAGE_BYTES)], OnFailure::Refuse).is_err());
+    assert!(!wal.works(), "the next segment cannot be made");
+    vfs.set_faults(Faults::default());
+    assert!(wal.works());
+    let _ = wal.log(&[b"two"], OnFailure::Refuse).expect("log");
+    assert_eq!(wal.current_segment(), 1);
+    wal.close().expect("close");
+    assert_eq!(read_all(&vfs).expect("read"), [noise(3 * PAGE_BYTES), b"one".to_vec(), b"two".to_vec()]);
+}
+
+#[test]
+fn a_sync_that_failed_is_remembered_until_one_works() {
+    let vfs = FaultVfs::new();
+    let wal = open(&vfs, options());
+    for faulty in [false, true, true, false] {
+        vfs.set_faults(Faults { no_syncs: faulty, ..Faults::default() });
+        let _ = wal.log(&[b"one"], OnFailure::Refuse).expect("log");
+        assert_eq!(wal.sync().is_err(), faulty);
+        assert_eq!(wal.sync_fault().is_some(), faulty);
+    }
+    vfs.set_faults(Faults { no_syncs: true, ..Faults::default() });
+    let _ = wal.log(&[b"one"], OnFailure::Refuse).expect("log");
+    assert!(wal.sync().is_err() && wal.next_segment().is_err());
+    vfs.set_faults(Faults::default());
+    let _ = wal.next_segment().expect("syncs the old one");
+    wal.sync().expect("nothing is left to be synced");
+    assert!(wal.sync_fault().is_none());
 }
 
 #[test]

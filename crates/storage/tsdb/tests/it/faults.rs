@@ -71,6 +71,60 @@ fn what_must_be_durable_is_refused_while_the_log_fails() {
     assert_eq!(answer(&again.expect("opens")), answer(&db));
 }
 
+/// What cannot be synced is not durable, though it can be written: it is said, pushes are refused, the rest goes on.
+#[test]
+fn what_must_be_durable_is_refused_while_the_log_cannot_be_synced() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let vfs = FaultVfs::new();
+    let db = Db::open(DbOptions { background: false, ..options(dir.path(), &vfs) }).expect("opens");
+    let mut t = 0;
+    let mut append = |durable| {
+        t += 1000;
+        let mut appender = db.appender();
+        let series = appender.series(&series(1), &SeriesMeta::default()).expect("valid labels");
+        let mut batch = SampleBatch::default();
+        batch.push(series, TimestampMs(t), 1.0);
+        appender.append(&batch, AppendOptions { durable, ..AppendOptions::default() }, &mut Vec::new());
+        appender.commit()
+    };
+    assert!(append(true).expect("is taken").durable);
+    vfs.set_faults(Faults { no_syncs: true, ..Faults::default() });
+    assert!(append(true).expect("nobody knows yet").durable);
+    assert!(db.sync().is_err());
+    assert_eq!(db.health().refuses_pushes(), Some("the write-ahead log cannot be synced"));
+    assert!(matches!(append(true), Err(StorageError::NotDurable { .. })));
+    append(false).expect("is taken");
+    vfs.set_faults(Faults::default());
+    db.sync().expect("syncs");
+    assert_eq!(db.health().refuses_pushes(), None);
+    assert!(append(true).expect("is taken").durable);
+}
+
+#[test]
+fn a_snapshot_that_fails_leaves_nothing() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let vfs = FaultVfs::new();
+    let db = Db::open(DbOptions { background: false, ..options(dir.path(), &vfs) }).expect("opens");
+    append(&db, &[(1, 1000, 1.0), (1, 100_000_000, 2.0)]);
+    db.compact().expect("cuts");
+    let to = dir.path().join("snapshots/one");
+    let try_it = |faults: Faults| {
+        vfs.create_dir_all(&to).expect("creates");
+        vfs.set_faults(faults);
+        let done = db.snapshot(&to, true);
+        vfs.set_faults(Faults::default());
+        done
+    };
+    for n in 0..40 {
+        if try_it(Faults { eio_at: Some(n), ..Faults::default() }).is_ok() {
+            assert!(n > 10, "{n}");
+            break;
+        }
+        assert!(vfs.list(&to).is_err(), "something is left after call {n}");
+    }
+    assert!(vfs.list(&to).expect("is there").len() == 2, "a block and the head");
+}
+
 /// Late samples have a log of their own: what was synced of both is there after a loss of power, what was deleted is not.
 #[test]
 fn power_is_lost_while_samples_come_late() {

@@ -7,6 +7,7 @@ mod database;
 mod deletion;
 mod dice;
 mod faults;
+mod harmed_logs;
 mod head_chunks;
 mod kinds;
 mod kinds_peer;
