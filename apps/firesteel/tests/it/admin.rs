@@ -23,6 +23,14 @@ fn delete_clean_and_snapshot_as_the_reference_answers() {
     assert_eq!((first["compaction"]["level"].as_u64(), first["version"].as_u64()), (Some(1), Some(1)), "{first}");
     let post = |path: &str| server.post(path, &[], b"").unwrap();
     assert_eq!(post("/api/v1/admin/tsdb/delete_series").0, 400);
+    // `{}` is no way to say "everything".
+    let count = |server: &Server| {
+        let reply = server.query("count_over_time(a[1h])").unwrap();
+        reply[0]["value"][1].as_str().map_or(0.0, |n| n.parse::<f64>().unwrap())
+    };
+    let before = count(&server);
+    assert_eq!(post("/api/v1/admin/tsdb/delete_series?match%5B%5D=%7B%7D").0, 204);
+    assert!(before > 0.0 && count(&server) >= before, "nothing is deleted");
     assert_eq!(post("/api/v1/admin/tsdb/delete_series?match%5B%5D=b").0, 204);
     let left = server.query("count_over_time(b[1h] offset 1s)").unwrap();
     assert!(left[0]["value"][1].as_str().is_none_or(|n| n.parse::<f64>().unwrap() < 20.0), "{left}");

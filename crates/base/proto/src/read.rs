@@ -36,6 +36,9 @@ pub struct LabelMatcher {
     pub value: Vec<u8>,
 }
 
+/// The name of the function that wants no samples.
+const SERIES_ONLY: &[u8] = b"series";
+
 /// What the asker will do with the samples.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Hints {
@@ -43,6 +46,8 @@ pub struct Hints {
     pub start_ms: i64,
     pub end_ms: i64,
     pub range_ms: i64,
+    /// Only the series are wanted, not their samples (upstream's function `series`).
+    pub series_only: bool,
 }
 
 impl ReadRequest {
@@ -76,6 +81,7 @@ impl ReadRequest {
                 if let Some(hints) = &query.hints {
                     put_message(out, 4, |out| {
                         put_varint_field(out, 1, hints.step_ms as u64);
+                        put_bytes_field(out, 2, if hints.series_only { SERIES_ONLY } else { &[] });
                         put_varint_field(out, 3, hints.start_ms as u64);
                         put_varint_field(out, 4, hints.end_ms as u64);
                         put_varint_field(out, 7, hints.range_ms as u64);
@@ -122,7 +128,7 @@ fn hints(bytes: &[u8]) -> Result<Hints, WireError> {
     while let Some((number, value)) = fields.next_field()? {
         match number {
             1 => out.step_ms = value.varint("StepMs")? as i64,
-            2 => drop(value.bytes("Func")?),
+            2 => out.series_only = value.bytes("Func")? == SERIES_ONLY,
             3 => out.start_ms = value.varint("StartMs")? as i64,
             4 => out.end_ms = value.varint("EndMs")? as i64,
             5 => drop(value.bytes("Grouping")?),

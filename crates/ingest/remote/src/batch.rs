@@ -1,9 +1,9 @@
 //! What a request brings, on its way to the store: columns of samples, and whose they are.
 
 use firesteel_base::TimestampMs;
-use firesteel_model::{Labels, Metadata, SeriesRef};
+use firesteel_model::{HistogramError, Labels, Metadata, SeriesRef};
 use firesteel_storage::{
-    AppendError, AppendOptions, Appender, Exemplar, HistogramSample, Rejected, SampleBatch, SeriesMeta,
+    AppendError, AppendOptions, Appender, Exemplar, HistogramSample, HistogramValue, Rejected, SampleBatch, SeriesMeta,
 };
 
 use crate::label_set::{BadLabels, LabelSet};
@@ -30,7 +30,8 @@ pub(crate) enum Why {
     Duplicate { existing: Option<f64>, new: f64 },
     /// Later than upstream's ten minutes ahead; no row was made of it.
     TooFarAhead,
-    /// A histogram whose resolution cannot be brought down to what is known; no row was made of it.
+    /// A histogram that breaks its own rules, or whose resolution cannot be brought down to what is known; no row was made
+    /// of it.
     Unreadable(AppendError),
     /// The labels are not to be taken; 1.0 skips the series.
     Labels(BadLabels),
@@ -161,6 +162,23 @@ impl Batch {
     /// Returns how many samples and histograms came since the series began, refused ones included.
     pub(crate) fn brought(&self, begun: Begun) -> usize {
         self.rows.t.len() - begun.rows + self.histograms.len() - begun.histograms + self.faults.len() - begun.faults
+    }
+
+    /// Returns whether nothing of what came since the series began can be stored, so that a series that is not there need
+    /// not be created for it. Histograms that break their own rules become faults here, if all that came are such.
+    pub(crate) fn holds_nothing(&mut self, begun: Begun) -> bool {
+        let of_series = &self.histograms[begun.histograms..];
+        if self.rows.t.len() > begun.rows || of_series.iter().any(|h| broken(&h.value).is_none()) {
+            return false;
+        }
+        let row = begun.histograms as u32;
+        for h in self.histograms.drain(begun.histograms..) {
+            if let Some(why) = broken(&h.value) {
+                let why = Why::Unreadable(why.into());
+                self.faults.push(Fault { series: begun.series, part: Part::Histogram, row, t: h.t, why });
+            }
+        }
+        true
     }
 
     /// Says whose the rows since `begun` are.
@@ -357,6 +375,15 @@ impl Batch {
             self.exemplars.len() - of(Part::Exemplar),
         )
     }
+}
+
+/// Returns which of its own rules a histogram breaks.
+fn broken(value: &HistogramValue) -> Option<HistogramError> {
+    let checked = match value {
+        HistogramValue::Int(h) => h.validate(),
+        HistogramValue::Float(h) => h.validate(),
+    };
+    checked.err()
 }
 
 /// Finds or creates a series.

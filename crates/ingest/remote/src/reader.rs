@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use firesteel_base::TimeRange;
 use firesteel_client::{Gauge, Registry};
 use firesteel_model::Labels;
 use firesteel_proto::frames::push_frame;
@@ -83,8 +82,12 @@ impl ReadHandler {
         Self { store, options, external, gate, queries }
     }
 
-    fn select(&self, query: &Query, external: &Labels, sorted: bool) -> Result<Box<dyn Selected>, ReadError> {
+    /// Returns what a query selects: nothing when it has no matchers, as upstream.
+    fn select(&self, query: &Query, external: &Labels, sorted: bool) -> Result<Option<Box<dyn Selected>>, ReadError> {
         let matchers = read_request::matchers(query, external).map_err(ReadError::internal)?;
+        if matchers.is_empty() {
+            return Ok(None);
+        }
         let querier = self.store.querier(read_request::range(query)).map_err(ReadError::internal)?;
         let hints = read_request::hints(query);
         let what = Selection { matchers: &matchers, hints, sorted, ..Selection::default() };
@@ -92,7 +95,7 @@ impl ReadHandler {
         for warning in selected.warnings() {
             tracing::warn!(component = "web", err = warning, "Warnings on remote read query");
         }
-        Ok(selected)
+        Ok(Some(selected))
     }
 
     /// Returns a packed `ReadResponse`.
@@ -103,7 +106,9 @@ impl ReadHandler {
             let selected = self.select(query, &external, false)?;
             let mut outcome = Ok(());
             put_query_result(&mut message, |out| {
-                outcome = self.query_result(read_request::range(query), selected.as_ref(), &external, out);
+                if let Some(selected) = &selected {
+                    outcome = self.query_result(query, selected.as_ref(), &external, out);
+                }
             });
             outcome?;
         }
@@ -114,11 +119,18 @@ impl ReadHandler {
 
     fn query_result(
         &self,
-        range: TimeRange,
+        query: &Query,
         selected: &dyn Selected,
         external: &Labels,
         out: &mut Vec<u8>,
     ) -> Result<(), ReadError> {
+        let range = read_request::range(query);
+        if query.hints.as_ref().is_some_and(|hints| hints.series_only) {
+            for entry in selected.series() {
+                write_v1::put_series(out, |out| put_labels(out, with_external(&entry.labels, external)));
+            }
+            return Ok(());
+        }
         let limit = usize::try_from(self.options.sample_limit).unwrap_or(0);
         let (mut chunks, mut floats, mut others) = (Vec::new(), Vec::new(), Vec::new());
         let mut count = 0;
@@ -159,7 +171,7 @@ impl ReadHandler {
         let (mut labels, mut stored, mut chunks) = (Vec::new(), Vec::new(), Vec::new());
         let (mut fields, mut message) = (Vec::new(), Vec::new());
         for (number, query) in queries.iter().enumerate() {
-            let selected = self.select(query, &external, true)?;
+            let Some(selected) = self.select(query, &external, true)? else { continue };
             for (i, entry) in selected.series().iter().enumerate() {
                 stored.clear();
                 chunks.clear();

@@ -42,6 +42,12 @@ pub(crate) fn read(
             _ => {
                 batch.labels.clear();
                 spell(series, &mut batch.labels)?;
+                if rest.exemplars.is_empty() && batch.holds_nothing(begun) {
+                    if let Err(bad) = batch.labels.series() {
+                        batch.refuse(begun, Why::Labels(bad));
+                    }
+                    return Ok(());
+                }
                 match batch.look_up(appender) {
                     Ok(found) => {
                         if !rest.labels_follow {

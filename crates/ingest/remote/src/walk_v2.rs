@@ -150,6 +150,12 @@ impl Request {
                 batch.refuse(begun, why);
                 return Ok(());
             }
+            if batch.holds_nothing(begun) {
+                if let Err(bad) = batch.labels.series() {
+                    batch.refuse(begun, Why::Labels(bad));
+                }
+                return Ok(());
+            }
             match batch.look_up(appender) {
                 Ok(found) => {
                     known = Some(found);

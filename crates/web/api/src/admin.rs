@@ -28,7 +28,10 @@ async fn delete(api: Arc<Api>, params: Params) -> Result<(), ApiError> {
         // One after the other, as upstream: what comes before a selector that cannot be read is deleted.
         for selector in &selectors {
             let matchers = parse_metric_selector(selector).map_err(|e| ApiError::parameter("match[]", e))?;
-            api.admin.delete(range, &matchers).map_err(ApiError::Internal)?;
+            // `{}` selects nothing, as upstream: nobody who writes it by mistake means everything.
+            if !matchers.is_empty() {
+                api.admin.delete(range, &matchers).map_err(ApiError::Internal)?;
+            }
         }
         Ok(())
     })

@@ -196,7 +196,7 @@ fn reading_there_and_back() {
             start_ms: -1,
             end_ms: 5,
             matchers: vec![LabelMatcher { kind: 3, name: b"a".to_vec(), value: b"b.*".to_vec() }],
-            hints: Some(Hints { step_ms: 1, start_ms: 2, end_ms: 3, range_ms: 4 }),
+            hints: Some(Hints { step_ms: 1, start_ms: 2, end_ms: 3, range_ms: 4, series_only: true }),
         }],
         accepted: vec![1, 0],
     };

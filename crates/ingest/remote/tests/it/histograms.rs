@@ -152,6 +152,7 @@ fn chunks(ours: &Endpoint, name: &str) -> Vec<(i64, Encoding, f64)> {
 #[test]
 fn pushed_and_read() {
     let ours = check(&cases());
+    assert_eq!(ours.db.head_stats().series, 6, "what is refused makes no series");
     assert_eq!(samples(&ours, "h1"), [int(T0), int(T0 + 1000)]);
     assert_eq!(samples(&ours, "h2"), [int(T0), int(T0 + 1000), int(T0 + 2000)]);
     assert_eq!(samples(&ours, "f2"), [float(T0)]);

@@ -6,7 +6,7 @@ use axum::body::Body;
 use axum::extract::Request;
 use firesteel_base::TimestampMs;
 use firesteel_proto::frames::take_frame;
-use firesteel_proto::read::{LabelMatcher, Query, ReadRequest, chunked_response, walk_response};
+use firesteel_proto::read::{Hints, LabelMatcher, Query, ReadRequest, chunked_response, walk_response};
 use firesteel_proto::{snappy, write_v1 as v1};
 use firesteel_remote::{ReadOptions, ReceiverOptions};
 use firesteel_storage::chunkenc::XorDecoder;
@@ -125,12 +125,19 @@ fn as_samples() {
         // An external label of a series that does not have it itself.
         query(0, 1000, &[matcher(0, "replica", "r1"), matcher(0, "job", "outside"), matcher(1, "__name__", "b")]),
         query(0, 1000, &[matcher(3, "__name__", ".*")]),
+        // As the reference: what names nothing selects nothing, and who asks for series gets them without samples.
+        query(0, 1000, &[]),
+        Query {
+            hints: Some(Hints { series_only: true, ..Hints::default() }),
+            ..query(0, 1000, &[matcher(0, "__name__", "a")])
+        },
     ];
     let (status, content_type, body) = ask(&ours, queries, &[]);
     assert_eq!((status, content_type.as_str()), (200, "application/x-protobuf"));
     let want = [
         (0, Read::from([(A.to_owned(), rounds(10..=19)), (B.to_owned(), rounds(10..=19))])),
         (1, Read::from([(C.to_owned(), rounds(0..=1))])),
+        (4, Read::from([(A.to_owned(), Vec::new())])),
     ];
     assert_eq!(samples_of(&body), want);
 }
@@ -142,6 +149,7 @@ fn as_chunks() {
         query(0, 400_000, &[matcher(2, "__name__", "[ab]")]),
         query(100_500, 130_000, &[matcher(0, "__name__", "c")]),
         query(9_000_000, 9_500_000, &[matcher(0, "__name__", "c")]),
+        query(0, 400_000, &[]),
     ];
     let (status, content_type, body) = ask(&ours, queries, &[7, 1, 0]);
     let streamed = "application/x-streamed-protobuf; proto=prometheus.ChunkedReadResponse";
