@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use firesteel_base::vfs::Vfs;
-use firesteel_tsdb_block::{Block, BlockMeta, Marks, Ulid};
+use firesteel_tsdb_block::{Block, BlockMeta, Marks, Ulid, repair_index_version};
 use parking_lot::{Mutex, RwLock};
 
 use crate::instruments::Instruments;
@@ -58,6 +58,11 @@ impl Blocks {
                 let path = dir.join(&entry.name);
                 tracing::info!(component = "tsdb", dir = %path.display(), "Found and deleted tmp dir");
                 vfs.remove_dir_all(&path).map_err(DbError::io("remove", &path))?;
+            } else if entry.is_dir && is_block_name(&entry.name) {
+                // What is wrong beside that, opening the block tells.
+                if let Ok(true) = repair_index_version(vfs.as_ref(), &dir.join(&entry.name)) {
+                    tracing::info!(component = "tsdb", ulid = entry.name, "Fixing broken block");
+                }
             }
         }
         Ok(Self {

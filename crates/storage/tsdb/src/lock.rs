@@ -43,7 +43,7 @@ impl DirLock {
             tracing::warn!(component = "tsdb", file = %path.display(), err = %e, "Could not write the process id to the lock file");
         }
         if !clean {
-            tracing::warn!(component = "tsdb", file = %path.display(), "A lockfile from a previous execution was replaced");
+            tracing::warn!(component = "tsdb", file = %path.display(), "A lockfile from a previous execution already existed. It was replaced");
         }
         Ok(Self { path, file, clean })
     }

@@ -191,6 +191,30 @@ fn a_corrupt_block_is_set_aside_and_the_rest_served() {
 }
 
 #[test]
+fn a_block_of_prometheus_2_1_is_repaired_at_the_start() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let db = Db::open(options(dir.path())).expect("opens");
+    let mut model = Model::default();
+    fill(&db, &mut model, 1_700_000_100_000, 1_700_000_100_000 + 20 * MINUTE);
+    db.compact().expect("compacts");
+    let blocks = db.blocks();
+    db.close().expect("closes");
+    let block = dir.path().join(blocks[0].ulid.to_string());
+    let (meta, index) = (block.join("meta.json"), block.join("index"));
+    let healthy = std::fs::read_to_string(&meta).expect("reads");
+    // Its mistake: the index's version stands in the other file.
+    std::fs::write(&meta, healthy.replace("\"version\": 1", "\"version\": 2")).expect("writes");
+    let mut bytes = std::fs::read(&index).expect("reads");
+    bytes[4] = 1;
+    std::fs::write(&index, bytes).expect("writes");
+    let db = Db::open(options(dir.path())).expect("opens");
+    assert_eq!(db.blocks().len(), blocks.len());
+    assert_eq!(answer(&db), model.0);
+    assert_eq!(std::fs::read_to_string(&meta).expect("reads"), healthy);
+    assert_eq!(std::fs::read(&index).expect("reads")[4], 2);
+}
+
+#[test]
 fn blocks_that_others_bring_appear_and_vanish() {
     let (dir, other) = (tempfile::tempdir().expect("a directory"), tempfile::tempdir().expect("a directory"));
     let db = Db::open(options(dir.path())).expect("opens");
