@@ -36,7 +36,7 @@ use crate::reload::{Refused, Reloader};
 use crate::ruling::{self, Ruling};
 use crate::scraping::Scraping;
 use crate::shutdown::Ending;
-use crate::storing::{LateDb, db_options, retention, store_source};
+use crate::storing::{LateDb, db_options, retention, shown_flags, store_source, tell_retention};
 use crate::wire::{Admin, Lifecycle, Queries, ReloadRequest, Status};
 use crate::{Options, host};
 
@@ -179,7 +179,7 @@ impl App {
             rules: rules.clone(),
             status: Arc::new(Status {
                 config: config.clone(),
-                flags: self.options.flags.clone(),
+                flags: shown_flags(&self.options, &self.config),
                 registry: self.registry.clone(),
                 metrics: self.metrics.clone(),
                 db: db.clone(),
@@ -259,6 +259,7 @@ impl App {
         };
         opened.register(&self.registry);
         info!("TSDB started");
+        tell_retention(&opened.retention());
         if let Err(e) = scraping.start(self.options.scrape.clone(), opened.clone(), &self.registry) {
             error!(err = e, "Fatal error");
             ending(Some(opened)).run().await;

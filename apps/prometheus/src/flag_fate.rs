@@ -118,7 +118,7 @@ mod tests {
             (_, FlagKind::Bool) if flag.defaults == ["true"] => return format!("--no-{name}"),
             (_, FlagKind::Bool) => return format!("--{name}"),
             (_, FlagKind::Text | FlagKind::Checked(_)) => "elsewhere",
-            (_, FlagKind::Int) => "7",
+            (_, FlagKind::Int | FlagKind::Int64) => "7",
             (_, FlagKind::Float) => "0.7",
             (_, FlagKind::Bytes) => "7MB",
             (_, FlagKind::Duration | FlagKind::GoDuration) => "7s",

@@ -207,6 +207,7 @@ impl Options {
                 extra_scrape_metrics: has("extra-scrape-metrics"),
                 protobuf_first: parse_starts,
                 retention: Some(retention(m)),
+                exemplars: has("exemplar-storage"),
             },
             starts: Starts {
                 stored: has("st-storage"),

@@ -16,7 +16,9 @@ use crate::metrics::ServerMetrics;
 use crate::notifying::Notifying;
 use crate::ruling::Ruling;
 use crate::scraping::Scraping;
-use crate::storing::{LateDb, exemplars_max, out_of_order_window, retention, stale_series_threshold, xor2};
+use crate::storing::{
+    LateDb, exemplars_max, out_of_order_window, retention, stale_series_threshold, tell_retention, xor2,
+};
 use crate::wire::Queries;
 
 /// Why the configuration on disk was refused, while it is.
@@ -110,7 +112,7 @@ impl Reloader {
             let retention = retention(&config);
             if db.retention() != retention {
                 db.set_retention(retention);
-                info!(duration = ?retention.time, size = retention.size_bytes, percentage = retention.percentage, "TSDB retention updated");
+                tell_retention(&retention);
             }
             db.set_stale_series_threshold(stale_series_threshold(&config));
             if let Err(err) = db.set_out_of_order_window(out_of_order_window(&config)) {

@@ -4,13 +4,13 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use firesteel_base::TimeRange;
-use firesteel_config::Config;
+use firesteel_config::{Config, DEFAULT_MAX_EXEMPLARS};
 use firesteel_go_compat::{format_byte_size, format_duration};
 use firesteel_model::Matcher;
 use firesteel_remote::StoreSource;
 use firesteel_storage::{Appendable, ExemplarQueryable, Querier, Queryable, SeriesExemplars, StorageError};
 use firesteel_tsdb::{Db, DbError, DbOptions, ReplayProgress, ReplayedSegments, Retention};
-use tracing::warn;
+use tracing::{info, warn};
 
 use crate::Options;
 
@@ -61,8 +61,8 @@ impl ExemplarQueryable for LateDb {
 
 /// Returns how many exemplars the configuration keeps, when the feature is on.
 pub(crate) fn exemplars_max(config: &Config) -> usize {
-    const DEFAULT: usize = 100_000;
-    config.storage.exemplars.as_ref().map_or(DEFAULT, |e| usize::try_from(e.max_exemplars).unwrap_or(0))
+    let max = config.storage.exemplars.as_ref().map_or(DEFAULT_MAX_EXEMPLARS, |e| e.max_exemplars);
+    usize::try_from(max).unwrap_or(0)
 }
 
 /// Returns how far behind samples may be.
@@ -114,24 +114,53 @@ pub(crate) fn retention_text(retention: &Retention) -> String {
     parts.join(" or ")
 }
 
+/// Tells what is kept; upstream does at the start and at each change.
+pub(crate) fn tell_retention(retention: &Retention) {
+    let duration = format_duration(retention.time);
+    let size = format_byte_size(i64::try_from(retention.size_bytes).unwrap_or(i64::MAX));
+    info!(duration, size, percentage = retention.percentage, "TSDB retention updated");
+}
+
+/// Returns the flags as the API shows them. Those that flags and file decide together show what came of it, as upstream's
+/// do, whose variables are changed (`cmd/prometheus/main.go`): programs beside a server read them there.
+pub(crate) fn shown_flags(options: &Options, config: &Config) -> Vec<(&'static str, String)> {
+    let retention = retention(config);
+    let mut flags = options.flags.clone();
+    for (name, value) in &mut flags {
+        match *name {
+            "storage.tsdb.retention.time" => *value = format_duration(retention.time),
+            "storage.tsdb.retention.size" => {
+                *value = format_byte_size(i64::try_from(retention.size_bytes).unwrap_or(i64::MAX));
+            }
+            "storage.tsdb.max-block-duration" => *value = format_duration(max_block_duration(options, &retention)),
+            _ => {}
+        }
+    }
+    flags
+}
+
+/// Returns the range of the largest blocks: a tenth of what is kept, but no more than a month (`cmd/prometheus/main.go`).
+fn max_block_duration(options: &Options, retention: &Retention) -> Duration {
+    let tenth = retention.time / 10;
+    let of_retention = if tenth.is_zero() { LONGEST_BLOCK } else { tenth.min(LONGEST_BLOCK) };
+    options.max_block_duration.unwrap_or(of_retention)
+}
+
 /// Returns how the flags and the configuration want the database.
 pub(crate) fn db_options(options: &Options, config: &Config) -> DbOptions {
     let retention = retention(config);
     if retention.percentage > 0.0 && retention.size_bytes > 0 {
         warn!("storage.tsdb.retention.size is ignored, because storage.tsdb.retention.percentage is specified");
     }
-    // A tenth of what is kept, but no more than a month (`cmd/prometheus/main.go`).
-    let tenth = retention.time / 10;
-    let of_retention = if tenth.is_zero() { LONGEST_BLOCK } else { tenth.min(LONGEST_BLOCK) };
     if options.block_reload_interval < LEAST_RELOAD_INTERVAL {
         warn!(
             "The option --storage.tsdb.block-reload-interval is set to a value less than 1s. Setting it to 1s to avoid overload."
         );
     }
     DbOptions {
-        retention,
         min_block_duration: options.min_block_duration,
-        max_block_duration: options.max_block_duration.unwrap_or(of_retention),
+        max_block_duration: max_block_duration(options, &retention),
+        retention,
         block_segment_bytes: options.block_segment_bytes,
         block_reload_interval: options.block_reload_interval.max(LEAST_RELOAD_INTERVAL),
         overlapping_compaction: options.overlapping_compaction,
@@ -161,6 +190,30 @@ pub(crate) fn db_options(options: &Options, config: &Config) -> DbOptions {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn flags_show_what_came_of_flags_and_file() {
+        let check = |words: &[&str], file: &str, want: [&str; 3]| {
+            let words = words.iter().map(|w| (*w).to_owned());
+            let (options, _) = Options::parse(words).expect("a command line");
+            let loaded = firesteel_config::load_with("p.yml".as_ref(), file, &options.defaults);
+            let flags = shown_flags(&options, &loaded.config.expect("a configuration"));
+            let names = ["retention.time", "retention.size", "max-block-duration"].map(|n| format!("storage.tsdb.{n}"));
+            let shown = names.map(|name| flags.iter().find(|(n, _)| *n == name).map(|(_, v)| v.clone()));
+            assert_eq!(shown, want.map(|v| Some(v.to_owned())), "{file}");
+        };
+        check(&[], "", ["15d", "0B", "1d12h"]);
+        check(&["--storage.tsdb.retention.size=1GB"], "", ["0s", "1GiB", "31d"]);
+        check(&["--storage.tsdb.retention.time=1y"], "", ["1y", "0B", "31d"]);
+        check(&["--storage.tsdb.max-block-duration=2h"], "", ["15d", "0B", "2h"]);
+        let in_file = "storage: {tsdb: {retention: {time: 3d}}}";
+        check(&["--storage.tsdb.retention.time=9d"], in_file, ["3d", "0B", "7h12m"]);
+        check(
+            &["--storage.tsdb.retention.time=9d"],
+            "storage: {tsdb: {retention: {size: 3GB}}}",
+            ["0s", "3GiB", "31d"],
+        );
+    }
 
     #[test]
     fn retention_is_shown_as_upstream_shows_it() {

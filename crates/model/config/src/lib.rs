@@ -75,7 +75,9 @@ pub use scrape_protocol::ScrapeProtocol;
 pub use sd::SdConfigs;
 pub use secret::Secret;
 pub use sigv4::SigV4Config;
-pub use storage::{ChunkEncodingConfig, ExemplarsConfig, RetentionConfig, StorageConfig, TsdbConfig};
+pub use storage::{
+    ChunkEncodingConfig, DEFAULT_MAX_EXEMPLARS, ExemplarsConfig, RetentionConfig, StorageConfig, TsdbConfig,
+};
 pub use target_file::load_target_groups;
 pub use target_group::TargetGroup;
 pub use tracing_config::TracingConfig;

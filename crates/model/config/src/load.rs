@@ -5,7 +5,10 @@ use std::path::Path;
 use firesteel_yaml::{Diagnostic, Node, Reader, Source, parse};
 
 use crate::decode::Decode;
-use crate::{Config, HttpClientConfig, RetentionConfig, ScrapeProtocol, expand, unsupported};
+use crate::{
+    Config, DEFAULT_MAX_EXEMPLARS, ExemplarsConfig, HttpClientConfig, RetentionConfig, ScrapeProtocol, expand,
+    unsupported,
+};
 
 /// What came out of a file.
 #[derive(Debug)]
@@ -51,6 +54,8 @@ pub struct Defaults {
     pub protobuf_first: bool,
     /// What holds when the file has no `storage.tsdb.retention`.
     pub retention: Option<RetentionConfig>,
+    /// Feature `exemplar-storage`: the size of the buffer is shown where the file does not give it.
+    pub exemplars: bool,
 }
 
 /// Reads a configuration. `path` names the file in messages, and its directory is where relative paths start; the file
@@ -89,6 +94,9 @@ pub fn load_with(path: &Path, text: &str, defaults: &Defaults) -> Loaded {
     config.storage.tsdb.get_or_insert_default();
     if let Some(retention) = &defaults.retention {
         config.fill_retention(retention.clone());
+    }
+    if defaults.exemplars {
+        config.storage.exemplars.get_or_insert(ExemplarsConfig { max_exemplars: DEFAULT_MAX_EXEMPLARS });
     }
     expand::expand_labels(&mut config.global.external_labels, |name| std::env::var(name).ok());
     config.set_directory(path.parent().unwrap_or(Path::new("")));

@@ -57,6 +57,9 @@ section! {
     }
 }
 
+/// Exemplars that are kept when the file does not say how many.
+pub const DEFAULT_MAX_EXEMPLARS: i64 = 100_000;
+
 fn check_tsdb(tsdb: &mut TsdbConfig, node: &Node, reader: &mut Reader<'_>) {
     tsdb.out_of_order_time_window_ms = i64::try_from(tsdb.out_of_order_time_window.as_millis()).unwrap_or(i64::MAX);
     let floats = tsdb.chunk_encoding.floats.as_str();
