@@ -70,10 +70,13 @@ pub(crate) fn run(matches: &Matches, options: ParserOptions, console: &mut Conso
     outcome.exit_code(matches.bool("lint-fatal"))
 }
 
-/// Returns the refusal of a file that is not there, as the command line gives it.
+/// Returns the refusal of a file that is not there or is none, as the command line gives it.
 pub(crate) fn missing_file(files: &[&str]) -> Option<String> {
-    let missing = files.iter().find(|file| !Path::new(file).exists())?;
-    Some(format!("promtool: error: path '{missing}' does not exist, try --help"))
+    let why = files.iter().find_map(|file| match std::fs::metadata(file) {
+        Err(_) => Some(format!("path '{file}' does not exist")),
+        Ok(about) => about.is_dir().then(|| format!("'{file}' is a directory")),
+    });
+    why.map(|why| format!("promtool: error: {why}, try --help"))
 }
 
 fn check(path: &Path, matches: &Matches, verdict: &mut Verdict<'_, '_>) -> Result<Referenced, Refusal> {

@@ -64,14 +64,15 @@ const SANDBOX: FlagDef = FlagDef::new(
      (default is the database path). The sandbox is cleaned up at the end.",
 );
 const MIN_TIME: FlagDef =
-    FlagDef::new("min-time", FlagKind::Int, "Minimum timestamp to dump, in milliseconds since the Unix epoch.")
+    FlagDef::new("min-time", FlagKind::Int64, "Minimum timestamp to dump, in milliseconds since the Unix epoch.")
         .default(&["-9223372036854775808"]);
 const MAX_TIME: FlagDef =
-    FlagDef::new("max-time", FlagKind::Int, "Maximum timestamp to dump, in milliseconds since the Unix epoch.")
+    FlagDef::new("max-time", FlagKind::Int64, "Maximum timestamp to dump, in milliseconds since the Unix epoch.")
         .default(&["9223372036854775807"]);
 const DUMP_MATCH: FlagDef = FlagDef::new("match", FlagKind::Text, "Series selector. Can be specified multiple times.")
     .default(&["{__name__=~'(?s:.*)'}"])
     .repeatable();
+const LABEL: FlagKind = FlagKind::Checked(crate::key_value::check);
 const QUIET: FlagDef = FlagDef::new("quiet", FlagKind::Bool, "Do not print created blocks.").short('q');
 const MAX_BLOCK_DURATION: FlagDef = FlagDef::new(
     "max-block-duration",
@@ -274,7 +275,7 @@ pub(crate) static PROGRAM: ProgramDef = ProgramDef {
             help: "Push metrics to a prometheus remote write (for testing purpose only).",
             flags: &[
                 HTTP_CONFIG,
-                FlagDef::new("label", FlagKind::Text, "Label to attach to metrics. Can be specified multiple times.")
+                FlagDef::new("label", LABEL, "Label to attach to metrics. Can be specified multiple times.")
                     .default(&["job=promtool"])
                     .repeatable(),
                 FlagDef::new("timeout", FlagKind::GoDuration, "The time to wait for pushing metrics.").default(&["30s"]),
@@ -454,7 +455,7 @@ pub(crate) static PROGRAM: ProgramDef = ProgramDef {
                 QUIET,
                 FlagDef::new(
                     "label",
-                    FlagKind::Text,
+                    LABEL,
                     "Label to attach to metrics. Can be specified multiple times. Example --label=label_name=label_value",
                 )
                 .repeatable(),

@@ -15,7 +15,9 @@ use http::Method;
 use crate::{
     Console,
     app::{FAILURE, SUCCESS},
+    file_error::file_error,
     http_call::{Answer, Call, Sent, Server},
+    key_value::key_value,
     metric_families::{Family, Kind, Metric, metric_families},
 };
 
@@ -65,7 +67,7 @@ pub(crate) fn run(matches: &Matches, console: &mut Console<'_>) -> u8 {
     }
     let mut code = SUCCESS;
     for file in files {
-        let pushed = fs::read(file).map_err(|error| format!("open {file}: {}", go_words(&error))).and_then(|body| {
+        let pushed = fs::read(file).map_err(|error| file_error("open", file, &error)).and_then(|body| {
             console.say(format_args!("Parsing metrics file {file}"));
             push(matches, &server, &body, console)
         });
@@ -80,19 +82,10 @@ pub(crate) fn run(matches: &Matches, console: &mut Console<'_>) -> u8 {
     code
 }
 
-fn go_words(error: &std::io::Error) -> String {
-    match error.kind() {
-        std::io::ErrorKind::NotFound => "no such file or directory".to_owned(),
-        std::io::ErrorKind::PermissionDenied => "permission denied".to_owned(),
-        std::io::ErrorKind::IsADirectory => "is a directory".to_owned(),
-        _ => error.to_string(),
-    }
-}
-
 fn push(matches: &Matches, server: &Server, body: &[u8], console: &mut Console<'_>) -> Result<(), String> {
     let mut families = metric_families(body, ValidationScheme::Utf8).map_err(|error| error.to_string())?;
     families.sort_by(|a, b| a.name.cmp(&b.name));
-    let extra = extra_labels(&matches.texts("label"))?;
+    let extra = extra_labels(&matches.texts("label"));
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
     let now = i64::try_from(now).unwrap_or(i64::MAX);
     let is_v2 = matches.text("protobuf_message") == V2;
@@ -152,11 +145,11 @@ fn send(server: &Server, call: &Call<'_>, timeout: Duration, console: &mut Conso
     unreachable!("the loop ends at the last retry")
 }
 
-/// Reads `name=value` pairs; what is given takes the place of the default.
-fn extra_labels(given: &[&str]) -> Result<Labels, String> {
+/// Returns the labels that were given; they take the place of the default.
+fn extra_labels(given: &[&str]) -> Labels {
     let given = if given.is_empty() { &[LABEL_DEFAULT] } else { given };
-    let pair = |text: &&str| text.split_once('=').map(|(name, value)| (name.to_owned(), value.to_owned()));
-    given.iter().map(|text| pair(text).ok_or_else(|| format!("expected KEY=VALUE got '{text}'"))).collect()
+    let owned = |(name, value): (&str, &str)| (name.to_owned(), value.to_owned());
+    given.iter().filter_map(|text| key_value(text)).map(owned).collect()
 }
 
 /// Calls `each` with the series of a metric, in upstream's order: parts, sum, count.

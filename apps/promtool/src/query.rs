@@ -89,12 +89,11 @@ pub(crate) struct Answered {
     pub(crate) warnings: Vec<String>,
 }
 
-/// Asks for a range query from one second to another.
+/// Asks for a range query; times and step in seconds.
 pub(crate) fn query_range(
     server: &Server,
     expr: &str,
-    start_s: i64,
-    end_s: i64,
+    [start_s, end_s]: [f64; 2],
     step_s: f64,
 ) -> Result<Answered, String> {
     let form = vec![

@@ -19,6 +19,7 @@ use firesteel_re2::Regex;
 
 use crate::Console;
 use crate::app::{FAILURE, SUCCESS};
+use crate::check_config::missing_file;
 use crate::verdict::Verdict;
 use coverage::Coverage;
 use junit::{Case, Suite};
@@ -62,6 +63,10 @@ impl Fault {
 }
 
 pub(crate) fn run(matches: &Matches, parser: ParserOptions, console: &mut Console<'_>) -> u8 {
+    if let Some(refusal) = missing_file(&matches.args("test-rule-file")) {
+        console.complain(refusal);
+        return FAILURE;
+    }
     let patterns = matches.texts("run");
     let run = match (!patterns.is_empty()).then(|| Regex::new(&patterns.join("|"))).transpose() {
         Ok(run) => run,

@@ -18,6 +18,7 @@ use super::chunk_table::chunk_table;
 use crate::{
     Console,
     app::{FAILURE, SUCCESS},
+    file_error::{file_error, no_db_dir},
 };
 
 /// Runs the command.
@@ -52,11 +53,10 @@ fn report(matches: &Matches) -> Result<String, String> {
 
 /// Opens a block by name, or the one that was made last.
 fn open(dir: &Path, id: &str) -> Result<Arc<Block>, String> {
-    let missing = |_| format!("opening the db dir: stat {}: no such file or directory", dir.display());
-    std::fs::metadata(dir).map_err(missing)?;
+    std::fs::metadata(dir).map_err(|error| no_db_dir(dir, &error))?;
     let id = match id {
         "" => {
-            let entries = std::fs::read_dir(dir).map_err(|e| format!("open {}: {e}", dir.display()))?;
+            let entries = std::fs::read_dir(dir).map_err(|e| file_error("open", dir.display(), &e))?;
             let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
             let ids = names.filter_map(|name| Some((Ulid::from_string(&name).ok()?.timestamp_ms(), name)));
             ids.max().ok_or("no blocks found")?.1

@@ -18,6 +18,7 @@ use firesteel_tsdb::{Db, DbOptions};
 use crate::{
     Console,
     app::{FAILURE, SUCCESS},
+    file_error::{file_error, mkdir_error},
 };
 
 /// Between two scrapes of the simulation.
@@ -50,7 +51,7 @@ fn bench(matches: &Matches, console: &mut Console<'_>) -> Result<(), String> {
         Err(e) if e.kind() != std::io::ErrorKind::NotFound => return Err(format!("{}: {e}", out.display())),
         _ => {}
     }
-    fs::create_dir_all(&out).map_err(|e| format!("{}: {e}", out.display()))?;
+    fs::create_dir_all(&out).map_err(|e| mkdir_error(&out, &e))?;
     let options = DbOptions { background: false, ..DbOptions::new(out.join("storage")) };
     let db = Db::open(options).map_err(|e| e.to_string())?;
 
@@ -90,10 +91,7 @@ fn stage<T>(
 ///
 /// As upstream, the lines are split rather than parsed: quotes and braces are dropped, and a value ends at a comma or colon.
 fn read_labels(file: &Path, most: usize) -> Result<Vec<Labels>, String> {
-    let failed = |e: std::io::Error| match e.kind() {
-        std::io::ErrorKind::NotFound => format!("open {}: no such file or directory", file.display()),
-        _ => format!("{}: {e}", file.display()),
-    };
+    let failed = |e: std::io::Error| file_error("open", file.display(), &e);
     let lines = BufReader::new(File::open(file).map_err(failed)?).lines();
     let (mut series, mut seen) = (Vec::new(), HashSet::new());
     for (at, line) in lines.enumerate() {

@@ -12,6 +12,7 @@ use firesteel_tsdb_block::{Block, BlockError, Ulid};
 use crate::{
     Console,
     app::{FAILURE, SUCCESS},
+    file_error::no_db_dir,
 };
 
 const HEADER: [&str; 8] =
@@ -38,15 +39,10 @@ pub(crate) fn list(matches: &Matches, console: &mut Console<'_>) -> u8 {
 
 /// Opens all blocks of a directory, sorted by time. Errors: the directory or a block cannot be read.
 pub(crate) fn open_blocks(dir: &Path) -> Result<Vec<std::sync::Arc<Block>>, String> {
-    let entries = std::fs::read_dir(dir).map_err(|error| match error.kind() {
-        std::io::ErrorKind::NotFound => {
-            format!("opening the db dir: stat {}: no such file or directory", dir.display())
-        }
-        _ => format!("opening the db dir: {}: {error}", dir.display()),
-    })?;
+    let entries = std::fs::read_dir(dir).map_err(|error| no_db_dir(dir, &error))?;
     let mut blocks = Vec::new();
     for entry in entries {
-        let entry = entry.map_err(|error| format!("{}: {error}", dir.display()))?;
+        let entry = entry.map_err(|error| no_db_dir(dir, &error))?;
         if Ulid::from_string(&entry.file_name().to_string_lossy()).is_err() || !entry.path().is_dir() {
             continue;
         }

@@ -17,6 +17,7 @@ use firesteel_tsdb::ReadOnlyDb;
 use crate::{
     Console,
     app::{FAILURE, SUCCESS},
+    file_error::no_db_dir,
 };
 
 /// How series are written.
@@ -55,8 +56,7 @@ fn run(matches: &Matches, form: Form, console: &mut Console<'_>) -> u8 {
 
 fn write_all(matches: &Matches, form: Form, out: &mut dyn Write) -> Result<(), String> {
     let dir = Path::new(matches.arg("db path"));
-    std::fs::metadata(dir)
-        .map_err(|_| format!("opening the db dir: stat {}: no such file or directory", dir.display()))?;
+    std::fs::metadata(dir).map_err(|error| no_db_dir(dir, &error))?;
     let db = ReadOnlyDb::open(dir).map_err(|e| e.to_string())?;
     let time = |flag: &str| TimestampMs(matches.int(flag));
     let range = TimeRange { min: time("min-time"), max: time("max-time") };
@@ -65,6 +65,10 @@ fn write_all(matches: &Matches, form: Form, out: &mut dyn Write) -> Result<(), S
     let mut parts: Vec<Box<dyn Selected>> = Vec::with_capacity(selectors.len());
     for selector in &selectors {
         let matchers = parse_metric_selector(selector).map_err(|e| e.to_string())?;
+        if matchers.is_empty() {
+            // `{}` selects nothing, as upstream.
+            continue;
+        }
         let sorted = selectors.len() > 1;
         let what = Selection { matchers: &matchers, sorted, ..Selection::default() };
         parts.push(querier.select(&what).map_err(|e| e.to_string())?);

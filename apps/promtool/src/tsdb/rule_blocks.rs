@@ -14,6 +14,8 @@ use super::block_builder::{BlockBuilder, block_range_ms};
 use crate::{
     Console,
     app::{FAILURE, SUCCESS},
+    check_config::missing_file,
+    file_error::{file_error, mkdir_error},
     http_call::Server,
     query::query_range,
     query_time::QueryTime,
@@ -68,10 +70,13 @@ impl<'a> Plan<'a> {
         if start >= end {
             return Err("start time is not before end time".to_owned());
         }
+        if let Some(refusal) = missing_file(&matches.args("rule-files")) {
+            return Err(refusal);
+        }
         let mut rules = Vec::new();
         for name in matches.args("rule-files") {
             let broken = |error: &str| format!("rule importer parse error: {name}: {error}");
-            let text = fs::read_to_string(name).map_err(|error| broken(&error.to_string()))?;
+            let text = fs::read_to_string(name).map_err(|error| broken(&file_error("open", name, &error)))?;
             let file = rule_file::read(name, &text, Reading::strict(options));
             if file.rules.is_none() {
                 return Err(broken(&file.upstream.join("\n")));
@@ -99,18 +104,19 @@ impl<'a> Plan<'a> {
         let mut block_start = (self.start_s * 1000).div_euclid(self.range_ms) * self.range_ms;
         while block_start <= self.end_s * 1000 {
             let block_end = block_start + self.range_ms;
-            let from = task.first_evaluation((block_start / 1000).max(self.start_s));
-            let to = ((block_end - 1) / 1000).min(self.end_s);
-            if to < from {
+            let from_ns = task.first_evaluation_ns((block_start / 1000).max(self.start_s));
+            let to_s = ((block_end - 1) / 1000).min(self.end_s);
+            if to_s.saturating_mul(SECOND_NS) < from_ns {
                 break;
             }
             let step_s = task.interval_ns as f64 / 1e9;
-            let data = query_range(&self.server, &task.rule.expr, from, to, step_s)?;
+            let data = query_range(&self.server, &task.rule.expr, [seconds(from_ns), to_s as f64], step_s)
+                .map_err(|error| error.replacen("query error:", "query range:", 1))?;
             for warning in data.warnings {
                 console.complain(format_args!("Range query returned warnings. {warning}"));
             }
             let block = block_of(&task.rule, &data.data)?;
-            fs::create_dir_all(self.dir).map_err(|error| format!("{}: {error}", self.dir.display()))?;
+            fs::create_dir_all(self.dir).map_err(|error| mkdir_error(self.dir, &error))?;
             block.write(self.dir)?;
             block_start = block_end;
         }
@@ -119,15 +125,23 @@ impl<'a> Plan<'a> {
 }
 
 impl Task {
-    /// Returns the group's first evaluation, in seconds, that is not before `start_s`.
-    fn first_evaluation(&self, start_s: i64) -> i64 {
-        let since = start_s.saturating_mul(1_000_000_000).saturating_sub(self.offset_ns);
-        let mut at = since - since.rem_euclid(self.interval_ns) + self.offset_ns;
-        while at.div_euclid(1_000_000_000) < start_s {
+    /// Returns the group's first evaluation whose second is not before `start_s`. It is exact: what is filled in lies where
+    /// a server's own evaluations lie.
+    fn first_evaluation_ns(&self, start_s: i64) -> i64 {
+        let since = start_s.saturating_mul(SECOND_NS).saturating_sub(self.offset_ns);
+        let mut at = since - since % self.interval_ns + self.offset_ns;
+        while at.div_euclid(SECOND_NS) < start_s {
             at += self.interval_ns;
         }
-        at.div_euclid(1_000_000_000)
+        at
     }
+}
+
+const SECOND_NS: i64 = 1_000_000_000;
+
+/// Returns a time in seconds, as a request carries it.
+fn seconds(ns: i64) -> f64 {
+    ns.div_euclid(SECOND_NS) as f64 + ns.rem_euclid(SECOND_NS) as f64 / 1e9
 }
 
 /// Returns the samples of a rule's answer with the rule's name and labels.
@@ -164,7 +178,8 @@ mod tests {
     #[test]
     fn evaluations_keep_the_groups_phase() {
         let rule = Rule::default();
-        let task = Task { rule, interval_ns: 60_000_000_000, offset_ns: 17_000_000_000 };
-        assert_eq!([1000, 1037, 1038, 1097].map(|start| task.first_evaluation(start)), [1037, 1037, 1097, 1097]);
+        let task = Task { rule, interval_ns: 60 * SECOND_NS, offset_ns: 17_250_000_000 };
+        let evaluations = [1000, 1037, 1038, 1097].map(|start| seconds(task.first_evaluation_ns(start)));
+        assert_eq!(evaluations, [1037.25, 1037.25, 1097.25, 1097.25]);
     }
 }

@@ -97,8 +97,12 @@ fn bad_openmetrics_makes_no_block() {
     let out = dir.path().join("data");
     for (text, want) in [
         ("x 1\n# EOF\n", "getting min and max timestamp: expected timestamp for series got none: "),
-        ("x 1 1\n", "parse: "),
-        ("x{ 1 1\n# EOF\n", "parse: "),
+        ("x 1 1\n", "getting min and max timestamp: next: data does not end with # EOF"),
+        ("x{ 1 1\n# EOF\n", "getting min and max timestamp: next: "),
+        (
+            "x{a=\"1\",a=\"2\"} 1 1\n# EOF\n",
+            "block creation: process blocks: add sample: label name \"a\" is not unique",
+        ),
     ] {
         let input = write(dir.path(), "bad.om", text);
         let ran = promtool(&["tsdb", "create-blocks-from", "openmetrics", &input, out.to_str().unwrap()]);
@@ -109,6 +113,33 @@ fn bad_openmetrics_makes_no_block() {
     let ran = promtool(&["tsdb", "list", out.to_str().unwrap()]);
     assert_eq!(ran.code, 1);
     assert_eq!(ran.err, format!("opening the db dir: stat {}: no such file or directory\n", out.display()));
+}
+
+#[test]
+fn labels_ranges_and_files_are_taken_as_the_reference_takes_them() {
+    let dir = tempfile::tempdir().unwrap();
+    let input = write(dir.path(), "in.om", "x 1 1700000000\nx 2 1700020000\n# EOF\n");
+    let (out, file) = (dir.path().join("data"), write(dir.path(), "file", ""));
+    let run = |more: &[&str]| promtool(&[&["tsdb", "create-blocks-from", "openmetrics"], more].concat());
+    // Its flags know weeks, and a label may be given with a colon. In blocks of two hours it would be two.
+    let made = run(&["--max-block-duration=1w", "--label=env:prod", &input, out.to_str().unwrap()]);
+    assert_eq!((made.code, made.out.lines().count()), (0, 2), "{}{}", made.out, made.err);
+    let dumped = promtool(&["tsdb", "dump", out.to_str().unwrap(), "--max-time=1700000000000"]);
+    assert_eq!((dumped.code, dumped.out.as_str()), (0, "{__name__=\"x\", env=\"prod\"} 1 1700000000000\n"));
+    let check = |words: &[&str], want: &str| {
+        let ran = promtool(words);
+        assert_eq!((ran.code, ran.out.as_str(), ran.err.as_str()), (1, "", want), "{words:?}");
+    };
+    let made =
+        |more: &[&str], want: &str| check(&[&["tsdb", "create-blocks-from", "openmetrics"], more].concat(), want);
+    made(&["--label=a", &input], "promtool: error: expected KEY=VALUE got 'a', try --help\n");
+    made(&["/nowhere"], "stat /nowhere: no such file or directory\n");
+    made(&[&input, &file], &format!("create output dir: mkdir {file}: not a directory\n"));
+    made(&[&input, &format!("{file}/data")], &format!("create output dir: mkdir {file}: not a directory\n"));
+    let bad = "promtool: error: strconv.ParseInt: parsing \"1h\": invalid syntax, try --help\n";
+    check(&["tsdb", "dump", "--min-time=1h", out.to_str().unwrap()], bad);
+    let nothing = promtool(&["tsdb", "dump", "--match={}", out.to_str().unwrap()]);
+    assert_eq!((nothing.code, nothing.out.as_str(), nothing.err.as_str()), (0, "", ""));
 }
 
 #[test]

@@ -68,10 +68,12 @@ pub enum FlagKind {
     Text,
     /// A whole number, also in scientific notation (`5e7`).
     Int,
+    /// A whole number of 64 bits; nothing else is taken for one.
+    Int64,
     Float,
     /// Prometheus' duration: `1d12h`, `5m`, `0`.
     Duration,
-    /// Go's duration: `2ms`, `1.5h`.
+    /// Go's duration, with days and weeks: `2ms`, `1.5h`, `1d`.
     GoDuration,
     /// A number of bytes with a unit, powers of two.
     Bytes,

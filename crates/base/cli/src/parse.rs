@@ -98,7 +98,10 @@ impl Matches {
 
     /// Returns a whole number; 0 when unset. Fractions are cut, as upstream does.
     pub fn int(&self, name: &str) -> i64 {
-        self.float(name) as i64
+        match self.def(name).kind {
+            FlagKind::Int64 => self.last(name).and_then(|text| value::whole(text).ok()).unwrap_or(0),
+            _ => self.float(name) as i64,
+        }
     }
 
     /// Returns a number; 0 when unset.
