@@ -115,7 +115,8 @@ impl Beside {
         for (listener, router) in self.listeners {
             let guard = from_fn_with_state(self.hosts.clone(), own_pages_only);
             let router = router.layer(axum::middleware::from_fn(compress)).layer(guard);
-            let limits = ServeOptions { max_connections: 64, read_timeout: Duration::from_secs(300), web: None };
+            let limits =
+                ServeOptions { max_connections: 64, read_timeout: Duration::from_secs(300), web: None, accepted: None };
             serving.spawn(serve(vec![listener], router, limits, stop.clone()));
         }
         let done = main.await;

@@ -12,6 +12,7 @@ use firesteel_cli::version;
 use firesteel_client::Registry;
 use firesteel_config::{Config, Diagnostic};
 use firesteel_go_compat::Instant;
+use firesteel_net::Accepted;
 use firesteel_net::server::{HttpMetrics, Listener, ServeOptions, WebConfigFile, serve};
 use firesteel_notifier::Notifier;
 use firesteel_promql::Engine;
@@ -212,6 +213,7 @@ impl App {
             max_connections: self.options.max_connections,
             read_timeout: self.options.read_timeout,
             web: self.web.clone(),
+            accepted: Some(Accepted::new(&self.registry)),
         };
         for listener in &self.listeners {
             info!(component = "web", address = %listener.address(), "Listening on");

@@ -35,6 +35,7 @@ mod running_queries;
 mod scraped_histograms;
 mod scripted_alerts;
 mod seed_examples;
+mod self_metrics;
 mod series_limit;
 mod start_times;
 mod status;

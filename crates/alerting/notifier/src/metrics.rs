@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Weak};
 
 use firesteel_client::{Counter, Family, Gauge, Histogram, Registry, Summary};
+use firesteel_net::{Dialer, Dialers};
 use parking_lot::Mutex;
 
 const LABEL: &[&str] = &["alertmanager"];
@@ -14,6 +15,7 @@ pub(crate) struct Metrics(Arc<Families>);
 
 #[derive(Debug)]
 struct Families {
+    dialers: Dialers,
     latency_summary: Family<Summary>,
     latency_histogram: Family<Histogram>,
     errors: Family<Counter>,
@@ -42,6 +44,7 @@ impl Metrics {
             .set(capacity as f64);
         let name = |what: &str| format!("prometheus_notifications_{what}");
         Self(Arc::new(Families {
+            dialers: Dialers::new(r),
             latency_summary: r.summary_vec(
                 &name("latency_seconds"),
                 "Latency quantiles for sending alert notifications.",
@@ -64,6 +67,11 @@ impl Metrics {
             queue_length: r.gauge_vec(&name("queue_length"), "The number of alert notifications in the queue.", LABEL),
             peers: Mutex::default(),
         }))
+    }
+
+    /// Returns the counters of connections of all sets.
+    pub(crate) fn dialer(&self) -> Dialer {
+        self.0.dialers.named("alertmanager")
     }
 
     /// Returns the instruments of the Alertmanager at `url`.

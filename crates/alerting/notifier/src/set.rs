@@ -46,7 +46,8 @@ impl PeerSet {
         tasks: &TaskTracker,
     ) -> Result<Self, NotifierError> {
         let signing = config.sigv4.as_ref().map(Signing::of_config).transpose().map_err(NotifierError::Client)?;
-        let client = ClientOptions { user_agent: options.user_agent.clone(), signing, ..ClientOptions::default() };
+        let (user_agent, dialer) = (options.user_agent.clone(), Some(metrics.dialer()));
+        let client = ClientOptions { user_agent, signing, dialer, ..ClientOptions::default() };
         let client = HttpClient::new(&config.http, client).map_err(NotifierError::Client)?;
         let rules = |configs| RelabelRules::new(configs, scheme).map_err(NotifierError::Regex);
         Ok(Self {

@@ -230,6 +230,9 @@ impl AlertingRule {
             .chain(&self.annotation_templates)
             .any(|(_, text)| matches!(text, Text::Template(_)));
         let mut builder = LabelsBuilder::new();
+        // upstream: texts without a template are expanded as well.
+        let texts = self.label_templates.len() + self.annotation_templates.len();
+        cx.metrics.expansions.inc_by((samples.len() * texts) as u64);
         for sample in samples {
             let data = needs_data.then(|| {
                 let value = template_value(sample);
@@ -240,6 +243,7 @@ impl AlertingRule {
                 (Text::Template(template), Some(data)) => {
                     let (text, error) = template.expand_or_error(data, &expander);
                     if let Some(err) = error {
+                        cx.metrics.expansions_failed.inc();
                         warn!(
                             component = "rule manager",
                             alert = self.core.name(),

@@ -23,6 +23,8 @@ pub(crate) struct RuleMetrics {
     rules: Family<Gauge>,
     samples: Family<Gauge>,
     nothing: Family<Gauge>,
+    pub(crate) expansions: Counter,
+    pub(crate) expansions_failed: Counter,
 }
 
 /// A duration in both shapes.
@@ -95,6 +97,12 @@ impl RuleMetrics {
             samples: gauge(
                 "group_last_evaluation_samples",
                 "The number of samples returned during the last rule group evaluation.",
+            ),
+            expansions: registry
+                .counter("prometheus_template_text_expansions_total", "The total number of template text expansions."),
+            expansions_failed: registry.counter(
+                "prometheus_template_text_expansion_failures_total",
+                "The total number of template text expansion failures.",
             ),
             nothing: registry.gauge_vec(
                 "firesteel_rule_matches_nothing",

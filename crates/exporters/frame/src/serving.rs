@@ -87,7 +87,12 @@ impl Serving {
     ) -> Result<(), ServeError> {
         let router = router.layer(axum::middleware::from_fn(compress));
         let stop = CancellationToken::new();
-        let limits = ServeOptions { max_connections: MAX_CONNECTIONS, read_timeout: READ_TIMEOUT, web: self.web };
+        let limits = ServeOptions {
+            max_connections: MAX_CONNECTIONS,
+            read_timeout: READ_TIMEOUT,
+            web: self.web,
+            accepted: None,
+        };
         let mut serving = tokio::spawn(serve(self.listeners, router, limits, stop.clone()));
         let mut term = signal(SignalKind::terminate())?;
         let mut interrupt = signal(SignalKind::interrupt())?;

@@ -3,6 +3,8 @@
 use std::future::Future;
 use std::pin::Pin;
 
+use firesteel_net::client::ClientOptions;
+
 use crate::error::DiscoveryError;
 use crate::group::TargetGroup;
 use crate::metrics::SdMetrics;
@@ -46,6 +48,14 @@ pub struct BuildContext {
     pub environment: firesteel_net::Environment,
     /// What a pod is given to reach the cluster it runs in.
     pub service_account: std::path::PathBuf,
+}
+
+impl BuildContext {
+    /// Returns options of a client whose connections are counted under upstream's name for it.
+    pub(crate) fn client_options(&self, dialer: &str) -> ClientOptions {
+        let dialer = Some(self.metrics.dialers.named(dialer));
+        ClientOptions { user_agent: self.user_agent.clone(), dialer, ..ClientOptions::default() }
+    }
 }
 
 /// A provider's mouth.

@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use firesteel_config::sd::EurekaSd;
-use firesteel_net::client::ClientOptions;
 use firesteel_net::xml::{Element, parse};
 use url::Url;
 
@@ -22,7 +21,7 @@ impl Kind for EurekaSd {
     const NAME: &'static str = "eureka";
 
     fn discoverer(&self, context: &BuildContext) -> Result<BoxedDiscoverer, DiscoveryError> {
-        let options = ClientOptions { user_agent: context.user_agent.clone(), ..ClientOptions::default() };
+        let options = context.client_options("eureka_sd");
         let text = format!("{}/apps", self.server);
         let url = Url::parse(&text).map_err(|e| DiscoveryError::Other(format!("parse {text:?}: {e}")))?;
         let eureka = Eureka { fetcher: Fetcher::new(&self.http, options, TIMEOUT)?, url };

@@ -3,7 +3,6 @@
 use firesteel_client::Counter;
 use firesteel_config::sd::HttpSd;
 use firesteel_go_compat::quote;
-use firesteel_net::client::ClientOptions;
 use http::header::{ACCEPT, HeaderMap, HeaderName, HeaderValue};
 use url::Url;
 
@@ -18,7 +17,7 @@ impl Kind for HttpSd {
     const NAME: &'static str = "http";
 
     fn discoverer(&self, context: &BuildContext) -> Result<BoxedDiscoverer, DiscoveryError> {
-        let options = ClientOptions { user_agent: context.user_agent.clone(), ..ClientOptions::default() };
+        let options = context.client_options("http");
         let interval = self.refresh_interval;
         let mut headers = HeaderMap::new();
         headers.insert(ACCEPT, HeaderValue::from_static("application/json"));

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use firesteel_client::{Counter, Family, Gauge, Histogram, Registry, Summary};
+use firesteel_net::Dialers;
 
 use crate::consul::ConsulMetrics;
 
@@ -80,6 +81,7 @@ impl ManagerMetrics {
 /// Instruments of the kinds; managers share them.
 #[derive(Clone, Debug)]
 pub struct SdMetrics {
+    pub(crate) dialers: Dialers,
     refresh_failures: Family<Counter>,
     refresh_duration: Family<Summary>,
     refresh_duration_histogram: Family<Histogram>,
@@ -99,6 +101,7 @@ impl SdMetrics {
     /// Makes the instruments, or finds those made before.
     pub fn new(r: &Registry) -> Self {
         Self {
+            dialers: Dialers::new(r),
             refresh_failures: r.counter_vec(
                 "prometheus_sd_refresh_failures_total",
                 "Number of refresh failures for the given SD mechanism.",

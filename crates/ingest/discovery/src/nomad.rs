@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use firesteel_client::Counter;
 use firesteel_config::sd::NomadSd;
-use firesteel_net::client::ClientOptions;
 use serde::Deserialize;
 use url::Url;
 
@@ -22,7 +21,7 @@ impl Kind for NomadSd {
     const NAME: &'static str = "nomad";
 
     fn discoverer(&self, context: &BuildContext) -> Result<BoxedDiscoverer, DiscoveryError> {
-        let options = ClientOptions { user_agent: context.user_agent.clone(), ..ClientOptions::default() };
+        let options = context.client_options("nomad_sd");
         let base = Url::parse(&self.server)
             .map_err(|e| DiscoveryError::Other(format!("invalid address '{}': {e}", self.server)))?;
         let nomad = Nomad {

@@ -3,12 +3,14 @@
 use std::time::Duration;
 
 use firesteel_client::{Counter, Family, Gauge, Histogram, Registry, Summary};
+use firesteel_net::Dialers;
 
 const BUCKETS: [f64; 4] = [0.01, 0.1, 1.0, 10.0];
 
 /// Instruments of all pools. Names and texts are upstream's (`scrape/metrics.go`).
 #[derive(Clone, Debug)]
 pub(crate) struct ScrapeMetrics {
+    pub(crate) dialers: Dialers,
     pub(crate) pools: Counter,
     pub(crate) pools_failed: Counter,
     pub(crate) reload_length: Family<Summary>,
@@ -44,6 +46,7 @@ impl ScrapeMetrics {
             "How many times a scrape cache was flushed due to getting big while scrapes are failing.",
         );
         Self {
+            dialers: Dialers::new(r),
             pools: r.counter("prometheus_target_scrape_pools_total", "Total number of scrape pool creation attempts."),
             pools_failed: r.counter(
                 "prometheus_target_scrape_pools_failed_total",
@@ -166,6 +169,8 @@ impl ScrapeMetrics {
         self.sync_length.with(&[job]).observe_duration(took);
         self.sync_length_histogram.with(&[job]).observe_duration(took);
         self.pool_syncs.with(&[job]).inc();
+        // It shows from the first time on, whether any failed or not.
+        self.sync_failed.with(&[job]);
     }
 
     /// Takes a pool's own series away.

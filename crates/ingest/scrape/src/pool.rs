@@ -9,6 +9,7 @@ use firesteel_config::{RelabelRules, ScrapeConfig, ScrapeProtocol, ValidationSch
 use firesteel_discovery::{SetTargets, SetWatch, TargetGroup};
 use firesteel_expfmt::MediaType;
 use firesteel_model::Labels;
+use firesteel_net::Dialers;
 use firesteel_net::client::{ClientOptions, HttpClient};
 use parking_lot::Mutex;
 use tokio::sync::{mpsc, oneshot};
@@ -55,7 +56,8 @@ impl PoolHandle {
         failure_log: FailureLogSlot,
     ) -> Result<Self, ScrapeError> {
         shared.metrics.pools.inc();
-        let prepared = Prepared::new(&config).inspect_err(|_| shared.metrics.pools_failed.inc())?;
+        let metrics = &shared.metrics;
+        let prepared = Prepared::new(&config, &metrics.dialers).inspect_err(|_| metrics.pools_failed.inc())?;
         let (commands, requests) = mpsc::channel(4);
         let view = Arc::<Mutex<PoolView>>::default();
         let pool = Pool {
@@ -114,21 +116,22 @@ struct Prepared {
 }
 
 impl Prepared {
-    fn new(config: &ScrapeConfig) -> Result<Self, ScrapeError> {
+    fn new(config: &ScrapeConfig, dialers: &Dialers) -> Result<Self, ScrapeError> {
         let regex = |error| ScrapeError::Regex { job: config.job_name.clone(), error };
         let scheme = config.metric_name_validation_scheme;
         Ok(Self {
-            client: Arc::new(client(config, None)?),
+            client: Arc::new(client(config, None, dialers)?),
             relabel: RelabelRules::new(&config.relabel_configs, scheme).map_err(regex)?,
             metric_relabel: RelabelRules::new(&config.metric_relabel_configs, scheme).map_err(regex)?,
         })
     }
 }
 
-fn client(config: &ScrapeConfig, unix_socket: Option<&str>) -> Result<HttpClient, ScrapeError> {
+fn client(config: &ScrapeConfig, unix_socket: Option<&str>, dialers: &Dialers) -> Result<HttpClient, ScrapeError> {
     let options = ClientOptions {
         user_agent: concat!("Prometheus/", "3.14.0").to_owned(),
         unix_socket: unix_socket.map(Into::into),
+        dialer: Some(dialers.named(&config.job_name)),
         ..ClientOptions::default()
     };
     HttpClient::new(&config.http, options).map_err(|error| ScrapeError::Client { job: config.job_name.clone(), error })
@@ -209,7 +212,8 @@ impl Pool {
     async fn reload(&mut self, config: Arc<ScrapeConfig>, found: &SetTargets) -> Result<(), ScrapeError> {
         let start = Instant::now();
         self.shared.metrics.pool_reloads.inc();
-        self.prepared = Prepared::new(&config).inspect_err(|_| self.shared.metrics.pool_reloads_failed.inc())?;
+        let metrics = &self.shared.metrics;
+        self.prepared = Prepared::new(&config, &metrics.dialers).inspect_err(|_| metrics.pool_reloads_failed.inc())?;
         let old = std::mem::replace(&mut self.config, config);
         self.unix_clients.clear();
         self.take(found, true);
@@ -357,7 +361,9 @@ impl Pool {
             return Arc::clone(known);
         }
         // The same settings have just made the pool's own client.
-        let made = client(&self.config, Some(path)).map_or_else(|_| Arc::clone(&self.prepared.client), Arc::new);
+        let dialers = &self.shared.metrics.dialers;
+        let made =
+            client(&self.config, Some(path), dialers).map_or_else(|_| Arc::clone(&self.prepared.client), Arc::new);
         self.unix_clients.insert(path.to_owned(), Arc::clone(&made));
         made
     }

@@ -4,6 +4,7 @@
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
 
+use firesteel_base::{Clock as _, SystemClock};
 use firesteel_client::{Collect, Registry};
 use firesteel_model::{Labels, Metric, MetricFamily, MetricType, MetricValue, Summary};
 use firesteel_tsdb_head::Head;
@@ -12,22 +13,30 @@ use firesteel_tsdb_wal::{Compression, Wal};
 use crate::disk;
 
 /// Both logs of a head.
-struct Logs(Weak<Head>);
+struct Logs {
+    head: Weak<Head>,
+    began_ms: i64,
+}
 
 /// Registers everything. A database that is gone shows nothing.
 pub(crate) fn register(registry: &Registry, head: &Weak<Head>) {
-    registry.register(Arc::new(Logs(Weak::clone(head))));
+    registry.register(Arc::new(Logs { head: Weak::clone(head), began_ms: SystemClock.now().0 }));
 }
 
 impl Collect for Logs {
     fn collect(&self, out: &mut Vec<MetricFamily>) {
-        let Some(head) = self.0.upgrade() else { return };
+        let Some(head) = self.head.upgrade() else { return };
+        let from = out.len();
         if let Some(wal) = head.log.wal() {
             of_log("prometheus_tsdb_wal_", wal, out);
             of_checkpoints(&head, wal, out);
         }
         if let Some(wbl) = head.late_log().wal() {
             of_log("prometheus_tsdb_out_of_order_wbl_", wbl, out);
+        }
+        for family in out.iter_mut().skip(from) {
+            let began_ms = (family.metric_type != MetricType::Gauge).then_some(self.began_ms);
+            family.metrics.iter_mut().for_each(|metric| metric.created_ms = began_ms);
         }
     }
 }

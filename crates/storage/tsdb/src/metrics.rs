@@ -90,7 +90,7 @@ pub(super) fn register(registry: &Registry, head: &Arc<Head>, clean_start: Optio
         ("metadata", replay.unknown_metadata_refs),
         ("tombstones", replay.unknown_tombstone_refs),
     ] {
-        if n > 0 || kind == "samples" {
+        if n > 0 {
             unknown.with(&[kind]).inc_by(n);
         }
     }

@@ -181,6 +181,9 @@ fn alerts_write_their_states_and_tell_with_their_templates() {
     assert_eq!(first.annotations.to_string(), r#"{plain="text", summary="1 in x of http://here: 2"}"#);
     assert_eq!(&*first.generator_url, "http://here/graph?g0.expr=m+%3E+1&g0.tab=1");
     assert_eq!(group.rules()[0].alerting().expect("an alert").state(), AlertState::Inactive);
+    // Four texts in each of the four evaluations that yielded something.
+    assert_eq!(world.metric("prometheus_template_text_expansions_total"), 16.0);
+    assert_eq!(world.metric("prometheus_template_text_expansion_failures_total"), 0.0);
 }
 
 #[test]

@@ -35,9 +35,13 @@ pub(super) struct Failed {
 }
 
 impl Api {
-    pub(super) fn new(config: &Ec2Sd, account: Arc<AwsAccount>, user_agent: String) -> Result<Self, DiscoveryError> {
+    pub(super) fn new(
+        config: &Ec2Sd,
+        account: Arc<AwsAccount>,
+        options: ClientOptions,
+    ) -> Result<Self, DiscoveryError> {
         let signing = Some(Signing { account: Arc::clone(&account), service: "ec2".to_owned() });
-        let options = ClientOptions { user_agent, signing, ..ClientOptions::default() };
+        let options = ClientOptions { signing, ..options };
         let mut headers = HeaderMap::new();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded"));
         let fetcher = Fetcher::new(&config.http, options, TIMEOUT)?.with_headers(headers);

@@ -34,7 +34,7 @@ impl Kind for Ec2Sd {
             environment: context.environment.clone(),
         })?;
         let account = Arc::new(account);
-        let api = Api::new(self, Arc::clone(&account), context.user_agent.clone())?;
+        let api = Api::new(self, Arc::clone(&account), context.client_options("ec2_sd"))?;
         let ec2 = Ec2 { config: self.clone(), account, api, region: None, zones: None };
         Ok(refreshing(ec2, Self::NAME, self.refresh_interval, context))
     }

@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use firesteel_client::Summary;
 use firesteel_config::sd::ConsulSd;
+use firesteel_net::Dialer;
 use firesteel_net::client::ClientOptions;
 use http::header::{HeaderMap, HeaderName, HeaderValue};
 use serde::Deserialize;
@@ -42,9 +43,9 @@ impl Index {
 }
 
 impl Agent {
-    pub(super) fn new(config: &ConsulSd, metrics: ConsulMetrics) -> Result<Self, DiscoveryError> {
+    pub(super) fn new(config: &ConsulSd, metrics: ConsulMetrics, dialer: Dialer) -> Result<Self, DiscoveryError> {
         let wrong = |why: String| DiscoveryError::Other(format!("consul server {}: {why}", config.server));
-        let mut options = ClientOptions::default();
+        let mut options = ClientOptions { dialer: Some(dialer), ..ClientOptions::default() };
         let url = match config.server.split_once("://") {
             Some(("unix", path)) => {
                 options.unix_socket = Some(path.into());

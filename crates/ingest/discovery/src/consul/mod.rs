@@ -31,7 +31,7 @@ impl Kind for ConsulSd {
 
     fn discoverer(&self, context: &BuildContext) -> Result<BoxedDiscoverer, DiscoveryError> {
         let metrics = ConsulMetrics::of(context);
-        let agent = Agent::new(self, metrics)?;
+        let agent = Agent::new(self, metrics, context.metrics.dialers.named("consul_sd"))?;
         Ok(boxed(Consul { config: self.clone(), agent: Arc::new(agent) }))
     }
 }

@@ -23,7 +23,7 @@ impl Kind for DockerSd {
     const NAME: &'static str = "docker";
 
     fn discoverer(&self, context: &BuildContext) -> Result<BoxedDiscoverer, DiscoveryError> {
-        let daemon = Daemon::new(&self.host, &self.http, self.refresh_interval, context)?;
+        let daemon = Daemon::new(&self.host, &self.http, self.refresh_interval, context, "docker_sd")?;
         let filters = filters_json(&self.filters);
         Ok(refreshing(Containers { daemon, filters, config: self.clone() }, Self::NAME, self.refresh_interval, context))
     }

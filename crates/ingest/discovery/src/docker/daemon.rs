@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use firesteel_config::HttpClientConfig;
 use firesteel_config::sd::DockerFilter;
-use firesteel_net::client::ClientOptions;
 use http::StatusCode;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -28,18 +27,19 @@ pub(super) struct Daemon {
 
 impl Daemon {
     /// Prepares requests to `host`; errors when it is no address of a daemon or the client cannot be built. The HTTP
-    /// settings hold for `http` and `https` alone, as upstream has it.
+    /// settings hold for `http` and `https` alone, as upstream has it. Connections are counted under the name `dialer`.
     pub(super) fn new(
         host: &str,
         http: &HttpClientConfig,
         timeout: Duration,
         context: &BuildContext,
+        dialer: &str,
     ) -> Result<Self, DiscoveryError> {
         let wrong = |why: &str| DiscoveryError::Other(format!("error setting up docker client: {why}"));
         let (scheme, rest) = host
             .split_once("://")
             .ok_or_else(|| wrong(&format!("unable to parse docker host {}", firesteel_go_compat::quote(host))))?;
-        let mut options = ClientOptions { user_agent: context.user_agent.clone(), ..ClientOptions::default() };
+        let mut options = context.client_options(dialer);
         let plain = HttpClientConfig::default();
         let (url, http) = match scheme {
             "unix" => {

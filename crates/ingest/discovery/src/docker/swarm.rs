@@ -15,7 +15,7 @@ impl Kind for DockerSwarmSd {
     const NAME: &'static str = "dockerswarm";
 
     fn discoverer(&self, context: &BuildContext) -> Result<BoxedDiscoverer, DiscoveryError> {
-        let daemon = Daemon::new(&self.host, &self.http, self.refresh_interval, context)?;
+        let daemon = Daemon::new(&self.host, &self.http, self.refresh_interval, context, "dockerswarm_sd")?;
         let swarm = Swarm { daemon, filters: filters_json(&self.filters), role: self.role.clone(), port: self.port };
         Ok(refreshing(swarm, Self::NAME, self.refresh_interval, context))
     }

@@ -7,7 +7,6 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use bytes::Bytes;
 use firesteel_config::sd::EtcdSd;
-use firesteel_net::client::ClientOptions;
 use http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue};
 use http::{Method, StatusCode};
 use http_body_util::BodyExt as _;
@@ -83,7 +82,7 @@ impl Gateway {
     pub(super) fn new(config: &EtcdSd, context: &BuildContext) -> Result<Self, DiscoveryError> {
         let parse =
             |text: &String| Url::parse(text).map_err(|e| DiscoveryError::Other(format!("etcd endpoint {text}: {e}")));
-        let options = ClientOptions { user_agent: context.user_agent.clone(), ..ClientOptions::default() };
+        let options = context.client_options("etcd_sd");
         let mut headers = HeaderMap::new();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         Ok(Self {

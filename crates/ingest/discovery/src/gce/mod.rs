@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use firesteel_config::HttpClientConfig;
 use firesteel_config::sd::GceSd;
-use firesteel_net::client::ClientOptions;
 use http::StatusCode;
 use http::header::{AUTHORIZATION, HeaderMap};
 use serde::Deserialize;
@@ -36,7 +35,7 @@ impl Kind for GceSd {
             |why: String| DiscoveryError::Other(format!("error setting up communication with GCE service: {why}"));
         let mut http = HttpClientConfig::default();
         http.proxy.proxy_from_environment = true;
-        let options = ClientOptions { user_agent: context.user_agent.clone(), ..ClientOptions::default() };
+        let options = context.client_options("default");
         let given = context.environment.get(API_OVERRIDE);
         let base = Url::parse(if given.is_empty() { API } else { given }).map_err(|e| failed(e.to_string()))?;
         let gce = Gce {

@@ -97,7 +97,7 @@ pub(crate) fn file(path: &Path) -> FilePath {
 pub(crate) struct Access {
     base: Url,
     way: Way,
-    user_agent: String,
+    options: ClientOptions,
     /// The client in use, and when the credentials in it end.
     fetcher: Mutex<Option<Arc<Fetcher>>>,
 }
@@ -110,7 +110,7 @@ impl Access {
         if !base.path().ends_with('/') {
             base.set_path(&format!("{}/", base.path()));
         }
-        let access = Self { base, way, user_agent: context.user_agent.clone(), fetcher: Mutex::new(None) };
+        let access = Self { base, way, options: context.client_options("kubernetes_sd"), fetcher: Mutex::new(None) };
         if access.way.exec.is_none() {
             *access.fetcher.try_lock().map_err(|_| DiscoveryError::Deadline)? =
                 Some(Arc::new(access.client(&access.way.http)?));
@@ -119,9 +119,8 @@ impl Access {
     }
 
     fn client(&self, http: &HttpClientConfig) -> Result<Fetcher, DiscoveryError> {
-        let options = ClientOptions { user_agent: self.user_agent.clone(), ..ClientOptions::default() };
         let headers = HeaderMap::from_iter([(header::ACCEPT, HeaderValue::from_static("application/json"))]);
-        Ok(Fetcher::new(http, options, TIMEOUT)?.with_headers(headers))
+        Ok(Fetcher::new(http, self.options.clone(), TIMEOUT)?.with_headers(headers))
     }
 
     /// Returns the URL of a path below the server's.

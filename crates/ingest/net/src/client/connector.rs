@@ -18,6 +18,8 @@ use tokio_rustls::TlsConnector;
 use tower::Service;
 use url::Url;
 
+use crate::conntrack::{Dialer, Open};
+
 use super::error::RequestFault;
 use super::proxy::Proxies;
 use super::tls::Tls;
@@ -32,6 +34,7 @@ pub(crate) struct Route {
     pub(crate) proxies: Proxies,
     /// All connections go to this socket, whatever the URL says.
     pub(crate) unix_socket: Option<PathBuf>,
+    pub(crate) dialer: Option<Dialer>,
 }
 
 trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
@@ -43,6 +46,7 @@ pub(crate) struct Conn {
     http2: bool,
     /// Requests name the whole URL.
     through_proxy: bool,
+    _open: Option<Open>,
 }
 
 impl Service<Uri> for Connector {
@@ -66,23 +70,27 @@ impl Route {
         let host = uri.host().unwrap_or_default();
         let port = uri.port_u16().unwrap_or(if is_tls { 443 } else { 80 });
         if let Some(path) = &self.unix_socket {
-            let dialled = UnixStream::connect(path).await;
             let address = path.display().to_string();
-            let stream = dialled.map_err(|source| RequestFault::Dial { network: "unix", address, source })?;
-            return self.finish(Box::new(stream), host, is_tls, false).await;
+            let dialling = async {
+                let fault = |source| RequestFault::Dial { network: "unix", address, source };
+                UnixStream::connect(path).await.map_err(fault)
+            };
+            let (stream, open) = counted(self.dialer.as_ref(), dialling).await?;
+            return self.finish(Box::new(stream), open, host, is_tls, false).await;
         }
         match self.proxies.for_uri(uri) {
             None => {
-                let stream = dial(host, port).await?;
-                self.finish(Box::new(stream), host, is_tls, false).await
+                let (stream, open) = dial(host, port, self.dialer.as_ref()).await?;
+                self.finish(Box::new(stream), open, host, is_tls, false).await
             }
             Some(proxy) => {
                 let proxy_port = proxy.port_or_known_default().unwrap_or(80);
-                let mut stream = dial(proxy.host_str().unwrap_or_default(), proxy_port).await?;
+                let proxy_host = proxy.host_str().unwrap_or_default();
+                let (mut stream, open) = dial(proxy_host, proxy_port, self.dialer.as_ref()).await?;
                 if is_tls {
                     self.tunnel(&mut stream, proxy, host, port).await?;
                 }
-                self.finish(Box::new(stream), host, is_tls, !is_tls).await
+                self.finish(Box::new(stream), open, host, is_tls, !is_tls).await
             }
         }
     }
@@ -90,18 +98,19 @@ impl Route {
     async fn finish(
         &self,
         stream: Box<dyn Stream>,
+        open: Option<Open>,
         host: &str,
         is_tls: bool,
         through_proxy: bool,
     ) -> Result<Conn, RequestFault> {
         if !is_tls {
-            return Ok(Conn { io: TokioIo::new(stream), http2: false, through_proxy });
+            return Ok(Conn { io: TokioIo::new(stream), http2: false, through_proxy, _open: open });
         }
         let config = self.tls.client_config()?;
         let name = self.tls.server_name(host)?;
         let stream = TlsConnector::from(config).connect(name, stream).await.map_err(|e| tls_fault(&e))?;
         let http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
-        Ok(Conn { io: TokioIo::new(Box::new(stream)), http2, through_proxy })
+        Ok(Conn { io: TokioIo::new(Box::new(stream)), http2, through_proxy, _open: open })
     }
 
     /// Asks the proxy for a connection to the destination.
@@ -145,8 +154,27 @@ pub(crate) fn url_credentials(url: &Url) -> Option<String> {
         .then(|| format!("Basic {}", base64::engine::general_purpose::STANDARD.encode(format!("{user}:{password}"))))
 }
 
-/// Connects to the first address that answers; the error is that of the first, as Go reports it.
-pub(super) async fn dial(host: &str, port: u16) -> Result<TcpStream, RequestFault> {
+/// Connects to the first address that answers, and counts it.
+pub(super) async fn dial(
+    host: &str,
+    port: u16,
+    dialer: Option<&Dialer>,
+) -> Result<(TcpStream, Option<Open>), RequestFault> {
+    counted(dialer, dial_uncounted(host, port)).await
+}
+
+async fn counted<T>(
+    dialer: Option<&Dialer>,
+    dialling: impl Future<Output = Result<T, RequestFault>>,
+) -> Result<(T, Option<Open>), RequestFault> {
+    match dialer {
+        Some(dialer) => dialer.dial(dialling).await.map(|(stream, open)| (stream, Some(open))),
+        None => dialling.await.map(|stream| (stream, None)),
+    }
+}
+
+/// The error is that of the first address, as Go reports it.
+async fn dial_uncounted(host: &str, port: u16) -> Result<TcpStream, RequestFault> {
     let name = host.trim_matches(['[', ']']);
     let found = tokio::net::lookup_host((name, port)).await;
     let addresses: Vec<_> = found.map_err(|_| RequestFault::Lookup { host: name.to_owned() })?.collect();

@@ -11,6 +11,8 @@ use std::time::{Duration, Instant};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
+use crate::conntrack::{Dialer, Open};
+
 use super::answer_head::{AnswerHead, Framing, HEAD_BYTES_MAX};
 use super::chunked::Chunked;
 use super::connector::dial;
@@ -28,6 +30,7 @@ const GROW_BYTES_MAX: usize = 1 << 20;
 pub(super) struct PlainGet {
     host: String,
     port: u16,
+    dialer: Option<Dialer>,
     kept: Option<Kept>,
     /// Bytes of the last answer.
     expected: usize,
@@ -35,8 +38,14 @@ pub(super) struct PlainGet {
 
 #[derive(Debug)]
 struct Kept {
-    stream: TcpStream,
+    connection: Connection,
     since: Instant,
+}
+
+#[derive(Debug)]
+struct Connection {
+    stream: TcpStream,
+    _open: Option<Open>,
 }
 
 /// Why an exchange broke off.
@@ -49,37 +58,39 @@ pub(super) enum Broken {
 }
 
 impl PlainGet {
-    pub(super) fn new(host: String, port: u16) -> Self {
-        Self { host, port, kept: None, expected: FIRST_READ_BYTES }
+    pub(super) fn new(host: String, port: u16, dialer: Option<Dialer>) -> Self {
+        Self { host, port, dialer, kept: None, expected: FIRST_READ_BYTES }
     }
 
     /// Sends `request` and reads the answer. Cancelling it closes the connection.
     pub(super) async fn exchange(&mut self, request: &[u8], limit: u64, answer: &mut Answer) -> Result<(), Broken> {
         let kept = self.kept.take().filter(|kept| kept.since.elapsed() < IDLE_MAX);
         let mut outcome = match kept {
-            Some(kept) => self.over(kept.stream, request, limit, answer).await,
+            Some(kept) => self.over(kept.connection, request, limit, answer).await,
             None => Err(Broken::Unanswered(RequestFault::Eof)),
         };
         // Go asks again over a new connection when a kept one turns out to be closed.
         if let Err(Broken::Unanswered(_)) = outcome {
-            let stream = dial(&self.host, self.port).await.map_err(Broken::Request)?;
+            let dialled = dial(&self.host, self.port, self.dialer.as_ref()).await;
+            let (stream, open) = dialled.map_err(Broken::Request)?;
             answer.clear();
-            outcome = self.over(stream, request, limit, answer).await;
+            outcome = self.over(Connection { stream, _open: open }, request, limit, answer).await;
         }
         outcome
     }
 
     async fn over(
         &mut self,
-        mut stream: TcpStream,
+        mut connection: Connection,
         request: &[u8],
         limit: u64,
         answer: &mut Answer,
     ) -> Result<(), Broken> {
         let unanswered = |e: io::Error| Broken::Unanswered(RequestFault::Other(go_io(&e)));
+        let stream = &mut connection.stream;
         stream.write_all(request).await.map_err(unanswered)?;
         answer.bytes.reserve(self.expected);
-        let head = read_head(&mut stream, answer).await?;
+        let head = read_head(stream, answer).await?;
         answer.has_head = true;
         answer.status = head.status;
         answer.is_gzip = head.is_gzip;
@@ -88,17 +99,17 @@ impl PlainGet {
         let wanted = head.status == 200;
         let whole = match head.framing {
             Framing::Length(n) if n >= limit && wanted => return Err(Broken::Limit),
-            Framing::Length(n) if wanted || n <= GROW_BYTES_MAX as u64 => read_length(&mut stream, n, answer).await?,
-            Framing::Chunked if wanted => read_chunks(&mut stream, limit, answer).await?,
+            Framing::Length(n) if wanted || n <= GROW_BYTES_MAX as u64 => read_length(stream, n, answer).await?,
+            Framing::Chunked if wanted => read_chunks(stream, limit, answer).await?,
             Framing::UntilClose if wanted => {
-                read_to_end(&mut stream, limit, answer).await?;
+                read_to_end(stream, limit, answer).await?;
                 false
             }
             _ => false,
         };
         self.expected = answer.bytes.len() + answer.bytes.len() / 16 + 1024;
         if whole && head.keep_alive {
-            self.kept = Some(Kept { stream, since: Instant::now() });
+            self.kept = Some(Kept { connection, since: Instant::now() });
         }
         Ok(())
     }

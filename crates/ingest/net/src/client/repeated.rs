@@ -79,7 +79,7 @@ impl RepeatedGet {
         if let Ok(url) = &get.url
             && let Some((host, port)) = get.client.plain_destination(url)
         {
-            get.plain = Some(PlainGet::new(host, port));
+            get.plain = Some(PlainGet::new(host, port, get.client.dialer()));
             if get.client.is_unchanging() {
                 get.request = get.client.plain_request(url, &get.headers, None).ok().map(Into::into);
             }

@@ -6,12 +6,16 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use firesteel_client::Registry;
 use firesteel_config::HttpClientConfig;
 use firesteel_config::http::Authorization;
 use firesteel_config::{Decode as _, FilePath};
+use firesteel_model::MetricValue;
 use firesteel_testkit::{FakeTarget, TargetRequest, write_answer};
 use http::header::{ACCEPT, HeaderMap, HeaderValue};
 use tokio::time::Instant;
+
+use crate::Dialers;
 
 use super::{Answer, ClientOptions, HttpClient, RepeatedGet};
 
@@ -183,4 +187,37 @@ async fn credentials_in_files_are_read_each_time() {
         std::fs::write(&file, token).expect("write");
         assert_eq!(send(&mut get, 100).await, Ok((200, format!("Bearer {token}"))));
     }
+}
+
+#[tokio::test]
+async fn connections_are_counted_by_name() {
+    let (target, _peers) = target(|_, _, out| write_answer(out, "200 OK", &[], b"m 1\n"));
+    let registry = Registry::new();
+    let dialers = Dialers::new(&registry);
+    let counted = |name: &str, url: &str| {
+        let options = ClientOptions { dialer: Some(dialers.named(name)), ..ClientOptions::default() };
+        let client = Arc::new(HttpClient::new(&config(), options).expect("a client"));
+        RepeatedGet::new(client, url, HeaderMap::new())
+    };
+    let mut kept = counted("kept", &format!("http://{}/", target.address()));
+    for _ in 0..3 {
+        send(&mut kept, 1000).await.expect("it answers");
+    }
+    drop(kept);
+    send(&mut counted("refused", "http://127.0.0.1:1/"), 1000).await.expect_err("nobody is there");
+    let values = |what: &str| -> Vec<(String, f64)> {
+        let name = format!("net_conntrack_dialer_conn_{what}_total");
+        let families = registry.gather();
+        let family = families.iter().find(|family| family.name == name).expect("registered");
+        let of = |metric: &firesteel_model::Metric| {
+            let MetricValue::Counter { value, .. } = metric.value else { panic!("{name} is no counter") };
+            let labels: Vec<&str> = metric.labels.iter().map(|(_, value)| value).collect();
+            (labels.join(" "), value)
+        };
+        family.metrics.iter().map(of).filter(|(_, value)| *value > 0.0).collect()
+    };
+    let one = |labels: &str| (labels.to_owned(), 1.0);
+    assert_eq!(values("attempted"), [one("kept"), one("refused")]);
+    assert_eq!((values("established"), values("closed")), (vec![one("kept")], vec![one("kept")]));
+    assert_eq!(values("failed"), [one("refused refused"), one("refused unknown")]);
 }

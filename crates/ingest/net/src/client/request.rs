@@ -15,6 +15,8 @@ use hyper_util::client::legacy::Client;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use url::Url;
 
+use crate::Dialer;
+
 use super::auth::Credentials;
 use super::aws::Signing;
 use super::connector::{Connector, Route, url_credentials};
@@ -38,6 +40,8 @@ pub struct ClientOptions {
     pub unix_socket: Option<PathBuf>,
     /// Sign requests as AWS wants them.
     pub signing: Option<Signing>,
+    /// Count connections.
+    pub dialer: Option<Dialer>,
 }
 
 /// Makes requests as one `http_config` block says. Keeps connections alive between requests; share it.
@@ -65,6 +69,7 @@ impl HttpClient {
             tls: Tls::new(&config.tls_config, config.enable_http2)?,
             proxies: Proxies::new(&config.proxy)?,
             unix_socket: options.unix_socket,
+            dialer: options.dialer,
         });
         let mut builder = Client::builder(TokioExecutor::new());
         // Idle connections live as long as upstream's, so that scrapes at usual intervals reuse them.
@@ -157,6 +162,10 @@ impl HttpClient {
             return None;
         }
         Some((url.host_str()?.to_owned(), url.port_or_known_default()?))
+    }
+
+    pub(super) fn dialer(&self) -> Option<Dialer> {
+        self.route.dialer.clone()
     }
 
     /// Returns whether the same request has the same headers each time.

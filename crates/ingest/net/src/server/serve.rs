@@ -24,6 +24,8 @@ use tokio_rustls::server::TlsStream;
 use tokio_util::sync::CancellationToken;
 use tracing::error;
 
+use crate::Accepted;
+
 use super::Listener;
 use super::request_line::LegalTargets;
 use super::web_config::{WebConfigFile, guard};
@@ -40,6 +42,8 @@ pub struct ServeOptions {
     pub read_timeout: Duration,
     /// TLS, users and headers; `None` serves all in the clear.
     pub web: Option<Arc<WebConfigFile>>,
+    /// Where connections are counted.
+    pub accepted: Option<Accepted>,
 }
 
 /// Serves `router` on all listeners until `stop`; then takes no more connections, lets the requests under way finish,
@@ -98,7 +102,9 @@ impl Serving {
             // Answers are written in one go: waiting for more would only add latency.
             let _ = stream.set_nodelay(true);
             let (router, stop, options) = (self.router.clone(), self.stop.clone(), self.options.clone());
+            let open = self.options.accepted.as_ref().map(Accepted::take);
             connections.spawn(async move {
+                let _open = open;
                 connection(stream, router, options, stop).await;
                 drop(place);
             });

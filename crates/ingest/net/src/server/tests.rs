@@ -83,8 +83,12 @@ impl Running {
             .route("/", get(|version: Version| async move { format!("{version:?}") }))
             .route("/framed", get(|| async { ([("x-frame-options", "deny")], "framed") }));
         let stop = CancellationToken::new();
-        let options =
-            ServeOptions { max_connections: 16, read_timeout: Duration::from_secs(5), web: Some(Arc::new(web)) };
+        let options = ServeOptions {
+            max_connections: 16,
+            read_timeout: Duration::from_secs(5),
+            web: Some(Arc::new(web)),
+            accepted: None,
+        };
         let serving = tokio::spawn(serve(vec![listener], routes, options, stop.clone()));
         Ok(Self { dir, address, stop, serving })
     }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use firesteel_client::Registry;
-use firesteel_model::{MetricFamily, MetricValue};
+use firesteel_model::{MetricFamily, MetricValue, NativeHistogram};
 use firesteel_tsdb::{Db, DbOptions};
 use firesteel_tsdb_wal::Compression;
 
@@ -78,11 +78,14 @@ fn both_logs_and_their_upkeep_are_told() {
         assert_eq!(now(none), 0.0, "{none}");
     }
 
-    let MetricValue::Histogram(late) = &find(&before, "prometheus_tsdb_sample_ooo_delta").metrics[0].value else {
-        panic!("no histogram")
-    };
-    assert_eq!((late.count, late.sum), (150, 150.0 * 40.0));
-    assert_eq!(late.buckets[0].cumulative_count, 150);
+    let late = &find(&before, "prometheus_tsdb_sample_ooo_delta").metrics[0];
+    assert!(late.created_ms.is_some());
+    let MetricValue::RichHistogram(late) = &late.value else { panic!("no native histogram") };
+    assert_eq!((late.classic.count, late.classic.sum), (150, 150.0 * 40.0));
+    assert_eq!(late.classic.buckets[0].cumulative_count, 150);
+    // All in the bucket of 40.
+    let Some(NativeHistogram::Int(native)) = &late.native else { panic!("no native buckets") };
+    assert_eq!((native.schema, &native.positive_buckets[..]), (3, &[150][..]));
 
     db.compact().expect("compacts");
     let after = registry.gather();
