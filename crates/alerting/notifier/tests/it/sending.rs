@@ -56,6 +56,7 @@ fn metric(registry: &Registry, what: &str, am: &Alertmanager) -> Option<f64> {
     match metric.value {
         MetricValue::Counter { value, .. } | MetricValue::Gauge(value) => Some(value),
         MetricValue::Summary(summary) => Some(summary.count as f64),
+        MetricValue::RichHistogram(histogram) => Some(histogram.count()),
         _ => None,
     }
 }
@@ -121,6 +122,7 @@ alerting:
     assert_eq!(body[0]["labels"], want, "sets do not touch each other's alerts");
     until("the answers are counted", || metric(&registry, "sent_total", &other) == Some(3.0)).await;
     assert_eq!(metric(&registry, "latency_seconds", &other), Some(2.0));
+    assert_eq!(metric(&registry, "latency_histogram_seconds", &other), Some(2.0));
     assert_eq!(metric(&registry, "errors_total", &other), Some(0.0));
     notifier.stop().await;
     assert_eq!(metric(&registry, "sent_total", &other), None, "series go with their Alertmanager");
