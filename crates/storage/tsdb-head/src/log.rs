@@ -26,6 +26,8 @@ pub struct Log {
     wal: OnceLock<Wal>,
     /// Writing failed and has not worked since: said once.
     failing: AtomicBool,
+    /// Records were forgotten for want of memory to keep them in, and nothing has stored anew what they held.
+    lost: AtomicBool,
     /// Space runs out: what must be durable is refused before writing fails.
     space_low: AtomicBool,
     /// The last sync failed: said once.
@@ -53,6 +55,16 @@ impl Log {
         if self.failing.swap(false, Ordering::Relaxed) {
             tracing::info!(component = "tsdb", "Writing the WAL works again; what was kept in memory is logged");
         }
+    }
+
+    /// Returns whether records were forgotten that memory may still have, once the log works again; answers so once.
+    pub fn take_lost(&self) -> bool {
+        !self.is_failing() && self.lost.load(Ordering::Relaxed) && self.lost.swap(false, Ordering::Relaxed)
+    }
+
+    /// Notes that records are not in the log which memory may have.
+    pub fn set_lost(&self) {
+        self.lost.store(true, Ordering::Relaxed);
     }
 
     /// Returns whether what is written does not reach the disk: batches that must be durable are refused.
@@ -126,6 +138,12 @@ impl Log {
             }
             Err(e) => {
                 self.failed(Some(&e));
+                if !self.lost.swap(true, Ordering::Relaxed) {
+                    tracing::error!(
+                        component = "tsdb", err = %e,
+                        "No more records are kept for the log; samples stay in memory, and are stored when it works again"
+                    );
+                }
                 LogOutcome::Lost
             }
         }

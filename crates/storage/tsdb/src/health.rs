@@ -1,7 +1,6 @@
 //! Whether what is appended becomes durable, and if not, why: for readiness, metrics and pushes.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use firesteel_tsdb_head::{Head, Log};
 use firesteel_tsdb_wal::Wal;
@@ -49,15 +48,12 @@ pub(crate) struct DiskWatch(Arc<Watched>);
 struct Watched {
     head: Arc<Head>,
     low_bytes: u64,
-    /// Late samples are not in their log and have to be logged anew.
-    late_log_harmed: AtomicBool,
     compaction_failed: Mutex<Option<String>>,
 }
 
 impl DiskWatch {
     pub(crate) fn new(head: Arc<Head>, low_bytes: u64) -> Self {
-        let late_log_harmed = AtomicBool::new(false);
-        Self(Arc::new(Watched { head, low_bytes, late_log_harmed, compaction_failed: Mutex::default() }))
+        Self(Arc::new(Watched { head, low_bytes, compaction_failed: Mutex::default() }))
     }
 
     /// Asks the logs how they are, and notes how much space there is; `None` changes nothing.
@@ -70,6 +66,7 @@ impl DiskWatch {
                 log.works_again();
             }
         }
+        self.store_what_is_lost();
         let Some(Space { free, size }) = space.filter(|_| self.0.low_bytes > 0) else { return };
         // A small disk is not low all its life.
         let limit = self.0.low_bytes.min(size / SMALL_DISK_SHARE);
@@ -97,7 +94,6 @@ impl DiskWatch {
 
     /// Somebody may make room by removing files of the log that is written. Memory has what they held: it is stored once more.
     fn look_for_harm(&self) {
-        let head = &self.0.head;
         for log in self.logs() {
             match log.wal().map(Wal::leave_if_harmed) {
                 None | Some(Ok(None)) => continue,
@@ -108,15 +104,21 @@ impl DiskWatch {
                 // Who writes says so.
                 Some(Err(_)) => continue,
             }
-            if std::ptr::eq(log, head.late_log()) {
-                self.0.late_log_harmed.store(true, Ordering::Relaxed);
-            } else {
-                head.roll_soon();
-            }
+            log.set_lost();
         }
-        if self.0.late_log_harmed.load(Ordering::Relaxed) {
-            let stored = head.settle_lost_markers();
-            self.0.late_log_harmed.store(stored.is_err(), Ordering::Relaxed);
+    }
+
+    /// Stores what the logs do not have, once they work.
+    fn store_what_is_lost(&self) {
+        let head = &self.0.head;
+        if head.log.take_lost() {
+            head.roll_soon();
+        }
+        if head.late_log().take_lost()
+            && let Err(e) = head.settle_lost_markers()
+        {
+            head.late_log().set_lost();
+            tracing::debug!(component = "tsdb", err = %e, "Logging late samples anew failed; trying again");
         }
     }
 

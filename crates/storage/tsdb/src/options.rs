@@ -37,6 +37,8 @@ pub struct DbOptions {
     pub samples_per_chunk: u16,
     /// Size of a log segment; a multiple of 32 KiB (`--storage.tsdb.wal-segment-size`).
     pub wal_segment_bytes: u64,
+    /// How many bytes of records may wait in memory while a log cannot be written.
+    pub wal_backlog_bytes: usize,
     /// How log records are compressed (`--storage.tsdb.wal-compression` and `-type`).
     pub wal_compression: Compression,
     /// Leave out the lock file (`--storage.tsdb.no-lockfile`).
@@ -76,7 +78,12 @@ pub struct DbOptions {
 impl DbOptions {
     /// Returns how logs are kept.
     pub(crate) fn wal_options(&self) -> WalOptions {
-        WalOptions { segment_bytes: self.wal_segment_bytes, compression: self.wal_compression, ..WalOptions::default() }
+        WalOptions {
+            segment_bytes: self.wal_segment_bytes,
+            compression: self.wal_compression,
+            backlog_bytes: self.wal_backlog_bytes,
+            ..WalOptions::default()
+        }
     }
 
     /// Returns upstream's defaults for the directory `dir`.
@@ -93,6 +100,7 @@ impl DbOptions {
             delay_compact_file: None,
             samples_per_chunk: 120,
             wal_segment_bytes: 128 << 20,
+            wal_backlog_bytes: WalOptions::default().backlog_bytes,
             wal_compression: Compression::Snappy,
             no_lockfile: false,
             series_limit: 0,

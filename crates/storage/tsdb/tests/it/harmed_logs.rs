@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use firesteel_base::vfs::{Crash, FaultVfs, Vfs};
+use firesteel_base::vfs::{Crash, FaultVfs, Faults, Vfs};
 use firesteel_tsdb::{Db, DbOptions};
 
 use crate::database::{Model, answer, append};
@@ -39,17 +39,50 @@ fn check_under_way(harm: impl Fn(&FaultVfs, &Path)) {
     // Nobody knows yet.
     (50..60).for_each(&mut add);
     db.look_at_disk();
-    let deadline = Instant::now() + Duration::from_secs(60);
-    while vfs.open_read(&dir.path().join("firesteel/head_snapshot")).is_err() {
-        assert!(Instant::now() < deadline, "no snapshot is written");
-        std::thread::yield_now();
-    }
+    wait_for_snapshot(&vfs, dir.path());
     (60..70).for_each(&mut add);
     db.look_at_disk();
     model.0.values_mut().for_each(|samples| samples.sort_unstable());
     assert_eq!(answer(&db), model.0);
     let after = vfs.crash(Crash::LoseNothing);
     let again = Db::open(options(dir.path(), &after)).expect("opens");
+    assert_eq!(answer(&again), model.0);
+}
+
+fn wait_for_snapshot(vfs: &FaultVfs, dir: &Path) {
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while vfs.open_read(&dir.join("firesteel/head_snapshot")).is_err() {
+        assert!(Instant::now() < deadline, "no snapshot is written");
+        std::thread::yield_now();
+    }
+}
+
+/// What memory has is stored when the disk has room again, though it was too much to be kept for the log.
+#[test]
+fn what_was_not_kept_for_the_log_is_stored_anew() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let vfs = FaultVfs::new();
+    let db = Db::open(DbOptions { wal_backlog_bytes: 2000, ..options(dir.path(), &vfs) }).expect("opens");
+    let mut model = Model::default();
+    let mut add = |n: i64| {
+        for rows in [[(1, 2_000_000 + n * 1000, n as f64)], [(2, 1_000_000 - n * 1000, 1.0)]] {
+            append(&db, &rows);
+            model.add(&rows);
+        }
+    };
+    add(0);
+    vfs.set_faults(Faults { space_bytes: Some(0), ..Faults::default() });
+    (1..200).for_each(&mut add);
+    db.look_at_disk();
+    assert!(db.health().log_failing);
+    vfs.set_faults(Faults::default());
+    add(200);
+    db.look_at_disk();
+    assert!(!db.health().log_failing);
+    wait_for_snapshot(&vfs, dir.path());
+    model.0.values_mut().for_each(|samples| samples.sort_unstable());
+    assert_eq!(answer(&db), model.0);
+    let again = Db::open(options(dir.path(), &vfs.crash(Crash::LoseNothing))).expect("opens");
     assert_eq!(answer(&again), model.0);
 }
 
