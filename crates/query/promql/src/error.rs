@@ -33,7 +33,7 @@ pub enum QueryError {
     /// A part of the language or a kind of sample that this engine does not evaluate yet (HTTP 422, `execution`).
     #[error("cannot evaluate {0} yet")]
     Unsupported(String),
-    /// The store failed (HTTP 500, `internal`).
+    /// The store failed (HTTP 422, `execution`).
     #[error("expanding series: {0}")]
     Storage(#[from] StorageError),
 }

@@ -159,8 +159,10 @@ impl Log {
                 tracing::error!(component = "tsdb", err = %e, "Writing the WAL failed; samples are in memory only");
             }
             None => {
+                let err = self.wal.get().and_then(Wal::write_fault).map(|e| e.to_string()).unwrap_or_default();
                 tracing::error!(
                     component = "tsdb",
+                    err,
                     "Writing the WAL failed; samples are kept in memory and logged later"
                 );
             }

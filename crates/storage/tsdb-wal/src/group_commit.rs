@@ -85,6 +85,8 @@ struct Shared {
     /// Signalled when a group is done.
     group_done: Condvar,
     writer: Mutex<Pen>,
+    /// Why the write failed that failed last.
+    write_fault: Mutex<Option<WalError>>,
     /// Why the last sync failed.
     sync_fault: Mutex<Option<WalError>>,
     sync_wanted: Mutex<SyncWanted>,
@@ -139,6 +141,7 @@ impl Wal {
             queue: Mutex::default(),
             group_done: Condvar::new(),
             writer: Mutex::new(Pen { segment, backlog: VecDeque::new(), backlog_bytes: 0 }),
+            write_fault: Mutex::default(),
             sync_fault: Mutex::default(),
             sync_wanted: Mutex::default(),
             sync_wake: Condvar::new(),
@@ -225,6 +228,11 @@ impl Wal {
         let harmed = segment_path(&self.shared.dir, pen.segment.index());
         pen.segment.leave_harmed()?;
         Ok(Some(harmed))
+    }
+
+    /// Returns why the write failed that failed last, whatever became of those after it.
+    pub fn write_fault(&self) -> Option<WalError> {
+        self.shared.write_fault.lock().clone()
     }
 
     /// Returns why what is written does not reach the disk, if the last sync failed: a loss of power would take it.
@@ -366,6 +374,7 @@ impl Shared {
             unwritten.push((ticket, pen.keep(batch, &error, self.options.backlog_bytes)));
         }
         set(&self.counters.backlog_bytes, pen.backlog_bytes as u64);
+        *self.write_fault.lock() = Some(error);
         unwritten
     }
 

@@ -85,7 +85,6 @@ impl From<QueryError> for ApiError {
             QueryError::Timeout(_) => Self::Timeout(text),
             QueryError::Canceled(_) => Self::Canceled(text),
             QueryError::Storage(StorageError::Closed) => Self::Unavailable(StorageError::Closed.to_string()),
-            QueryError::Storage(_) => Self::Internal(text),
             _ => Self::Execution(text),
         }
     }
@@ -110,5 +109,21 @@ impl IntoResponse for ApiError {
         }
         json.raw("}");
         json_response(code, json.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Of storage that fails in the middle of a query 3.14 says `execution` with 422; `internal` only comes from storages that
+    /// ask for it, and its own does not (`web/api/v1/api.go`).
+    #[test]
+    fn storage_that_fails_under_a_query_is_an_execution_error() {
+        let broken = StorageError::NotDurable { why: "any fault will do".to_owned() };
+        let error = ApiError::from(QueryError::Storage(broken));
+        assert_eq!(error.kind(), ("execution", StatusCode::UNPROCESSABLE_ENTITY));
+        let closed = ApiError::from(QueryError::Storage(StorageError::Closed));
+        assert_eq!(closed.kind(), ("unavailable", StatusCode::INTERNAL_SERVER_ERROR));
     }
 }

@@ -187,6 +187,7 @@ fn a_failed_write_leaves_no_trace_and_kept_records_come_first() {
         assert!(wal.log(&[b"refused"], OnFailure::Refuse).is_err(), "nothing overtakes what is kept");
         assert!(wal.stats().backlog_bytes > 100_000 && wal.stats().writes_failed >= 2);
         assert!(!wal.works());
+        assert!(wal.write_fault().is_some_and(|e| e.to_string().contains("/data/wal/00000000")));
         vfs.set_faults(Faults::default());
         assert_eq!(wal.log(&[b"two"], OnFailure::Refuse).expect("log"), Logged::Written);
         assert_eq!(wal.stats().backlog_bytes, 0);
