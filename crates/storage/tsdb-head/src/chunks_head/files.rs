@@ -266,6 +266,8 @@ impl ChunkFiles {
         }
         let number = writer.next;
         let path = file_path(&self.dir, number);
+        // Somebody may have removed it with all that was in it.
+        self.vfs.create_dir_all(&self.dir).map_err(ChunksHeadError::io("create directory", &self.dir))?;
         let created = match self.vfs.create(&path) {
             // What an attempt that failed left behind.
             Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists => {
