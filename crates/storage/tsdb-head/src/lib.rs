@@ -10,6 +10,7 @@ mod appender;
 mod aside;
 mod chunk_snapshot;
 mod chunk_snapshot_load;
+mod chunk_table;
 pub mod chunks_head;
 mod commit;
 mod deletion;

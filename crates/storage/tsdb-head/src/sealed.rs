@@ -13,8 +13,8 @@ use std::ops::Range;
 use firesteel_model::SeriesRef;
 use firesteel_storage::Encoding;
 
+use super::chunk_table::ChunkTable;
 use super::chunks_head::{MappedEntry, NewChunk, Written};
-use super::paged::Paged;
 
 const PAGE_BYTES: usize = 64 << 10;
 
@@ -23,7 +23,7 @@ const PAGE_BYTES: usize = 64 << 10;
 pub(crate) struct SealedChunk {
     pub(crate) min_t: i64,
     pub(crate) max_t: i64,
-    prev: u32,
+    pub(crate) prev: u32,
     /// The page; of a mapped chunk the place in its file.
     page: u32,
     /// The place in the page; of a mapped chunk the low bits of its file's number.
@@ -51,6 +51,12 @@ pub(crate) enum ChunkBytesAt<'a> {
 const _: () = assert!(size_of::<SealedChunk>() == 32, "the figure that head sizing counts with");
 
 impl SealedChunk {
+    /// Returns one with nothing but a time.
+    #[cfg(test)]
+    pub(crate) fn of_time(t: i64) -> Self {
+        Self { min_t: t, max_t: t, prev: 0, page: 0, at: 0, samples: 0, len_encoding: 0 }
+    }
+
     #[inline]
     fn len(&self) -> usize {
         (self.len_encoding & ((1 << LEN_BITS) - 1)) as usize
@@ -95,8 +101,7 @@ struct Page {
 /// The sealed chunks of one shard.
 #[derive(Debug, Default)]
 pub(crate) struct SealedChunks {
-    chunks: Paged<SealedChunk>,
-    free: Vec<u32>,
+    chunks: ChunkTable,
     pages: Vec<Page>,
     free_pages: Vec<u32>,
     filling: Option<u32>,
@@ -165,18 +170,18 @@ impl SealedChunks {
     /// of it.
     pub(crate) fn insert_mapped(&mut self, chain: Chain, entry: &MappedEntry) -> Result<Chain, bool> {
         let (mut newer, mut next) = (None, chain.0);
-        while next != 0 && self.chunks[next as usize - 1].min_t > entry.max_t {
+        while next != 0 && self.chunks[next - 1].min_t > entry.max_t {
             newer = Some(next - 1);
-            next = self.chunks[next as usize - 1].prev;
+            next = self.chunks[next - 1].prev;
         }
-        if next != 0 && self.chunks[next as usize - 1].max_t >= entry.min_t {
-            let there = &self.chunks[next as usize - 1];
+        if next != 0 && self.chunks[next - 1].max_t >= entry.min_t {
+            let there = &self.chunks[next - 1];
             return Err(there.min_t <= entry.min_t && entry.max_t <= there.max_t);
         }
         let of_it = self.push_mapped(Chain(next), entry);
         Ok(match newer {
             Some(newer) => {
-                self.chunks[newer as usize].prev = of_it.0;
+                self.chunks[newer].prev = of_it.0;
                 chain
             }
             None => of_it,
@@ -185,13 +190,7 @@ impl SealedChunks {
 
     fn add(&mut self, sealed: SealedChunk) -> u32 {
         self.len += 1;
-        match self.free.pop() {
-            Some(id) => {
-                self.chunks[id as usize] = sealed;
-                id
-            }
-            None => self.chunks.push(sealed) as u32,
-        }
+        self.chunks.add(sealed)
     }
 
     fn count_in(&mut self, file: u32) {
@@ -223,7 +222,7 @@ impl SealedChunks {
                 break;
             }
             places += 1;
-            let chunk = &self.chunks[id as usize];
+            let chunk = &self.chunks[id];
             if chunk.len() == 0 {
                 continue;
             }
@@ -248,12 +247,12 @@ impl SealedChunks {
         let mut freed = 0;
         for _ in 0..places {
             let Some(&Waiting { id, .. }) = self.waiting.as_ref().and_then(VecDeque::front) else { break };
-            let (page, len) = (self.chunks[id as usize].page, self.chunks[id as usize].len());
+            let (page, len) = (self.chunks[id].page, self.chunks[id].len());
             if len == 0 {
-                self.free.push(id);
+                self.chunks.remove(id);
             } else {
                 let Some(&Written { file, data_at }) = written.next() else { break };
-                let chunk = &mut self.chunks[id as usize];
+                let chunk = &mut self.chunks[id];
                 chunk.page = data_at;
                 chunk.at = file as u16;
                 chunk.len_encoding |= MAPPED;
@@ -304,7 +303,7 @@ impl SealedChunks {
     pub(crate) fn newest_first(&self, chain: Chain) -> impl Iterator<Item = &SealedChunk> {
         let mut next = chain.0;
         std::iter::from_fn(move || {
-            let chunk = &self.chunks[next.checked_sub(1)? as usize];
+            let chunk = &self.chunks[next.checked_sub(1)?];
             next = chunk.prev;
             Some(chunk)
         })
@@ -329,20 +328,20 @@ impl SealedChunks {
     /// Drops the chunks that end before `min_t` from the chain's old end; returns the chain and how many went.
     pub(crate) fn drop_before(&mut self, chain: Chain, min_t: i64) -> (Chain, usize) {
         let (mut kept, mut next) = (None, chain.0);
-        while next != 0 && self.chunks[next as usize - 1].max_t >= min_t {
+        while next != 0 && self.chunks[next - 1].max_t >= min_t {
             kept = Some(next);
-            next = self.chunks[next as usize - 1].prev;
+            next = self.chunks[next - 1].prev;
         }
         let mut dropped = 0;
         while next != 0 {
             let id = next - 1;
-            next = self.chunks[id as usize].prev;
+            next = self.chunks[id].prev;
             self.drop_chunk(id);
             dropped += 1;
         }
         match kept {
             Some(oldest) if dropped > 0 => {
-                self.chunks[oldest as usize - 1].prev = 0;
+                self.chunks[oldest - 1].prev = 0;
                 (chain, dropped)
             }
             Some(_) => (chain, 0),
@@ -355,11 +354,11 @@ impl SealedChunks {
         let (mut chain, mut before, mut next, mut removed) = (chain, None, chain.0, 0);
         while next != 0 {
             let id = next - 1;
-            let chunk = &self.chunks[id as usize];
+            let chunk = &self.chunks[id];
             next = chunk.prev;
             if which(self, chunk) {
                 match before {
-                    Some(before) => self.chunks[before as usize].prev = next,
+                    Some(before) => self.chunks[before].prev = next,
                     None => chain = Chain(next),
                 }
                 self.drop_chunk(id);
@@ -376,18 +375,18 @@ impl SealedChunks {
         let (mut before, mut next) = (None, chain.0);
         while next != old.0 && next != 0 {
             before = Some(next - 1);
-            next = self.chunks[next as usize - 1].prev;
+            next = self.chunks[next - 1].prev;
         }
         let mut dropped = 0;
         while next != 0 {
             let id = next - 1;
-            next = self.chunks[id as usize].prev;
+            next = self.chunks[id].prev;
             self.drop_chunk(id);
             dropped += 1;
         }
         match before {
             Some(before) => {
-                self.chunks[before as usize].prev = 0;
+                self.chunks[before].prev = 0;
                 (chain, dropped)
             }
             None => (Chain::default(), dropped),
@@ -395,11 +394,11 @@ impl SealedChunks {
     }
 
     fn drop_chunk(&mut self, id: u32) {
-        let chunk = &mut self.chunks[id as usize];
+        let chunk = &mut self.chunks[id];
         self.len -= 1;
         if chunk.is_mapped() {
             let file = chunk.at;
-            self.free.push(id);
+            self.chunks.remove(id);
             if let Some(at) = self.in_files.iter().position(|(number, _)| *number as u16 == file) {
                 self.in_files[at].1 -= 1;
                 if self.in_files[at].1 == 0 {
@@ -413,7 +412,7 @@ impl SealedChunks {
             // The queue gives the number back.
             chunk.len_encoding = 0;
         } else {
-            self.free.push(id);
+            self.chunks.remove(id);
         }
         self.free_bytes(page, len);
     }
