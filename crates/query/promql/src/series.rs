@@ -1,6 +1,8 @@
 //! The identity of an operator's output rows.
 
-use firesteel_base::FastHashMap;
+use std::hash::{BuildHasher as _, Hash, Hasher};
+
+use firesteel_base::{FastBuildHasher, FastHashMap};
 use firesteel_model::{Labels, LabelsBuilder, METRIC_NAME};
 
 /// The labels that say what a metric is rather than which: arithmetic drops them together.
@@ -78,15 +80,29 @@ pub(crate) fn number_label_sets(series: &[OutputSeries]) -> (Vec<usize>, usize) 
     if series.first().is_some_and(|first| first.apart) {
         return ((0..series.len()).collect(), series.len());
     }
-    let mut numbers: FastHashMap<&Labels, usize> = FastHashMap::default();
+    let hasher = FastBuildHasher::default();
+    let mut numbers: FastHashMap<Hashed<'_>, usize> = FastHashMap::default();
     let of_series = series
         .iter()
         .map(|one| {
             let next = numbers.len();
-            *numbers.entry(&one.labels).or_insert(next)
+            *numbers.entry(Hashed { hash: hasher.hash_one(&one.labels), labels: &one.labels }).or_insert(next)
         })
         .collect();
     (of_series, numbers.len())
+}
+
+/// Labels with their hash: a table of them that grows does not read all label sets again.
+#[derive(PartialEq, Eq)]
+struct Hashed<'a> {
+    hash: u64,
+    labels: &'a Labels,
+}
+
+impl Hash for Hashed<'_> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        state.write_u64(self.hash);
+    }
 }
 
 /// Chooses labels by name: `by (…)`/`on (…)`, or `without (…)`/`ignoring (…)`.
