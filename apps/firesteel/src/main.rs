@@ -15,5 +15,6 @@ use std::process::ExitCode;
 
 fn main() -> ExitCode {
     allocator::give_back_soon();
+    firesteel_tsdb::set_give_back(allocator::give_back_now);
     programs::run(std::env::args_os().map(|word| word.to_string_lossy().into_owned()).collect())
 }

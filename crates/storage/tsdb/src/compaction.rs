@@ -24,7 +24,7 @@ use parking_lot::{Mutex, MutexGuard, RwLock};
 use crate::blocks::{Blocks, Policy};
 use crate::instruments::Instruments;
 use crate::uploads::Uploads;
-use crate::{DbError, DbOptions, Retention, disk, head_begin};
+use crate::{DbError, DbOptions, Retention, disk, freed, head_begin};
 
 /// Compaction, reload, deletion and snapshots of one database; one at a time.
 #[derive(Debug)]
@@ -249,7 +249,11 @@ impl Compaction {
             // Only now: the log of late samples named them, too.
             self.forget_gone(state)?;
         }
-        self.compact_blocks(state)
+        let done = self.compact_blocks(state);
+        if cut_to.is_some() {
+            freed::give_back();
+        }
+        done
     }
 
     /// Writes the oldest range of the head as a block and gives it back; returns where the head begins now.
