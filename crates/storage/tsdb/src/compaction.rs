@@ -499,6 +499,9 @@ impl Compaction {
         let Some(wal) = self.head.log.wal() else { return Ok(()) };
         if let Some(first) = wal::list_segments(self.vfs.as_ref(), wal.dir())?.first() {
             state.gone.retain(|_, segment| *segment >= first.index);
+            if state.gone.capacity() > 4 * state.gone.len() {
+                state.gone.shrink_to_fit();
+            }
         }
         Ok(())
     }
