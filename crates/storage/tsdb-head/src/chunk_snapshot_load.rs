@@ -160,13 +160,12 @@ impl Replay<'_> {
         self.mark_logged(series);
         self.attach(series, series);
         let min_valid = self.head.min_valid.load(Ordering::Relaxed);
-        let Some((place, chunk)) = self.head.place_of(series).zip(chunk.filter(|c| c.range.1 >= min_valid)) else {
-            return;
-        };
+        let Some((place, chunk)) = self.head.place_of(series).zip(chunk) else { return };
         // What was mapped since is in the files.
-        if self.head.shards[place.shard as usize].lock().restore(place.slot, chunk) {
-            self.min_t = self.min_t.min(chunk.range.0);
-            self.max_t = self.max_t.max(chunk.range.1);
+        let mut shard = self.head.shards[place.shard as usize].lock();
+        if let Some((min, max)) = shard.take_kept(place.slot, chunk, min_valid, &self.head.rules()) {
+            self.min_t = self.min_t.min(min);
+            self.max_t = self.max_t.max(max);
             self.stats.snapshot_chunks += 1;
         }
     }

@@ -20,6 +20,7 @@ mod gaps;
 mod growth;
 mod head;
 mod histograms;
+mod kept_rest;
 mod label_reader;
 mod late;
 mod late_by;

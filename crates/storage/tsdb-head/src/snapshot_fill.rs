@@ -13,7 +13,7 @@ use super::chunks_head::{ChunkRef, Loaded, MappedEntry, Maps};
 use super::pairs::PairId;
 use super::refs::Place;
 use super::series::{SERIES_REF_MAX, Slot};
-use super::shard::Shard;
+use super::shard::{ChunkRules, Shard};
 use super::snapshot::{HEADER, SERIES};
 use super::snapshot_load::{Snapshot, filed_chunk, filed_chunks, kept_chunk, read_series};
 use super::{Head, count};
@@ -95,11 +95,12 @@ struct Filler<'a> {
     /// Chunks in files that were written after the snapshot.
     loaded: &'a Loaded,
     min_valid: i64,
+    rules: ChunkRules,
 }
 
 /// Puts the series of `snapshot` into `head`, which has none.
 pub(super) fn fill(head: &Head, loaded: &Loaded, snapshot: &Snapshot) -> Filled {
-    let filler = Filler { head, loaded, min_valid: head.min_valid.load(Ordering::Relaxed) };
+    let filler = Filler { head, loaded, min_valid: head.min_valid.load(Ordering::Relaxed), rules: head.rules() };
     // A number that lies costs no more than the snapshot is long.
     let series = snapshot.series().min(snapshot.bytes() / 4) as usize;
     head.shards.iter().for_each(|shard| shard.lock().reserve(series / head.shards.len()));
@@ -281,8 +282,8 @@ impl Filler<'_> {
         while !chunks.is_empty() {
             let chunk = kept_chunk(&mut chunks)?;
             // What was mapped since is in the files.
-            if chunk.range.1 >= self.min_valid && shard.restore(slot, &chunk) {
-                filled.widen(chunk.range);
+            if let Some(taken) = shard.take_kept(slot, &chunk, self.min_valid, &self.rules) {
+                filled.widen(taken);
                 filled.chunks += 1;
             }
         }

@@ -142,6 +142,28 @@ fn a_start_reads_it_and_not_the_log() {
     assert_eq!(answer(&db), most);
 }
 
+/// A start without the feature reads the log, and may end chunks at other samples than those in the snapshot, which a later
+/// start with the feature finds.
+#[test]
+fn chunks_in_files_may_end_within_those_of_the_snapshot() {
+    let (vfs, dir) = (FaultVfs::new(), Path::new("/data"));
+    vfs.create_dir_all(dir).expect("creates");
+    let db = Db::open(options(dir, Arc::new(vfs.clone()))).expect("opens");
+    fill(&db, 1_700_000_000_000);
+    let before = answer(&db);
+    db.close().expect("closes");
+    drop(db);
+    let of_log = DbOptions { memory_snapshot: false, samples_per_chunk: 16, ..options(dir, Arc::new(vfs.clone())) };
+    let db = Db::open(of_log).expect("opens");
+    assert!(db.map_chunks().expect("maps") > 0, "what the log has behind the files is cut anew");
+    let after = vfs.crash(Crash::LoseNothing);
+    drop(db);
+    assert_eq!(snapshots(&after, dir).len(), 1);
+    let db = Db::open(options(dir, Arc::new(after))).expect("opens");
+    assert!(db.replay_stats().snapshot_chunks > 0, "the snapshot is read");
+    assert_eq!(answer(&db), before);
+}
+
 #[test]
 fn one_that_does_not_fit_is_left_out() {
     let dir = Path::new("/data");
