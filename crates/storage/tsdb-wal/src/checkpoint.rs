@@ -79,8 +79,8 @@ fn unfinished(vfs: &dyn Vfs, dir: &Path) -> Result<Vec<PathBuf>, WalError> {
 
 /// Writes a checkpoint of the newest checkpoint and all segments up to `to`.
 ///
-/// `keep` says of which series records, tombstones and metadata are still needed; samples and exemplars before `min_t` are
-/// left out. Segments and checkpoints that it makes needless stay: [`super::Wal::truncate`] and [`delete_checkpoints`]
+/// `keep` says of which series anything is still needed: samples and exemplars without the record of their series, which
+/// upstream keeps, say nothing to a replay. Those before `min_t` are left out, too. Segments and checkpoints that it makes needless stay: [`super::Wal::truncate`] and [`delete_checkpoints`]
 /// remove them. Any corruption ends it with an error and without a checkpoint.
 pub fn write_checkpoint(
     vfs: &Arc<dyn Vfs>,
@@ -201,12 +201,14 @@ impl Sieve<'_> {
             }
             RecordType::Samples => {
                 let all = SamplesRecord::decode(record)?;
-                let kept = sift(all, &mut stats.samples, &mut stats.samples_dropped, |e| e.t >= min_t)?;
+                let kept =
+                    sift(all, &mut stats.samples, &mut stats.samples_dropped, |e| e.t >= min_t && keep(e.series))?;
                 SamplesRecord::encode(kept.into_iter().map(|s| (s.series, s.t, s.v)), out);
             }
             RecordType::SamplesV2 => {
                 let all = SamplesV2Record::decode(record)?;
-                let kept = sift(all, &mut stats.samples, &mut stats.samples_dropped, |e| e.t >= min_t)?;
+                let kept =
+                    sift(all, &mut stats.samples, &mut stats.samples_dropped, |e| e.t >= min_t && keep(e.series))?;
                 SamplesV2Record::encode(kept, out);
             }
             RecordType::Tombstones => {
@@ -218,7 +220,8 @@ impl Sieve<'_> {
             }
             RecordType::Exemplars => {
                 let all = ExemplarsRecord::decode(record)?;
-                let kept = sift(all, &mut stats.exemplars, &mut stats.exemplars_dropped, |e| e.t >= min_t)?;
+                let kept =
+                    sift(all, &mut stats.exemplars, &mut stats.exemplars_dropped, |e| e.t >= min_t && keep(e.series))?;
                 ExemplarsRecord::encode_raw(kept, out);
             }
             RecordType::Metadata => self.note_metadata(record)?,
@@ -231,7 +234,8 @@ impl Sieve<'_> {
             | RecordType::HistogramSamplesV2
             | RecordType::FloatHistogramSamplesV2 => {
                 let all = HistogramsRecord::decode(record)?;
-                let kept = sift(all, &mut stats.samples, &mut stats.samples_dropped, |e| e.t >= min_t)?;
+                let kept =
+                    sift(all, &mut stats.samples, &mut stats.samples_dropped, |e| e.t >= min_t && keep(e.series))?;
                 HistogramsRecord::encode_raw(kind, kept, out);
             }
         }

@@ -388,6 +388,7 @@ impl World {
             18..22 => self.restart(),
             22 | 23 => {
                 self.store.stale_may_go();
+                self.exemplars.left.extend(self.store.maybe_gone.iter().cloned());
                 self.db.compact_stale_series().expect("moves stale series");
             }
             _ => (0..=self.dice.below(25)).for_each(|_| self.append()),
