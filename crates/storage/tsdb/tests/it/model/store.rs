@@ -30,6 +30,8 @@ pub(super) struct Store {
     /// Series that may have left the head while they were stale: whether a sample before their newest one comes late or in
     /// order is not known here.
     pub(super) maybe_gone: BTreeSet<Labels>,
+    /// What retention took with a block; the log may still have it, and a restart bring it until the head is cut.
+    forgotten: BTreeSet<(Labels, i64)>,
 }
 
 /// A row with the store's verdict when it came, before its batch was committed.
@@ -64,6 +66,7 @@ impl Store {
             min_valid: i64::MIN,
             series: BTreeMap::new(),
             maybe_gone: BTreeSet::new(),
+            forgotten: BTreeSet::new(),
         }
     }
 
@@ -152,6 +155,21 @@ impl Store {
         for (_, of) in self.series.iter_mut().filter(|(labels, _)| matches(labels)) {
             of.samples.retain(|t, _| !(range.0..=range.1).contains(t));
         }
+        self.forgotten.retain(|(labels, t)| !(matches(labels) && (range.0..=range.1).contains(t)));
+    }
+
+    /// Forgets a series' samples that do not satisfy `stays`, as retention does.
+    pub(super) fn forget(&mut self, stays: impl Fn(&Labels, i64) -> bool) {
+        for (labels, of) in &mut self.series {
+            let gone = of.samples.keys().filter(|&&t| !stays(labels, t)).map(|&t| (labels.clone(), t));
+            self.forgotten.extend(gone);
+            of.samples.retain(|t, _| stays(labels, *t));
+        }
+    }
+
+    /// Returns whether a sample may be there although retention took it.
+    pub(super) fn may_be_back(&self, labels: &Labels, t: i64) -> bool {
+        self.forgotten.contains(&(labels.clone(), t))
     }
 
     /// Returns what is to be answered.
