@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use firesteel_base::bytes::{put_uvarint, put_uvarint_bytes, put_varint};
 use firesteel_base::vfs::Vfs;
-use firesteel_storage::{Encoding, Exemplar};
+use firesteel_storage::Encoding;
 use firesteel_tsdb_wal::records::{ExemplarsRecord, HistogramsRecord, SeriesRecord};
 use firesteel_tsdb_wal::{Compression, RecordWriter, list_segments};
 
@@ -145,10 +145,7 @@ impl Head {
             record.push(TOMBSTONES);
             put_uvarint_bytes(record, &encoded);
         })?;
-        let mut exemplars: Vec<Exemplar> = Vec::new();
-        self.exemplars.lock().each(|_, e| exemplars.push(e.clone()));
-        exemplars.retain(|e| self.is_live(e.series));
-        for run in exemplars.chunks(EXEMPLARS_MAX) {
+        for run in self.exemplars_of_live().chunks(EXEMPLARS_MAX) {
             out.record(|record| {
                 let from = record.len();
                 ExemplarsRecord::encode(run, record);

@@ -414,6 +414,23 @@ impl Head {
         self.exemplars.lock().each(each);
     }
 
+    /// Returns all exemplars in order of arrival, each under the reference that its series has now: one that left and came
+    /// back has another. Those of series that the log does not know are left out: a start could not tell whose they are.
+    pub(crate) fn exemplars_of_live(&self) -> Vec<Exemplar> {
+        let mut held = Vec::new();
+        self.exemplars.lock().each(|labels, e| {
+            let moved = (!self.is_live(e.series)).then(|| labels.clone());
+            held.push((e.clone(), moved));
+        });
+        let as_now = |(mut e, moved): (Exemplar, Option<Labels>)| {
+            if let Some(labels) = moved {
+                e.series = self.find(&labels).filter(|(_, is_logged)| *is_logged)?.0;
+            }
+            Some(e)
+        };
+        held.into_iter().filter_map(as_now).collect()
+    }
+
     /// Returns what the exemplars' storage counts.
     pub fn exemplar_stats(&self) -> ExemplarStats {
         self.exemplars.lock().stats()

@@ -12,7 +12,7 @@ use std::sync::atomic::Ordering;
 use firesteel_base::bytes::{put_uvarint, put_uvarint_bytes, put_varint};
 use firesteel_base::vfs::{Vfs, VfsFile};
 use firesteel_model::SeriesRef;
-use firesteel_storage::{Encoding, Exemplar};
+use firesteel_storage::Encoding;
 use firesteel_tsdb_wal::records::{ExemplarsRecord, MetadataEntry, MetadataRecord, TombstonesRecord};
 use firesteel_tsdb_wal::{Segment, Wal, WalError, last_checkpoint, segment_path};
 
@@ -189,9 +189,7 @@ impl Head {
         if !out.record.is_empty() {
             out.end_record()?;
         }
-        let mut exemplars: Vec<Exemplar> = Vec::new();
-        self.exemplars.lock().each(|_, e| exemplars.push(e.clone()));
-        for run in exemplars.chunks(1000) {
+        for run in self.exemplars_of_live().chunks(1000) {
             ExemplarsRecord::encode(run, &mut out.record);
             out.end_record()?;
         }

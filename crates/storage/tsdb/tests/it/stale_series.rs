@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use firesteel_base::{TimeRange, TimestampMs};
 use firesteel_client::Registry;
-use firesteel_model::{Matcher, stale_nan};
-use firesteel_storage::{AppendOptions, Appendable as _, SampleBatch, SeriesMeta};
+use firesteel_model::{Labels, Matcher, stale_nan};
+use firesteel_storage::{AppendOptions, Appendable as _, Exemplar, ExemplarQueryable as _, SampleBatch, SeriesMeta};
 use firesteel_tsdb::{Db, DbOptions};
 use firesteel_tsdb_block::Hint;
 
@@ -82,6 +82,51 @@ fn stale_series_become_blocks_and_leave_the_head() {
     all.get_mut(&format!("{:?}", series(1))).expect("is there").retain(|(t, _)| *t > START + HOUR);
     assert_eq!(answer(&db), all);
     assert_eq!(answer(&kill(db)), all);
+}
+
+/// Adds an exemplar of a series that is there.
+fn append_exemplar(db: &Db, i: usize, t: i64) {
+    let mut appender = db.appender();
+    let series = appender.known(&series(i)).expect("is there");
+    let labels = Labels::from_pairs([("trace_id", t.to_string())]);
+    let mut refused = Vec::new();
+    appender
+        .append_exemplars(&[Exemplar { series, labels, t: TimestampMs(t), v: 1.0, timestamped: true }], &mut refused);
+    assert!(refused.is_empty(), "{refused:?}");
+    appender.commit().expect("commits");
+}
+
+/// Of a series that comes back under another reference; both kinds of snapshots, as upstream's one.
+#[test]
+fn exemplars_of_a_series_that_came_back_are_in_snapshots() {
+    for memory_snapshot in [true, false] {
+        let dir = tempfile::tempdir().expect("a directory");
+        let options = || DbOptions { memory_snapshot, exemplars_max: 10, ..still(dir.path()) };
+        let db = filled(options());
+        let exemplars = |db: &Db| -> BTreeMap<String, Vec<i64>> {
+            let found = db.exemplars(TimeRange::ALL, &[&[]]);
+            found.iter().map(|of| (format!("{:?}", of.labels), of.exemplars.iter().map(|e| e.t.0).collect())).collect()
+        };
+        let times = [98, 99, 102].map(|step| START + step * 90_000);
+        for t in &times[..2] {
+            (0..2).for_each(|i| append_exemplar(&db, i, *t));
+        }
+        db.compact_stale_series().expect("moves them");
+        append(&db, START + 101 * 90_000, [(0, 101.0), (7, 101.0)].into_iter());
+        append_exemplar(&db, 0, times[2]);
+        assert_eq!(exemplars(&db)[&format!("{:?}", series(1))], times[..2]);
+        if memory_snapshot {
+            db.close().expect("closes");
+        } else {
+            db.roll_snapshot().expect("a snapshot");
+        }
+        drop(db);
+        let db = Db::open(options()).expect("opens");
+        let replay = db.replay_stats();
+        assert_eq!((replay.samples, replay.unknown_exemplar_refs), (0, 0), "{replay:?}");
+        // The other one did not come back.
+        assert_eq!(exemplars(&db), BTreeMap::from([(format!("{:?}", series(0)), times.to_vec())]));
+    }
 }
 
 #[test]
