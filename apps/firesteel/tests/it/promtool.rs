@@ -10,7 +10,7 @@ use firesteel_testkit::{Page, PageServer, Server, peer};
 
 use crate::{firesteel, run, server, text};
 
-const SOON: Duration = Duration::from_secs(15);
+const SOON: Duration = Duration::from_secs(60);
 
 #[test]
 fn configurations_are_checked() {
