@@ -250,10 +250,15 @@ impl Wal {
         let shared = &self.shared;
         count(&shared.counters.truncations, 1);
         let outcome = list_segments(shared.vfs.as_ref(), &shared.dir).and_then(|segments| {
-            for old in segments.iter().filter(|s| s.index < index) {
+            let mut old = segments.iter().filter(|s| s.index < index).peekable();
+            if old.peek().is_none() {
+                return Ok(());
+            }
+            for old in old {
                 shared.vfs.remove_file(&old.path).map_err(WalError::io("remove segment", &old.path))?;
             }
-            Ok(())
+            // One that comes back with the power would bring late samples again, which retention took or a deletion.
+            shared.vfs.sync_dir(&shared.dir).map_err(WalError::io("sync directory", &shared.dir))
         });
         count(&shared.counters.truncations_failed, u64::from(outcome.is_err()));
         outcome

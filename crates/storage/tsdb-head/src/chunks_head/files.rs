@@ -322,6 +322,9 @@ impl ChunkFiles {
         }
         let keep_from = writer.current.as_ref().map_or(number, |c| number.min(c.number));
         let mut old: Vec<u32> = self.maps.read().numbers().filter(|&n| n < keep_from).collect();
+        if old.is_empty() {
+            return Ok(());
+        }
         old.sort_unstable();
         for number in old {
             let path = file_path(&self.dir, number);
@@ -336,7 +339,8 @@ impl ChunkFiles {
                 writer.older_bytes = writer.older_bytes.saturating_sub(map.len() as u64);
             }
         }
-        Ok(())
+        // As of the log: what was given back must not return with the power.
+        self.vfs.sync_dir(&self.dir).map_err(ChunksHeadError::io("sync directory", &self.dir))
     }
 
     /// Returns the bytes of all files.
