@@ -56,10 +56,37 @@ pub fn last_chunk_snapshot(vfs: &dyn Vfs, dir: &Path) -> io::Result<Option<Chunk
 }
 
 /// Removes the snapshots of a data directory that stand for a place before this one.
-pub fn delete_chunk_snapshots(vfs: &dyn Vfs, dir: &Path, before: (u64, u64)) -> io::Result<()> {
+fn delete_chunk_snapshots(vfs: &dyn Vfs, dir: &Path, before: (u64, u64)) -> io::Result<()> {
     for entry in vfs.list(dir)? {
         if place(&entry.name).is_some_and(|at| at < before) {
             vfs.remove_dir_all(&dir.join(&entry.name))?;
+        }
+    }
+    Ok(())
+}
+
+/// Removes the snapshots of a data directory but for `used`, so that none of them is there after a loss of power; to be
+/// called before anything is written that a start without them reads.
+///
+/// A start that passes a snapshot over may name series by other references than it does, and drop files of chunks that it
+/// needs: one that reads it later finds less than there is.
+pub fn drop_passed_over(vfs: &dyn Vfs, dir: &Path, used: Option<&ChunkSnapshot>) -> io::Result<()> {
+    let mut dropped = Vec::new();
+    for entry in vfs.list(dir)? {
+        let path = dir.join(&entry.name);
+        if entry.is_dir && place(&entry.name).is_some() && used.is_none_or(|used| used.path != path) {
+            // In one step: half a snapshot must not pass for one. What remains of it, the next start removes.
+            let gone = dir.join(entry.name + ".tmp");
+            vfs.rename(&path, &gone)?;
+            dropped.push(gone);
+        }
+    }
+    if !dropped.is_empty() {
+        vfs.sync_dir(dir)?;
+    }
+    for gone in dropped {
+        if let Err(e) = vfs.remove_dir_all(&gone) {
+            tracing::error!(component = "tsdb", err = %e, "Error while deleting snapshot directories");
         }
     }
     Ok(())

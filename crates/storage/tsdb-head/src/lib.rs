@@ -63,7 +63,7 @@ mod visibility;
 mod tests;
 
 pub use appender::HeadAppender;
-pub use chunk_snapshot::{ChunkSnapshot, delete_chunk_snapshots, last_chunk_snapshot};
+pub use chunk_snapshot::{ChunkSnapshot, drop_passed_over, last_chunk_snapshot};
 pub use chunk_snapshot_load::ChunkSnapshotFault;
 pub use exemplars::ExemplarStats;
 pub use growth::Growth;

@@ -10,11 +10,12 @@ use firesteel_model::SeriesRef;
 
 use crate::{DbError, ReplayProgress, late_log};
 use firesteel_tsdb_head::ReplayStats;
-use firesteel_tsdb_head::{ChunkSnapshot, Head, Replay, Snapshot, delete_chunk_snapshots, last_chunk_snapshot};
+use firesteel_tsdb_head::{ChunkSnapshot, Head, Replay, Snapshot, drop_passed_over, last_chunk_snapshot};
 use firesteel_tsdb_wal::{self as wal, WalError, WalReader};
 
 /// Reads the log of `dir` into `head`, behind the newest snapshot; upstream's (`memory-snapshot-on-shutdown`) only with
-/// `chunk_snapshots`. Returns also the references that stand for a series of another reference.
+/// `chunk_snapshots`. Those of upstream's that it does not read go. Returns also the references that stand for a series of
+/// another reference.
 pub(super) fn replay(
     head: &Arc<Head>,
     vfs: &Arc<dyn Vfs>,
@@ -45,6 +46,8 @@ pub(super) fn replay(
         failed = taken.is_err();
         !failed
     });
+    let data_dir = dir.parent().unwrap_or(dir);
+    drop_passed_over(vfs.as_ref(), data_dir, begun.as_ref()).map_err(DbError::io("drop snapshots of", data_dir))?;
     let there = wal::list_segments(vfs.as_ref(), dir)?;
     let first = match (&begun, own) {
         (Some(theirs), _) => Some(theirs.segment),
@@ -147,10 +150,8 @@ fn newer_chunk_snapshot(
     let Some(last) = last else { return Ok(None) };
     let newest_segment = wal::list_segments(vfs, wal_dir)?.pop();
     if newest_segment.is_none_or(|newest| newest.index < last.segment) {
+        // It is passed over, and so removed.
         tracing::warn!(component = "tsdb", "Last WAL file is behind snapshot, removing snapshots");
-        if let Err(e) = delete_chunk_snapshots(vfs, dir, (u64::MAX, u64::MAX)) {
-            tracing::error!(component = "tsdb", err = %e, "Error while deleting snapshot directories");
-        }
         return Ok(None);
     }
     Ok(Some(last).filter(|last| own.is_none_or(|own| own < (last.segment, last.offset))))

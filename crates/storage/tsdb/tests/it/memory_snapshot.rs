@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use firesteel_base::vfs::{Crash, FaultVfs, Faults, OsVfs, Vfs};
 use firesteel_base::{TimeRange, TimestampMs};
@@ -128,22 +128,53 @@ fn a_start_reads_it_and_not_the_log() {
     db.close().expect("closes");
     let second = snapshots(&vfs, dir);
     assert!(second.len() == 1 && second != first, "{first:?}, {second:?}");
-    // Without the feature the log is read, and the snapshot stays.
+    // Without the feature the log is read, and the snapshot goes.
     let db = Db::open(DbOptions { memory_snapshot: false, ..options(dir, Arc::new(vfs.clone())) }).expect("opens");
     assert!(db.replay_stats().samples > 0);
     assert_eq!(answer(&db), more);
+    assert_eq!(snapshots(&vfs, dir), Vec::<PathBuf>::new());
     append(&db, &[(1, 2_001_000, 6.0)]);
     let most = answer(&db);
     db.close().expect("closes");
-    assert_eq!(snapshots(&vfs, dir), second);
-    // With it again, the log behind it comes in addition.
     let db = open(&vfs);
-    assert_eq!(db.replay_stats().samples, 1);
+    assert!(db.replay_stats().samples > 1);
     assert_eq!(answer(&db), most);
 }
 
-/// A start without the feature reads the log, and may end chunks at other samples than those in the snapshot, which a later
-/// start with the feature finds.
+/// A start without the feature knows a series by the reference that the log has first, where the snapshot has the one that
+/// it got when it came back.
+#[test]
+fn one_that_a_start_passed_over_is_not_read_later() {
+    let (vfs, dir, t) = (FaultVfs::new(), Path::new("/data"), 1_700_000_000_000);
+    vfs.create_dir_all(dir).expect("creates");
+    vfs.sync_dir(Path::new("/")).expect("syncs");
+    let open = |vfs: &FaultVfs, memory_snapshot: bool| {
+        let min_block_duration = Duration::from_mins(2);
+        Db::open(DbOptions { memory_snapshot, min_block_duration, ..options(dir, Arc::new(vfs.clone())) })
+            .expect("opens")
+    };
+    let db = open(&vfs, true);
+    append(&db, &[(1, t, 1.0)]);
+    append(&db, &[(0, t + 600_000, 1.0)]);
+    db.compact().expect("compacts");
+    assert_eq!(db.head_stats().series, 1, "the other one is in a block");
+    append(&db, &[(1, t + 601_000, 2.0)]);
+    db.close().expect("closes");
+    assert_eq!(snapshots(&vfs, dir).len(), 1);
+    let db = open(&vfs, false);
+    let range = TimeRange { min: TimestampMs(t + 601_000), max: TimestampMs(t + 601_000) };
+    assert_eq!(db.delete(range, &[Matcher::equal("i", "1")]).expect("deletes"), 1);
+    append(&db, &[(1, t + 602_000, 3.0)]);
+    db.sync().expect("syncs");
+    let want = answer(&db);
+    assert_eq!(want.len(), 3, "{want:?}");
+    for how in [Crash::LoseAll, Crash::LoseNothing] {
+        assert_eq!(answer(&open(&vfs.crash(how), true)), want, "{how:?}");
+    }
+}
+
+/// A Prometheus without the feature leaves the snapshot and reads the log, and may end chunks at other samples than those in
+/// the snapshot, which a later start with the feature finds.
 #[test]
 fn chunks_in_files_may_end_within_those_of_the_snapshot() {
     let (vfs, dir) = (FaultVfs::new(), Path::new("/data"));
@@ -153,12 +184,14 @@ fn chunks_in_files_may_end_within_those_of_the_snapshot() {
     let before = answer(&db);
     db.close().expect("closes");
     drop(db);
+    let (snapshot, aside) = (snapshots(&vfs, dir).remove(0), dir.join("aside"));
+    vfs.rename(&snapshot, &aside).expect("renames");
     let of_log = DbOptions { memory_snapshot: false, samples_per_chunk: 16, ..options(dir, Arc::new(vfs.clone())) };
     let db = Db::open(of_log).expect("opens");
     assert!(db.map_chunks().expect("maps") > 0, "what the log has behind the files is cut anew");
     let after = vfs.crash(Crash::LoseNothing);
     drop(db);
-    assert_eq!(snapshots(&after, dir).len(), 1);
+    after.rename(&aside, &snapshot).expect("renames");
     let db = Db::open(options(dir, Arc::new(after))).expect("opens");
     assert!(db.replay_stats().snapshot_chunks > 0, "the snapshot is read");
     assert_eq!(answer(&db), before);
