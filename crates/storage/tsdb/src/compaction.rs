@@ -65,6 +65,9 @@ pub(crate) struct State {
     /// Series that are gone, with the segment that was written when they went: samples of theirs may stand in segments up
     /// to it, so checkpoints keep their records until that segment is removed.
     pub(crate) gone: FastHashMap<SeriesRef, u64>,
+    /// The segment that was written when a start from a snapshot was done, while it or an older one is there: which series
+    /// of theirs are gone is not known, so checkpoints keep the records of all.
+    unread_to: Option<u64>,
     /// The log was told of series that are gone early, and may lose that with the power.
     pub(crate) dropped_unsynced: bool,
     /// When a range of the head was last made a block.
@@ -115,6 +118,11 @@ impl Compaction {
     /// Keeps the records of these references in checkpoints until one covers `segment`.
     pub(crate) fn keep_until_checkpoint(&self, series: Vec<SeriesRef>, segment: u64) {
         self.lock.lock().gone.extend(series.into_iter().map(|s| (s, segment)));
+    }
+
+    /// Keeps all records of series in checkpoints until one covers `segment`.
+    pub(crate) fn keep_all_until_checkpoint(&self, segment: u64) {
+        self.lock.lock().unread_to = Some(segment);
     }
 
     /// Returns where the head begins when the database opens.
@@ -485,7 +493,8 @@ impl Compaction {
     fn checkpoint(&self, state: &mut State, wal: &Wal, min_t: i64) -> Result<(), DbError> {
         let began = Instant::now();
         count(&self.head.counts.checkpoints, 1);
-        let mut keep = |series| self.head.is_live(series) || state.gone.contains_key(&series);
+        let keeps_all = state.unread_to.is_some();
+        let mut keep = |series| keeps_all || self.head.is_live(series) || state.gone.contains_key(&series);
         if let Err(e) = wal.checkpoint(&mut keep, TimestampMs(min_t)) {
             count(&self.head.counts.checkpoints_failed, 1);
             return Err(e.into());
@@ -499,6 +508,7 @@ impl Compaction {
         let Some(wal) = self.head.log.wal() else { return Ok(()) };
         if let Some(first) = wal::list_segments(self.vfs.as_ref(), wal.dir())?.first() {
             state.gone.retain(|_, segment| *segment >= first.index);
+            state.unread_to = state.unread_to.filter(|segment| *segment >= first.index);
             if state.gone.capacity() > 4 * state.gone.len() {
                 state.gone.shrink_to_fit();
             }

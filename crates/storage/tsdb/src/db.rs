@@ -67,15 +67,17 @@ impl Db {
         let told = Snapshot::chunks_end(vfs.as_ref(), &options.dir.join("firesteel"));
         head.open_chunks_head(Arc::clone(vfs), &options.dir.join("chunks_head"), min_valid, told)?;
         let wal_dir = options.dir.join("wal");
-        let (replay, aliases) =
-            replay::replay(&head, vfs, &wal_dir, options.memory_snapshot, &options.replay_progress)?;
+        let replayed = replay::replay(&head, vfs, &wal_dir, options.memory_snapshot, &options.replay_progress)?;
         let wal_options = options.wal_options();
         let wal = Wal::open(Arc::clone(vfs), &wal_dir, wal_options)?;
         vfs.sync_dir(&options.dir).map_err(DbError::io("sync", &options.dir))?;
         let segment = wal.current_segment();
         head.log.attach(wal);
         late_log::open_if_wanted(&head, vfs, &options.dir, wal_options)?;
-        compaction.keep_until_checkpoint(aliases, segment);
+        if replayed.behind_snapshot {
+            compaction.keep_all_until_checkpoint(segment);
+        }
+        compaction.keep_until_checkpoint(replayed.named, segment);
         if min_valid > i64::MIN {
             // The log names series whose samples are all in blocks; upstream keeps them in memory for two hours. The first
             // turn finds them, the second lets them go.
@@ -105,7 +107,7 @@ impl Db {
             thread: Mutex::new(thread),
             mapper: Mutex::new(mapper),
             lock: Mutex::new(lock),
-            replay,
+            replay: replayed.stats,
             clean_start,
             closed: AtomicBool::new(false),
         }))

@@ -13,16 +13,25 @@ use firesteel_tsdb_head::ReplayStats;
 use firesteel_tsdb_head::{ChunkSnapshot, Head, Replay, Snapshot, drop_passed_over, last_chunk_snapshot};
 use firesteel_tsdb_wal::{self as wal, WalError, WalReader};
 
+/// What a replay brought beside the series in memory.
+#[derive(Debug)]
+pub(super) struct Replayed {
+    pub(super) stats: ReplayStats,
+    /// References that the log names and that are no series of their own, as far as it was read.
+    pub(super) named: Vec<SeriesRef>,
+    /// A snapshot stood for the older part of the log: it may name series that are gone and that nobody knows of.
+    pub(super) behind_snapshot: bool,
+}
+
 /// Reads the log of `dir` into `head`, behind the newest snapshot; upstream's (`memory-snapshot-on-shutdown`) only with
-/// `chunk_snapshots`. Those of upstream's that it does not read go. Returns also the references that stand for a series of
-/// another reference.
+/// `chunk_snapshots`. Those of upstream's that it does not read go.
 pub(super) fn replay(
     head: &Arc<Head>,
     vfs: &Arc<dyn Vfs>,
     dir: &Path,
     chunk_snapshots: bool,
     progress: &ReplayProgress,
-) -> Result<(ReplayStats, Vec<SeriesRef>), DbError> {
+) -> Result<Replayed, DbError> {
     let start = Instant::now();
     let snapshot = Snapshot::open(vfs.as_ref(), &dir.with_file_name("firesteel"), dir, head);
     let own = snapshot.as_ref().map(Snapshot::position);
@@ -48,6 +57,7 @@ pub(super) fn replay(
     });
     let data_dir = dir.parent().unwrap_or(dir);
     drop_passed_over(vfs.as_ref(), data_dir, begun.as_ref()).map_err(DbError::io("drop snapshots of", data_dir))?;
+    let behind_snapshot = begun.is_some() || own.is_some();
     let there = wal::list_segments(vfs.as_ref(), dir)?;
     let first = match (&begun, own) {
         (Some(theirs), _) => Some(theirs.segment),
@@ -104,7 +114,7 @@ pub(super) fn replay(
     }
     repaired |= replay_late(&mut replay, vfs, &dir.with_file_name(late_log::DIR), progress)?;
     progress.end();
-    let (mut stats, aliases) = replay.finish();
+    let (mut stats, named) = replay.finish();
     stats.segments = segments;
     stats.undecodable_records = not_understood;
     stats.repaired = repaired;
@@ -120,7 +130,7 @@ pub(super) fn replay(
         component = "tsdb", series = stats.series, samples = stats.samples, segments,
         total_replay_duration = ?stats.duration, "WAL segments loaded"
     );
-    Ok((stats, aliases))
+    Ok(Replayed { stats, named, behind_snapshot })
 }
 
 /// Says which segments of a log somebody removed; upstream does not start then (`tsdb/wlog/wlog.go`, 3.14). Returns whether

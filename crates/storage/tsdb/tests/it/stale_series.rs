@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use firesteel_base::vfs::{FaultVfs, Vfs};
 use firesteel_base::{TimeRange, TimestampMs};
 use firesteel_client::Registry;
 use firesteel_model::{Labels, Matcher, stale_nan};
@@ -201,4 +202,50 @@ fn series_come_and_go_while_they_are_moved() {
     db.sync().expect("syncs");
     drop(db);
     assert_eq!(answer(&Db::open(still(dir.path())).expect("opens")), model);
+}
+
+/// A snapshot does not tell of what is gone: who began with one must not let go of records whose samples stay in the log, or a
+/// start that reads all of it, as another program's does, finds samples of nobody. Nor are they kept for ever.
+#[test]
+fn the_log_behind_a_snapshot_keeps_the_records_of_series_that_are_gone_while_it_names_them() {
+    for (memory_snapshot, cuts) in [(true, 1), (true, 6), (false, 1), (false, 6)] {
+        let what = format!("memory_snapshot: {memory_snapshot}, cuts: {cuts}");
+        let (dir, vfs) = (std::path::Path::new("/db"), FaultVfs::new());
+        let open = || {
+            let min_block_duration = Duration::from_mins(2);
+            let vfs = Arc::new(vfs.clone()) as Arc<dyn Vfs>;
+            Db::open(DbOptions { memory_snapshot, min_block_duration, vfs, ..still(dir) }).expect("opens")
+        };
+        let mut times = (0..).map(|n| START + n * 10_000);
+        // The first segment has the records, each has samples.
+        for _segment in 0..4 {
+            let db = open();
+            times.by_ref().take(3).for_each(|t| append(&db, t, [(0, 1.0), (1, 1.0)].into_iter()));
+            db.close().expect("closes");
+        }
+        let db = open();
+        append(&db, times.next().expect("is endless"), [(0, stale_nan()), (1, 1.0)].into_iter());
+        db.compact_stale_series().expect("moves it");
+        db.roll_snapshot().expect("a snapshot");
+        db.close().expect("closes");
+        drop(db);
+        let db = open();
+        assert_eq!((db.head_stats().series, db.replay_stats().samples), (1, 0), "{what}");
+        for _cut in 0..cuts {
+            times.by_ref().take(30).for_each(|t| append(&db, t, [(1, 1.0)].into_iter()));
+            db.compact().expect("compacts");
+        }
+        let all = answer(&db);
+        db.close().expect("closes");
+        drop(db);
+        for entry in vfs.list(dir).expect("lists") {
+            if entry.name == "firesteel" || entry.name.starts_with("chunk_snapshot.") {
+                vfs.remove_dir_all(&dir.join(entry.name)).expect("removes");
+            }
+        }
+        let db = open();
+        let replay = db.replay_stats();
+        assert_eq!((replay.unknown_refs, replay.series), (0, if cuts == 1 { 2 } else { 1 }), "{what}");
+        assert_eq!(answer(&db), all, "{what}");
+    }
 }
