@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use firesteel_base::vfs::{Crash, FaultVfs, Faults, Vfs};
 use firesteel_base::{TimeRange, TimestampMs};
-use firesteel_model::Matcher;
+use firesteel_model::{Matcher, stale_nan};
 use firesteel_storage::{AppendOptions, Appendable as _, SampleBatch, SeriesMeta, StorageError};
 use firesteel_tsdb::{Db, DbOptions, Retention};
 
@@ -273,5 +273,60 @@ fn what_is_deleted_after_a_failed_compaction_does_not_return() {
             assert_eq!(db.blocks().len(), 1);
             break;
         }
+    }
+}
+
+/// What the log of late samples gave back does not come again with the power: nothing has the record of a series any more
+/// that is gone since.
+#[test]
+fn late_samples_that_are_in_blocks_stay_out_of_their_log_when_power_is_lost() {
+    for what in ["a stale series", "a series of old"] {
+        let (dir, vfs) = (std::path::Path::new("/db"), FaultVfs::new());
+        vfs.create_dir_all(dir).expect("creates");
+        let open = |vfs: &FaultVfs| {
+            let options = DbOptions {
+                background: false,
+                no_lockfile: true,
+                out_of_order_window: Duration::from_mins(10),
+                min_block_duration: Duration::from_mins(2),
+                ..options(dir, vfs)
+            };
+            Db::open(options).expect("opens")
+        };
+        let mut db = open(&vfs);
+        let mut model = Model::default();
+        let push = |db: &Db, model: &mut Model, rows: &[(usize, i64, f64)]| {
+            append(db, rows);
+            model.add(rows);
+        };
+        let mut times = (1..).map(|n| n * 10_000);
+        for t in times.by_ref().take(60) {
+            push(&db, &mut model, &[(0, t, t as f64), (1, t, 1.0)]);
+        }
+        // Late ones, at times that have none.
+        push(&db, &mut model, &[(0, 305_000, 1.0), (0, 315_000, 2.0)]);
+        // Another segment is begun before this one goes, and gets nothing: its name is the last thing that is synced.
+        db.close().expect("closes");
+        db = open(&vfs);
+        assert_eq!(db.replay_stats().late_samples, 2);
+        db.sync().expect("syncs");
+        db.compact().expect("compacts");
+        if what == "a stale series" {
+            let t = times.next().expect("is endless");
+            push(&db, &mut model, &[(0, t, stale_nan()), (1, t, 1.0)]);
+            db.compact_stale_series().expect("moves it");
+        } else {
+            times.by_ref().take(60).for_each(|t| push(&db, &mut model, &[(1, t, 1.0)]));
+            db.compact().expect("compacts");
+        }
+        model.0.values_mut().for_each(|of_series| of_series.sort_unstable());
+        assert_eq!(answer(&db), model.0, "{what}");
+        // The next start needs no older part of the log, where the records of both series are.
+        db.roll_snapshot().expect("a snapshot");
+        db.sync().expect("syncs");
+        let again = open(&vfs.crash(Crash::LoseAll));
+        assert_eq!(answer(&again), model.0, "{what}");
+        let replay = again.replay_stats();
+        assert_eq!((replay.late_samples, replay.unknown_late_refs), (0, 0), "{what}");
     }
 }
