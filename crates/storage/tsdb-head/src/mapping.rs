@@ -11,6 +11,7 @@ use firesteel_base::vfs::Vfs;
 use parking_lot::{Condvar, Mutex};
 
 use super::chunks_head::{ChunkFiles, ChunkRef, ChunksHeadError};
+use super::freed::give_back;
 use super::series::SERIES_REF_MAX;
 use super::{Head, count};
 
@@ -313,6 +314,7 @@ impl Mapper {
                 }
                 if let Some(rolling) = &mut rolling {
                     rolling.write_if_due(&of_thread, ROLL_BYTES);
+                    give_back();
                 }
             }
         })?;

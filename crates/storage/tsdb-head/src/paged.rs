@@ -72,11 +72,24 @@ impl<T> Paged<T> {
         }
     }
 
+    /// Moves a page to memory of its own anew; returns how many bytes that were.
+    pub(crate) fn renew_page(&mut self, page: usize) -> usize {
+        page.checked_sub(self.before).and_then(|at| self.pages.get_mut(at)).map_or(0, renew)
+    }
+
     /// Returns the bytes allocated.
     pub(crate) fn heap_bytes(&self) -> usize {
         let there = self.pages.iter().filter(|page| !page.is_empty()).count();
         there * PAGE * size_of::<T>() + self.pages.capacity() * size_of::<Vec<T>>()
     }
+}
+
+/// Moves a page's entries to new memory of the same size; returns its bytes.
+fn renew<T>(page: &mut Vec<T>) -> usize {
+    let mut fresh = Vec::with_capacity(page.capacity());
+    fresh.append(page);
+    *page = fresh;
+    page.capacity() * size_of::<T>()
 }
 
 impl<T> std::ops::Index<usize> for Paged<T> {
@@ -156,6 +169,16 @@ impl Spans {
             page.entries = Vec::new();
             self.bare.push(number as u32);
         }
+    }
+
+    /// Returns how many pages there are, those without memory included.
+    pub(crate) fn n_pages(&self) -> usize {
+        self.pages.len()
+    }
+
+    /// As [`Paged::renew_page`].
+    pub(crate) fn renew_page(&mut self, page: usize) -> usize {
+        self.pages.get_mut(page).map_or(0, |page| renew(&mut page.entries))
     }
 
     /// Returns the bytes allocated.

@@ -209,6 +209,23 @@ impl Slabs {
         (new, moved)
     }
 
+    /// Returns how many pages each class has.
+    pub(crate) fn pages(&self) -> impl Iterator<Item = usize> {
+        self.classes.iter().map(|class| class.pages.len())
+    }
+
+    /// Moves a class' page to memory of its own anew; returns how many bytes that were.
+    pub(crate) fn renew_page(&mut self, class: usize, page: usize) -> usize {
+        let Some(page) = self.classes.get_mut(class).and_then(|class| class.pages.get_mut(page)) else { return 0 };
+        *page = Box::from(&page[..]);
+        page.len()
+    }
+
+    /// Gives empty pages back that are kept at hand.
+    pub(crate) fn drop_spare(&mut self) {
+        self.spare = Vec::new();
+    }
+
     /// Returns the number of chunks in use.
     pub(crate) fn len(&self) -> usize {
         self.in_use

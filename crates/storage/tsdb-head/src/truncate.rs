@@ -77,6 +77,9 @@ impl Head {
             if has_gaps {
                 self.close_gaps(shard_at);
             }
+            if done.chunks > 0 || !done.dead.is_empty() {
+                self.pack(shard_at);
+            }
         }
         self.metadata.write().forget(&done.dead);
         self.stones.truncate(&done.dead, if listed.is_none() { min_t } else { i64::MIN });

@@ -17,14 +17,14 @@ use firesteel_tsdb_block::{
     Block, BlockError, BlockMeta, BlockSpec, Candidate, Hint, PlanOptions, SeriesSource, Ulid, WriteOptions,
     block_ranges, compact, plan, write_block,
 };
-use firesteel_tsdb_head::{Head, OutOfOrderCut, count};
+use firesteel_tsdb_head::{Head, OutOfOrderCut, count, give_back};
 use firesteel_tsdb_wal::{self as wal, Wal};
 use parking_lot::{Mutex, MutexGuard, RwLock};
 
 use crate::blocks::{Blocks, Policy};
 use crate::instruments::Instruments;
 use crate::uploads::Uploads;
-use crate::{DbError, DbOptions, Retention, disk, freed, head_begin};
+use crate::{DbError, DbOptions, Retention, disk, head_begin};
 
 /// Compaction, reload, deletion and snapshots of one database; one at a time.
 #[derive(Debug)]
@@ -259,7 +259,7 @@ impl Compaction {
         }
         let done = self.compact_blocks(state);
         if cut_to.is_some() {
-            freed::give_back();
+            give_back();
         }
         done
     }

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use firesteel_tsdb_head::give_back;
 use parking_lot::{Condvar, Mutex};
 
 use crate::compaction::Compaction;
@@ -117,6 +118,8 @@ impl Work {
                 head.growth.tick(head.counts.series.load(Ordering::Relaxed));
             }
             self.watch.look(disk::space(self.compaction.dir()));
+            // What threads left that have ended since.
+            give_back();
             let reload = Instant::now() >= next_reload;
             if reload {
                 next_reload = Instant::now() + reload_every;
