@@ -271,7 +271,8 @@ impl<'a> Context<'a> {
         plan: &SelectorPlan,
         hints: SelectionHints,
     ) -> Result<(Arc<dyn Selected>, bool), QueryError> {
-        if plan.labels.is_some() {
+        // Who does not name the metric gets several, all but always: their whole sets are read at once, not as a second try.
+        if plan.labels.is_some() && (!plan.renamed || plan.is_one_metric()) {
             let selected = self.select(&plan.matchers, hints, plan.labels.as_ref())?;
             // Series of one metric stay different when they lose its name; of several, whole sets must tell.
             if !plan.renamed || is_one_metric(selected.series()) {

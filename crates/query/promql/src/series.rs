@@ -1,9 +1,10 @@
 //! The identity of an operator's output rows.
 
-use std::hash::{BuildHasher as _, Hash, Hasher};
+use std::hash::BuildHasher as _;
 
 use firesteel_base::{FastBuildHasher, FastHashMap};
 use firesteel_model::{Labels, LabelsBuilder, METRIC_NAME};
+use hashbrown::HashTable;
 
 /// The labels that say what a metric is rather than which: arithmetic drops them together.
 pub(crate) const METADATA_LABELS: [&str; 3] = [METRIC_NAME, "__type__", "__unit__"];
@@ -81,28 +82,22 @@ pub(crate) fn number_label_sets(series: &[OutputSeries]) -> (Vec<usize>, usize) 
         return ((0..series.len()).collect(), series.len());
     }
     let hasher = FastBuildHasher::default();
-    let mut numbers: FastHashMap<Hashed<'_>, usize> = FastHashMap::default();
-    let of_series = series
-        .iter()
-        .map(|one| {
-            let next = numbers.len();
-            *numbers.entry(Hashed { hash: hasher.hash_one(&one.labels), labels: &one.labels }).or_insert(next)
-        })
-        .collect();
-    (of_series, numbers.len())
-}
-
-/// Labels with their hash: a table of them that grows does not read all label sets again.
-#[derive(PartialEq, Eq)]
-struct Hashed<'a> {
-    hash: u64,
-    labels: &'a Labels,
-}
-
-impl Hash for Hashed<'_> {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        state.write_u64(self.hash);
+    // Which series is the first of a set; most are, so there is room for all.
+    let mut firsts: HashTable<u32> = HashTable::with_capacity(series.len());
+    let mut numbers: Vec<usize> = Vec::with_capacity(series.len());
+    for (i, one) in series.iter().enumerate() {
+        let hash = hasher.hash_one(&one.labels);
+        let number = match firsts.find(hash, |&first| series[first as usize].labels == one.labels) {
+            Some(&first) => numbers[first as usize],
+            None => {
+                let number = firsts.len();
+                firsts.insert_unique(hash, i as u32, |&first| hasher.hash_one(&series[first as usize].labels));
+                number
+            }
+        };
+        numbers.push(number);
     }
+    (numbers, firsts.len())
 }
 
 /// Chooses labels by name: `by (…)`/`on (…)`, or `without (…)`/`ignoring (…)`.

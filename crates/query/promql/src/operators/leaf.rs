@@ -18,6 +18,11 @@ use crate::tile::{RowMut, Tile, rows_per_tile};
 
 /// How many tiles each thread makes before the reader goes on.
 const TILES_AHEAD: usize = 4;
+/// Of short rows it becomes twice as many with each batch, up to this many: who reads on does not want threads that wait for
+/// each other after every few microseconds, and who stops early did not have many rows made in vain.
+const SHORT_TILES_AHEAD: usize = 32;
+/// Rows of fewer steps are short: a tile of them is far from full.
+const SHORT_STEPS: usize = 32;
 
 /// Longer rows are made one at a time: several ahead would take too much memory.
 const MAX_STEPS_AHEAD: usize = 1_000_000;
@@ -55,6 +60,8 @@ pub(crate) struct Leaf<S> {
     batch: Vec<Slot>,
     next_slot: usize,
     filled: usize,
+    /// How many tiles each thread makes of the next batch.
+    ahead: usize,
     /// For the tiles of the batch.
     charge: Charge,
 }
@@ -78,6 +85,7 @@ impl<S: RowSource> Leaf<S> {
             batch: Vec::new(),
             next_slot: 0,
             filled: 0,
+            ahead: TILES_AHEAD,
             charge: Charge::default(),
         }
     }
@@ -87,7 +95,10 @@ impl<S: RowSource> Leaf<S> {
         let per_tile = rows_per_tile(self.grid.n);
         let left = (self.n_rows - self.next_row).div_ceil(per_tile);
         let parallel = cx.threads > 1 && left > 1 && !cx.is_alone() && self.grid.n <= MAX_STEPS_AHEAD;
-        self.filled = if parallel { left.min(cx.threads * TILES_AHEAD) } else { 1 };
+        self.filled = if parallel { left.min(cx.threads * self.ahead) } else { 1 };
+        if self.grid.n < SHORT_STEPS {
+            self.ahead = (2 * self.ahead).min(SHORT_TILES_AHEAD);
+        }
         self.next_slot = 0;
         if self.batch.len() < self.filled {
             let rows = per_tile.min(self.n_rows) as u64;

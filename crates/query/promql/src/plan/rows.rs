@@ -32,7 +32,8 @@ impl Plan {
 }
 
 impl SelectorPlan {
-    fn is_one_metric(&self) -> bool {
+    /// Returns whether it names its metric.
+    pub(crate) fn is_one_metric(&self) -> bool {
         let names_it = |matcher: &&firesteel_model::Matcher| {
             matcher.name() == METRIC_NAME && matcher.match_type() == MatchType::Equal && !matcher.value().is_empty()
         };
