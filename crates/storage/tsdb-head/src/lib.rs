@@ -43,6 +43,7 @@ mod querier;
 mod refs;
 mod replay;
 mod replay_late;
+mod replay_older;
 mod replay_workers;
 mod sealed;
 mod sealed_end;

@@ -5,12 +5,13 @@ use std::sync::atomic::Ordering;
 
 use firesteel_base::bytes::ByteCursor;
 use firesteel_base::{FastHashMap, FastHashSet, TimeRange};
-use firesteel_model::{Metadata, SeriesRef};
+use firesteel_model::{Labels, Metadata, SeriesRef};
 use firesteel_storage::{Exemplar, HistogramSample};
 
 use super::Head;
 use super::chunks_head::{ChunkRef, Loaded};
 use super::refs::{Place, RefReader};
+use super::replay_older::{Older, Row};
 use super::replay_workers::{ShardRows, Workers};
 use super::series::SERIES_REF_MAX;
 use super::snapshot;
@@ -18,8 +19,8 @@ use super::snapshot_fill::fill;
 use super::snapshot_load::Snapshot;
 use crate::stats::ReplayStats;
 use firesteel_tsdb_wal::records::{
-    ExemplarEntry, ExemplarsRecord, HistogramsRecord, MetadataEntry, MetadataRecord, RecordError, RecordType,
-    SamplesRecord, SamplesV2Record, SeriesRecord, TombstonesRecord,
+    ExemplarEntry, ExemplarsRecord, HistogramsRecord, MetadataEntry, MetadataRecord, RecordError, RecordType, Sample,
+    SampleWithStart, SamplesRecord, SamplesV2Record, SeriesRecord, TombstonesRecord,
 };
 
 /// Takes records in the log's order.
@@ -38,6 +39,8 @@ pub struct Replay<'a> {
     pub(super) named: FastHashSet<ChunkRef>,
     /// Series that the log says were dropped before their time: blocks have all they had.
     pub(super) dropped: FastHashSet<SeriesRef>,
+    /// What a snapshot stands for.
+    pub(super) older: Older<'a>,
     pub(super) min_t: i64,
     pub(super) max_t: i64,
     pub(super) stats: ReplayStats,
@@ -60,6 +63,7 @@ impl<'a> Replay<'a> {
             loaded: std::mem::take(&mut *head.loaded.lock()),
             named: FastHashSet::default(),
             dropped: FastHashSet::default(),
+            older: Older::default(),
             min_t: i64::MAX,
             max_t: i64::MIN,
             stats: ReplayStats::default(),
@@ -73,50 +77,31 @@ impl<'a> Replay<'a> {
             Some(RecordType::Series) => {
                 for entry in SeriesRecord::decode(record)? {
                     let entry = entry?;
-                    let labels = entry.labels.to_labels(entry.series.0)?;
-                    let Ok((series, logged)) = self.head.find_or_create(&labels, Some(entry.series), "") else {
-                        continue;
-                    };
-                    if !logged || series != entry.series {
-                        self.attach(entry.series, series);
-                    }
-                    if series != entry.series {
-                        self.aliases.insert(entry.series, series);
-                        self.head.last_ref.fetch_max(entry.series.0, Ordering::Relaxed);
-                    } else if !logged {
-                        self.stats.series += 1;
-                        self.mark_logged(series);
-                    }
+                    self.series(entry.series, &entry.labels.to_labels(entry.series.0)?);
                 }
             }
             Some(RecordType::Samples) => {
-                let places = self.head.refs.read();
-                for sample in SamplesRecord::decode(record)? {
-                    let sample = sample?;
-                    self.sample(&places, sample.series, (0, sample.t.0), sample.v);
-                }
+                let row = |sample: Sample| (sample.series, (0, sample.t.0), sample.v);
+                self.samples(SamplesRecord::decode(record)?.map(|sample| sample.map(row)))?;
             }
             Some(RecordType::SamplesV2) => {
-                let places = self.head.refs.read();
-                for entry in SamplesV2Record::decode(record)? {
-                    let sample = entry?;
-                    self.sample(&places, sample.series, (sample.start.0, sample.t.0), sample.v);
-                }
+                let row = |sample: SampleWithStart| (sample.series, (sample.start.0, sample.t.0), sample.v);
+                self.samples(SamplesV2Record::decode(record)?.map(|sample| sample.map(row)))?;
             }
             Some(RecordType::Tombstones) => {
                 let min_valid = self.head.min_valid.load(Ordering::Relaxed);
                 let mut stones = Vec::new();
                 for entry in TombstonesRecord::decode(record)? {
                     let mut stone = entry?;
-                    stone.series = self.real(stone.series);
                     if stone.range.max.0 < min_valid {
                         continue;
                     }
-                    let Some(place) = self.head.place_of(stone.series) else {
+                    let Some(place) = self.place(stone.series) else {
                         self.stats.unknown_tombstone_refs += 1;
                         self.keep_free(stone.series);
                         continue;
                     };
+                    stone.series = self.real(stone.series);
                     if stone.range == TimeRange::ALL {
                         self.drop_series(stone.series, place);
                         continue;
@@ -145,6 +130,21 @@ impl<'a> Replay<'a> {
             _ => self.stats.skipped_records += 1,
         }
         Ok(())
+    }
+
+    /// Takes what a record says of a series.
+    pub(super) fn series(&mut self, of: SeriesRef, labels: &Labels) {
+        let Ok((series, logged)) = self.head.find_or_create(labels, Some(of), "") else { return };
+        if !logged || series != of {
+            self.attach(of, series);
+        }
+        if series != of {
+            self.aliases.insert(of, series);
+            self.head.last_ref.fetch_max(of.0, Ordering::Relaxed);
+        } else if !logged {
+            self.stats.series += 1;
+            self.mark_logged(series);
+        }
     }
 
     /// Takes a snapshot; to be called before any record, which must be those from its place in the log on.
@@ -224,22 +224,20 @@ impl<'a> Replay<'a> {
         self.head.last_ref.fetch_max(series.0.min(SERIES_REF_MAX - REFS_LEFT), Ordering::Relaxed);
     }
 
+    /// Returns whether the series is known.
     #[inline]
-    fn sample(&mut self, places: &RefReader<'_>, series: SeriesRef, (start, t): (i64, i64), v: f64) {
-        let Some(place) = places.get(self.real(series)) else {
-            self.stats.unknown_refs += 1;
-            self.keep_free(series);
-            return;
-        };
+    pub(super) fn sample(&mut self, places: &RefReader<'_>, (series, (start, t), v): Row) -> bool {
+        let Some(place) = places.get(self.real(series)) else { return false };
         self.rows[place.shard as usize].float(place.slot, (start, t), v);
         self.held += 1;
         if self.held >= ROWS_MAX {
             self.flush();
         }
+        true
     }
 
     fn histogram(&mut self, sample: HistogramSample) {
-        let Some(place) = self.head.place_of(self.real(sample.series)) else {
+        let Some(place) = self.place(sample.series) else {
             self.stats.unknown_histogram_refs += 1;
             self.keep_free(sample.series);
             return;
@@ -254,15 +252,15 @@ impl<'a> Replay<'a> {
 
     fn exemplar(&mut self, entry: &ExemplarEntry<'_>) -> Result<(), RecordError> {
         let head = self.head;
-        let series = self.real(entry.series);
         if entry.t.0 < head.min_valid.load(Ordering::Relaxed) {
             return Ok(());
         }
-        if head.place_of(series).is_none() {
+        if self.place(entry.series).is_none() {
             self.stats.unknown_exemplar_refs += 1;
-            self.keep_free(series);
+            self.keep_free(entry.series);
             return Ok(());
         }
+        let series = self.real(entry.series);
         let labels = entry.labels.to_labels(series.0)?;
         let e = Exemplar { series, labels, t: entry.t, v: entry.v, timestamped: false };
         head.exemplars.lock().add(e, || head.labels_of(series));
@@ -270,12 +268,12 @@ impl<'a> Replay<'a> {
     }
 
     fn metadata(&mut self, entry: &MetadataEntry<'_>) {
-        let series = self.real(entry.series);
-        if self.head.place_of(series).is_none() {
+        if self.place(entry.series).is_none() {
             self.stats.unknown_metadata_refs += 1;
-            self.keep_free(series);
+            self.keep_free(entry.series);
             return;
         }
+        let series = self.real(entry.series);
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         let about = Metadata { metric_type: entry.metric_type, unit: text(entry.unit), help: text(entry.help) };
         self.head.metadata.write().set(series, &about);

@@ -11,7 +11,8 @@ use firesteel_model::SeriesRef;
 use crate::{DbError, ReplayProgress, late_log};
 use firesteel_tsdb_head::ReplayStats;
 use firesteel_tsdb_head::{ChunkSnapshot, Head, Replay, Snapshot, drop_passed_over, last_chunk_snapshot};
-use firesteel_tsdb_wal::{self as wal, WalError, WalReader};
+use firesteel_tsdb_wal::records::RecordType;
+use firesteel_tsdb_wal::{self as wal, Segment, WalError, WalReader};
 
 /// What a replay brought beside the series in memory.
 #[derive(Debug)]
@@ -77,8 +78,20 @@ pub(super) fn replay(
         (None, Some((segment, offset))) => WalReader::open_at(Arc::clone(vfs), dir, segment, offset)?,
         (None, None) => WalReader::open(Arc::clone(vfs), dir)?,
     };
+    let stands_for = begun.as_ref().map(|theirs| (theirs.segment, theirs.offset)).or(own);
     if let (None, Some(snapshot)) = (begun, &snapshot) {
         replay.snapshot(snapshot);
+    }
+    if let Some(upto) = stands_for {
+        replay.with_older(move |take| {
+            tracing::info!(
+                component = "tsdb",
+                "The log names series that the snapshot does not know; reading what is older"
+            );
+            if let Err(e) = series_records_before(vfs, dir, upto, take) {
+                tracing::warn!(component = "tsdb", err = %e, "Reading the log before the snapshot failed");
+            }
+        });
     }
     let mut segments = 0;
     let mut last_segment = None;
@@ -112,6 +125,7 @@ pub(super) fn replay(
             Err(e) => return Err(e.into()),
         }
     }
+    replay.end_older();
     repaired |= replay_late(&mut replay, vfs, &dir.with_file_name(late_log::DIR), progress)?;
     progress.end();
     let (mut stats, named) = replay.finish();
@@ -131,6 +145,35 @@ pub(super) fn replay(
         total_replay_duration = ?stats.duration, "WAL segments loaded"
     );
     Ok(Replayed { stats, named, behind_snapshot })
+}
+
+/// Hands on the series records of the checkpoint and of the log before a place.
+fn series_records_before(
+    vfs: &Arc<dyn Vfs>,
+    dir: &Path,
+    upto: (u64, u64),
+    take: &mut dyn FnMut(&[u8]),
+) -> Result<(), WalError> {
+    let mut from = 0;
+    let mut read = |segments: Vec<Segment>, upto: (u64, u64)| {
+        let mut reader = WalReader::over(Arc::clone(vfs), segments);
+        while let Some(record) = reader.next_record()? {
+            if (record.segment, record.offset) >= upto {
+                break;
+            }
+            if RecordType::of(record.bytes) == Some(RecordType::Series) {
+                take(record.bytes);
+            }
+        }
+        Ok::<_, WalError>(())
+    };
+    if let Some(checkpoint) = wal::last_checkpoint(vfs.as_ref(), dir)? {
+        from = checkpoint.index + 1;
+        read(wal::list_segments(vfs.as_ref(), &checkpoint.path)?, (u64::MAX, 0))?;
+    }
+    let mut segments = wal::list_segments(vfs.as_ref(), dir)?;
+    segments.retain(|segment| (from..=upto.0).contains(&segment.index));
+    read(segments, upto)
 }
 
 /// Says which segments of a log somebody removed; upstream does not start then (`tsdb/wlog/wlog.go`, 3.14). Returns whether

@@ -14,6 +14,7 @@ mod kinds_peer;
 mod memory_snapshot;
 mod metrics;
 mod model;
+mod older_references;
 mod peers;
 mod restarts;
 mod stale_series;
